@@ -1,0 +1,2 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Unmodified Linux drivers, each in its own isolated domain.
