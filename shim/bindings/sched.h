@@ -1,0 +1,14 @@
+#include <linux/kernel.h>
+#include <linux/errno.h>
+#include <linux/sched.h>
+#include <linux/sched/task.h>
+#include <linux/sched/wake_q.h>
+#include <linux/kthread.h>
+#include <linux/wait.h>
+#include <linux/irq.h>
+#include <linux/interrupt.h>
+#include <linux/timekeeping.h>
+#include <linux/slab.h>
+#include <linux/gfp.h>
+#include <linux/mm.h>
+#include <linux/vmalloc.h>

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! The error type of the engine: a positive Linux errno, turned into C's forms at the edge.
+
+use crate::bindings;
+use core::ffi::{c_int, c_void};
+
+/// A Linux error number (`include/uapi/asm-generic/errno*.h`), always positive.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Errno(u16);
+
+macro_rules! errnos {
+    ($($name:ident)+) => {
+        impl Errno {
+            $(
+                #[doc = concat!("`", stringify!($name), "`.")]
+                #[expect(clippy::cast_possible_truncation, reason = "errno values are below 4096")]
+                pub const $name: Errno = Errno(bindings::$name as u16);
+            )+
+        }
+    };
+}
+errnos! { EPERM ENOENT EINTR EIO ENXIO EBADF EAGAIN ENOMEM EFAULT EBUSY EEXIST ENODEV ENOTDIR EISDIR
+EINVAL ENFILE EMFILE ENOTTY EFBIG ENOSPC EPIPE ERANGE ENOSYS ETIMEDOUT EPROTO EOPNOTSUPP EMSGSIZE
+EREMOTEIO ECONNRESET ENOTCONN ENAMETOOLONG }
+
+impl Errno {
+    /// The error that a peer sent as a number; `EIO` when it is none.
+    #[must_use]
+    pub fn from_wire(value: i32) -> Errno {
+        match u16::try_from(value) {
+            Ok(n @ 1..=4095) => Errno(n),
+            _ => Errno::EIO,
+        }
+    }
+
+    /// The negative number that C functions return.
+    #[must_use]
+    pub fn to_ret(self) -> c_int {
+        -c_int::from(self.0)
+    }
+
+    /// What `ERR_PTR` makes of it (`include/linux/err.h`).
+    #[must_use]
+    pub fn to_ptr(self) -> *mut c_void {
+        core::ptr::without_provenance_mut((-isize::from(self.0.cast_signed())).cast_unsigned())
+    }
+}
+
+/// 0, or the negative errno.
+#[must_use]
+pub fn to_ret(result: Result<(), Errno>) -> c_int {
+    match result {
+        Ok(()) => 0,
+        Err(e) => e.to_ret(),
+    }
+}
