@@ -7,8 +7,14 @@
 #define _ASM_IRQFLAGS_H
 
 extern unsigned long machine_irqs_off;
-/* Non-zero when a line, a timer or a softirq waits to be taken. */
-extern unsigned long machine_irqs_pending;
+
+/* The interrupt lines in the port, which the microkernel writes. */
+struct machine_lines {
+	unsigned long level;
+	unsigned long rise;
+	unsigned long fall;
+};
+extern volatile struct machine_lines *machine_lines;
 void machine_take_irqs(void);
 
 #define ARCH_IRQ_DISABLED 1UL
@@ -23,7 +29,8 @@ static inline void arch_local_irq_restore(unsigned long flags)
 {
 	__asm__ __volatile__("" ::: "memory");
 	machine_irqs_off = flags;
-	if (!flags && __builtin_expect(!!machine_irqs_pending, 0))
+	if (!flags &&
+	    __builtin_expect(!!(machine_lines->rise | machine_lines->fall), 0))
 		machine_take_irqs();
 }
 

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! The flags with which this architecture's kernel code is compiled, by `cc` and by bindgen.
+//!
+//! They follow the tree's `Makefile` and `scripts/Makefile.lib`: which headers come in which order, and
+//! the dialect of C that the kernel is written in.
+
+use crate::generated;
+use crate::kconfig::{Answers, Config, Kconfig};
+use crate::tree::{Tree, TreeError};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// How a domain is built.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Profile {
+    /// Optimised, Linux's debugging options off.
+    Release,
+    /// Linux's debugging options on: misuse is caught and named.
+    Debug,
+}
+
+/// The instruction set that a domain runs on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Arch {
+    /// 64-bit x86.
+    X86_64,
+    /// 64-bit Arm.
+    Aarch64,
+    /// 64-bit RISC-V.
+    Riscv64,
+}
+
+impl Arch {
+    /// The architecture of this machine, if it is one of ours.
+    #[must_use]
+    pub fn host() -> Self {
+        match std::env::consts::ARCH {
+            "aarch64" => Self::Aarch64,
+            "riscv64" => Self::Riscv64,
+            _ => Self::X86_64,
+        }
+    }
+
+    fn machine_flags(self) -> &'static [&'static str] {
+        match self {
+            // As arch/x86/Makefile: no vector registers, because a task switch does not save them, and
+            // addresses below 2 GiB, because the image is linked there.
+            Self::X86_64 => {
+                &["-m64", "-mcmodel=small", "-mno-sse", "-mno-mmx", "-mno-sse2", "-mno-3dnow", "-mno-avx", "-mno-80387", "-mno-red-zone", "-fcf-protection=none"]
+            }
+            Self::Aarch64 => &["-mgeneral-regs-only"],
+            Self::Riscv64 => &["-mcmodel=medany"],
+        }
+    }
+}
+
+/// Where this crate's headers, answers and linker scripts are.
+#[must_use]
+pub fn architecture_dir() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// A tree with a configuration: everything that decides how a file is compiled.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    /// The configuration.
+    pub config: Config,
+    /// The directory that holds `include/generated`.
+    pub generated: PathBuf,
+    /// The flags that every file is compiled with, save its own.
+    pub flags: Vec<String>,
+}
+
+/// Reads the answers for a tree and a profile.
+///
+/// # Errors
+///
+/// An answer file is absent or has a line that is not an answer.
+pub fn answers(tree: &Tree, profile: Profile) -> Result<Answers, TreeError> {
+    let dir = architecture_dir().join("config");
+    let mut paths = vec![dir.join(format!("{}.config", tree.series))];
+    if profile == Profile::Debug {
+        paths.push(dir.join("debug.config"));
+    }
+    let mut text = String::new();
+    for path in paths {
+        let part = std::fs::read_to_string(&path).map_err(|error| TreeError::Io { path: path.clone(), error })?;
+        // Checked one by one, so that a mistake is reported with its own file's line number.
+        Answers::parse(&part).map_err(|(line, text)| TreeError::Answer { path, line, text })?;
+        text.push_str(&part);
+        text.push('\n');
+    }
+    let mut answers = Answers::parse(&text).unwrap_or_default();
+    for (symbol, value) in generated::compiler_answers() {
+        answers.set(&symbol, &value);
+    }
+    Ok(answers)
+}
+
+/// Resolves `wishes` on top of the architecture's answers, and makes the headers that go with the result.
+///
+/// # Errors
+///
+/// An answer file is wrong, or a generated header cannot be made.
+pub fn setup(tree: &Tree, kconfig: &Kconfig, profile: Profile, arch: Arch, wishes: &[String]) -> Result<Setup, TreeError> {
+    let config = Config::resolve(kconfig, &answers(tree, profile)?, wishes);
+    let generated = generated::make(tree, kconfig, &config, arch)?;
+    let flags = cc_flags(tree, &generated, profile, arch);
+    generated::bounds(tree, &generated, &flags)?;
+    Ok(Setup { config, generated, flags })
+}
+
+/// The flags for the base configuration: what the shim's glue and bindgen see.
+///
+/// # Errors
+///
+/// As [`setup`].
+pub fn flags(tree: &Tree, profile: Profile, arch: Arch) -> Result<Vec<String>, TreeError> {
+    let kconfig = Kconfig::read(&tree.dir);
+    Ok(setup(tree, &kconfig, profile, arch, &[])?.flags)
+}
+
+/// The same for bindgen's clang, without what only gcc knows.
+///
+/// # Errors
+///
+/// As [`setup`].
+pub fn bindgen_flags(tree: &Tree, profile: Profile, arch: Arch) -> Result<Vec<String>, TreeError> {
+    let gcc_only = ["-mcmodel=", "-fno-allow-store-data-races", "-fconserve-stack", "-fno-var-tracking", "-mno-80387", "-O", "-g", "-W"];
+    let keep = |flag: &String| !gcc_only.iter().any(|prefix| flag.starts_with(prefix));
+    Ok(flags(tree, profile, arch)?.into_iter().filter(keep).collect())
+}
+
+fn cc_flags(tree: &Tree, generated: &Path, profile: Profile, arch: Arch) -> Vec<String> {
+    let ours = architecture_dir().join("include");
+    let mut flags: Vec<String> = vec!["-nostdinc".to_owned()];
+    if let Some(dir) = compiler_include() {
+        flags.extend(["-isystem".to_owned(), dir]);
+    }
+    let include = |dir: PathBuf| format!("-I{}", dir.display());
+    flags.push(include(ours.clone()));
+    flags.push(include(generated.join("include")));
+    flags.push(include(generated.join("include/generated")));
+    flags.push(include(tree.dir.join("include")));
+    flags.push(include(ours.join("uapi")));
+    flags.push(include(generated.join("include/generated/uapi")));
+    flags.push(include(tree.dir.join("include/uapi")));
+    for header in ["linux/compiler-version.h", "linux/kconfig.h", "linux/compiler_types.h"] {
+        flags.extend(["-include".to_owned(), tree.dir.join("include").join(header).display().to_string()]);
+    }
+    flags.extend(LANGUAGE.iter().map(|flag| (*flag).to_owned()));
+    flags.extend(arch.machine_flags().iter().map(|flag| (*flag).to_owned()));
+    // Names in messages and in debug information are the tree's, wherever it lies.
+    flags.push(format!("-fmacro-prefix-map={}/=", tree.dir.display()));
+    flags.push(format!("-fdebug-prefix-map={}/=linux-{}/", tree.dir.display(), tree.series));
+    flags.push(if profile == Profile::Debug { "-g" } else { "-g1" }.to_owned());
+    flags
+}
+
+const LANGUAGE: [&str; 21] = [
+    "-D__KERNEL__",
+    "-std=gnu11",
+    "-O2",
+    "-w",
+    "-fshort-wchar",
+    "-funsigned-char",
+    "-fno-common",
+    "-fno-PIE",
+    "-fno-pic",
+    "-fno-strict-aliasing",
+    "-fno-strict-overflow",
+    "-fno-delete-null-pointer-checks",
+    "-fno-stack-protector",
+    "-fno-stack-clash-protection",
+    "-fno-asynchronous-unwind-tables",
+    "-fno-unwind-tables",
+    "-fomit-frame-pointer",
+    "-ffunction-sections",
+    "-fdata-sections",
+    "-fno-allow-store-data-races",
+    "-fconserve-stack",
+];
+
+fn compiler_include() -> Option<String> {
+    let out = Command::new("gcc").arg("-print-file-name=include").output().ok()?;
+    let text = String::from_utf8(out.stdout).ok()?;
+    Some(text.trim().to_owned())
+}

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! The headers that a kernel build generates: `autoconf.h`, versions, constants, and `asm/` wrappers.
+//!
+//! Linux's `Kbuild` and `scripts/Makefile.asm-generic` say which; what they hold is computed here.
+
+use crate::cache;
+use crate::flags::{Arch, architecture_dir};
+use crate::kconfig::{Config, Kconfig};
+use crate::tree::{Tree, TreeError};
+use sha2::{Digest, Sha256};
+use std::fmt::Write;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Makes `include/generated` for one tree and configuration and returns the directory above it.
+pub(crate) fn make(tree: &Tree, kconfig: &Kconfig, config: &Config, arch: Arch) -> Result<PathBuf, TreeError> {
+    let autoconf = config.autoconf(kconfig);
+    let mut hash = Sha256::new();
+    hash.update(tree.dir.as_os_str().as_encoded_bytes());
+    hash.update(autoconf.as_bytes());
+    hash.update(format!("{arch:?} 1"));
+    let mut name = String::new();
+    for byte in hash.finalize().iter().take(8) {
+        // Writing to a String cannot fail.
+        let _ = write!(name, "{byte:02x}");
+    }
+    let root = cache::dir().join("generated").join(format!("{}-{name}", tree.full_version));
+    let dir = root.join("include/generated");
+    write(&dir.join("autoconf.h"), &autoconf)?;
+    write(&dir.join("utsrelease.h"), &format!("#define UTS_RELEASE \"{}-linux-compat\"\n", tree.full_version))?;
+    write(&dir.join("utsversion.h"), "#define UTS_VERSION \"#1\"\n")?;
+    write(&dir.join("compile.h"), "#define UTS_MACHINE \"linux-compat\"\n#define LINUX_COMPILE_BY \"linux-compat\"\n#define LINUX_COMPILE_HOST \"domain\"\n#define LINUX_COMPILER \"cc\"\n")?;
+    write(&dir.join("uapi/linux/version.h"), &version(&tree.full_version))?;
+    write(&dir.join("timeconst.h"), &timeconst(config.get("HZ").parse().unwrap_or(100)))?;
+    write(&dir.join("asm-offsets.h"), "/* nothing is written in assembly against a C structure */\n")?;
+    wrappers(tree, &dir)?;
+    Ok(root)
+}
+
+fn write(path: &Path, text: &str) -> Result<(), TreeError> {
+    cache::write_if_changed(path, text.as_bytes()).map_err(|error| TreeError::Io { path: path.to_owned(), error })
+}
+
+/// `CC_IS_GCC` and friends, which Kconfig asks the compiler.
+pub(crate) fn compiler_answers() -> Vec<(String, String)> {
+    let version = Command::new("gcc").args(["-dumpfullversion"]).output().ok();
+    let text = version.and_then(|out| String::from_utf8(out.stdout).ok()).unwrap_or_default();
+    let mut parts = text.trim().split('.').map(|part| part.parse::<u32>().unwrap_or(0));
+    let mut next = || parts.next().unwrap_or(0);
+    let number = next() * 10_000 + next() * 100 + next();
+    let set = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    vec![
+        set("CC_IS_GCC", "y"),
+        set("GCC_VERSION", &number.to_string()),
+        set("CLANG_VERSION", "0"),
+        set("AS_IS_GNU", "y"),
+        set("LD_IS_BFD", "y"),
+        set("CC_HAS_ASM_GOTO_OUTPUT", "y"),
+        set("CC_HAS_ASM_INLINE", "y"),
+        set("CC_VERSION_TEXT", &format!("gcc {}", text.trim())),
+    ]
+}
+
+fn version(full: &str) -> String {
+    let mut parts = full.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
+    let mut next = || parts.next().unwrap_or(0);
+    let (major, patch, sub) = (next(), next(), next());
+    // The sublevel has one byte; the tree's Makefile clamps it in the same way.
+    let code = major * 65_536 + patch * 256 + sub.min(255);
+    format!(
+        "#define LINUX_VERSION_CODE {code}\n#define KERNEL_VERSION(a,b,c) (((a) << 16) + ((b) << 8) + ((c) > 255 ? 255 : (c)))\n\
+         #define LINUX_VERSION_MAJOR {major}\n#define LINUX_VERSION_PATCHLEVEL {patch}\n#define LINUX_VERSION_SUBLEVEL {sub}\n"
+    )
+}
+
+/// A wrapper for each header that `asm-generic/Kbuild` calls mandatory and that we have none of our own for.
+fn wrappers(tree: &Tree, generated: &Path) -> Result<(), TreeError> {
+    let ours = architecture_dir().join("include");
+    for (kbuild, own, out) in [
+        ("include/asm-generic/Kbuild", ours.join("asm"), generated.join("asm")),
+        ("include/uapi/asm-generic/Kbuild", ours.join("uapi/asm"), generated.join("uapi/asm")),
+    ] {
+        let path = tree.dir.join(kbuild);
+        let text = fs::read_to_string(&path).map_err(|error| TreeError::Io { path, error })?;
+        for line in text.lines() {
+            let Some(name) = line.strip_prefix("mandatory-y +=").map(str::trim) else { continue };
+            let wrapper = out.join(name);
+            if own.join(name).exists() {
+                // A wrapper from before we had our own would be found first by a quoted include.
+                if wrapper.exists() {
+                    let _ = fs::remove_file(&wrapper);
+                }
+                continue;
+            }
+            write(&wrapper, &format!("#include <asm-generic/{name}>\n"))?;
+        }
+    }
+    Ok(())
+}
+
+/// `bounds.h`: numbers that only the compiler knows, read from the assembly that it makes of `kernel/bounds.c`
+/// (its macros come from `include/linux/kbuild.h`).
+pub(crate) fn bounds(tree: &Tree, root: &Path, flags: &[String]) -> Result<(), TreeError> {
+    let path = root.join("include/generated/bounds.h");
+    if path.exists() {
+        return Ok(());
+    }
+    let source = tree.dir.join("kernel/bounds.c");
+    let out = Command::new("gcc")
+        .args(flags)
+        .args(["-S", "-o", "-"])
+        .arg(&source)
+        .output()
+        .map_err(|error| TreeError::Io { path: PathBuf::from("gcc"), error })?;
+    if !out.status.success() {
+        let message = String::from_utf8_lossy(&out.stderr).into_owned();
+        return Err(TreeError::Compiler { path: source, message });
+    }
+    let mut text = String::new();
+    for line in String::from_utf8_lossy(&out.stdout).lines() {
+        let Some((_, entry)) = line.split_once("\"->") else { continue };
+        let mut words = entry.split_whitespace();
+        if let (Some(name), Some(value)) = (words.next(), words.next()) {
+            let value = value.trim_start_matches(['$', '#']);
+            // Writing to a String cannot fail.
+            let _ = writeln!(text, "#define {name} {value}");
+        }
+    }
+    write(&path, &text)
+}
+
+/// `timeconst.h`: factors between jiffies and units of time for one `HZ`, as `kernel/time/timeconst.bc` gives them.
+///
+/// A conversion `x * to / from` becomes `(x * mul + adj) >> shift` with the largest `mul` of 32 bits.
+fn timeconst(hz: u64) -> String {
+    let mut text = format!("#include <linux/param.h>\n#include <linux/types.h>\n#if HZ != {hz}\n#error \"timeconst.h was made for another HZ\"\n#endif\n");
+    for (unit, per_second) in [("MSEC", 1_000u64), ("USEC", 1_000_000), ("NSEC", 1_000_000_000)] {
+        let common = gcd(hz, per_second);
+        let (a, b) = (hz / common, per_second / common);
+        // Writing to a String cannot fail.
+        if unit != "NSEC" {
+            let _ = write!(text, "{}{}", scale(&format!("HZ_TO_{unit}"), b, a), scale(&format!("{unit}_TO_HZ"), a, b));
+        }
+        let _ = write!(
+            text,
+            "#define HZ_TO_{unit}_NUM {b}\n#define HZ_TO_{unit}_DEN {a}\n#define {unit}_TO_HZ_NUM {a}\n#define {unit}_TO_HZ_DEN {b}\n"
+        );
+    }
+    text
+}
+
+fn scale(name: &str, to: u64, from: u64) -> String {
+    let (to, from) = (u128::from(to), u128::from(from));
+    let mut shift = 0u32;
+    // The multiplier has to fill bit 31 and no more.
+    let at = |shift: u32| (to << shift).div_ceil(from);
+    while at(shift) < 1 << 31 && shift < 95 {
+        shift += 1;
+    }
+    let multiplier = at(shift);
+    // What a division by `from` loses to rounding up, in the same fixed point.
+    let adjust = ((from - 1) << shift) / from;
+    format!("#define {name}_MUL32 U64_C(0x{multiplier:X})\n#define {name}_ADJ32 U64_C(0x{adjust:X})\n#define {name}_SHR32 {shift}\n")
+}
+
+fn gcd(a: u64, b: u64) -> u64 {
+    if b == 0 { a } else { gcd(b, a % b) }
+}
