@@ -95,6 +95,13 @@ impl Header {
         Ok(bytes)
     }
 
+    /// Tells whether a response claims to be the error form. The claim is checked when that form is read.
+    #[must_use]
+    #[inline]
+    pub fn is_error_form(constant: &[u8]) -> bool {
+        u32::get(constant, 0).is_ok_and(|word| word >> ERROR_SHIFT != 0)
+    }
+
     /// Reads the `self` descriptor: the handle that was called.
     ///
     /// # Errors

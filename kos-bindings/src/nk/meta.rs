@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What the kernel, the judge and the log know of an interface: data, generated from its IDL.
 
-use super::{NkErr, Parts};
+use super::{Header, NkErr, Parts};
 
 /// One interface of the registry.
 #[derive(Debug)]
@@ -19,6 +19,19 @@ impl Interface {
     #[must_use]
     pub fn method(&self, mid: u16) -> Option<&'static Method> {
         self.methods.get(usize::from(mid))
+    }
+
+    /// Checks a request, and says of which method it is.
+    ///
+    /// # Errors
+    ///
+    /// [`NkErr::NoEnt`] if there is no such method, [`NkErr::BadMsg`] if the request is not one of it.
+    pub fn validate_request(&self, request: Parts<'_>) -> Result<&'static Method, NkErr> {
+        let method = self
+            .method(Header::read(request.constant)?.mid)
+            .ok_or(NkErr::NoEnt)?;
+        (method.validate_request)(request)?;
+        Ok(method)
     }
 }
 

@@ -34,6 +34,7 @@ pub use header::{HEADER_BYTES, Header, MAX_CONSTANT_BYTES, MAX_HANDLES};
 pub use meta::{Interface, Method, Sizes};
 pub use seq::{Seq, SeqIter};
 pub use wire::{Handle, HandleDesc, Wire};
+pub(crate) use wire::{part, part_mut};
 
 /// A message to read. The bytes are private to the reader: nobody can change them while it looks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -27,6 +27,24 @@ pub trait Wire: Copy {
     fn put(&self, bytes: &mut [u8], at: usize) -> Result<(), NkErr>;
 }
 
+/// Borrows the `N` bytes from `at` on; for generated structs.
+#[inline]
+pub(crate) fn part<const N: usize>(bytes: &[u8], at: usize) -> Result<&[u8; N], NkErr> {
+    bytes
+        .get(at..)
+        .and_then(<[u8]>::first_chunk)
+        .ok_or(NkErr::BadMsg)
+}
+
+/// Borrows the `N` bytes from `at` on, to write them; for generated structs.
+#[inline]
+pub(crate) fn part_mut<const N: usize>(bytes: &mut [u8], at: usize) -> Result<&mut [u8; N], NkErr> {
+    bytes
+        .get_mut(at..)
+        .and_then(<[u8]>::first_chunk_mut)
+        .ok_or(NkErr::NoMem)
+}
+
 macro_rules! integers {
     ($($int:ty),*) => {$(
         impl Wire for $int {
@@ -36,14 +54,12 @@ macro_rules! integers {
 
             #[inline]
             fn get(bytes: &[u8], at: usize) -> Result<Self, NkErr> {
-                let tail = bytes.get(at..).ok_or(NkErr::BadMsg)?;
-                tail.first_chunk().map(|chunk| Self::from_le_bytes(*chunk)).ok_or(NkErr::BadMsg)
+                part(bytes, at).map(|part| Self::from_le_bytes(*part))
             }
 
             #[inline]
             fn put(&self, bytes: &mut [u8], at: usize) -> Result<(), NkErr> {
-                let tail = bytes.get_mut(at..).ok_or(NkErr::NoMem)?;
-                *tail.first_chunk_mut().ok_or(NkErr::NoMem)? = self.to_le_bytes();
+                *part_mut(bytes, at)? = self.to_le_bytes();
                 Ok(())
             }
         }

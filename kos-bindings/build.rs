@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Generates the interfaces in `idl/` as Rust, for `src/idl.rs` to include.
+
+use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::{env, fs, process};
+
+use kos_idl::rust::{doc_lines, generate, module_name};
+
+/// The interfaces and their numbers in message headers. On KasperskyOS the numbers come from the task class
+/// instead, so nothing may store them.
+const INTERFACES: [(&str, u16); 10] = [
+    // What a driver domain calls.
+    ("linuxcompat/I2c.idl", 1),
+    ("linuxcompat/Spi.idl", 2),
+    ("linuxcompat/Gpio.idl", 3),
+    ("linuxcompat/Firmware.idl", 4),
+    ("linuxcompat/Log.idl", 5),
+    ("linuxcompat/Clock.idl", 6),
+    ("linuxcompat/Epitaph.idl", 7),
+    // What a driver domain serves.
+    ("linuxcompat/Sysfs.idl", 16),
+    ("linuxcompat/Chardev.idl", 17),
+    ("linuxcompat/Control.idl", 18),
+];
+
+fn main() {
+    if let Err(error) = run() {
+        println!("cargo::error={error}");
+        process::exit(1);
+    }
+}
+
+fn run() -> Result<(), Box<dyn Error>> {
+    println!("cargo::rerun-if-changed=idl");
+    let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?).join("idl");
+    let mut modules = String::new();
+    let mut arms = String::new();
+    let mut list = String::new();
+    for (file, riid) in INTERFACES {
+        let path = root.join(file);
+        let text =
+            fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+        let interface = kos_idl::load(&path.to_string_lossy(), &text)?;
+        let module = module_name(&interface);
+        modules += &doc_lines(&interface.doc, "");
+        modules += &format!("pub mod {module} {{\n{}}}\n\n", generate(&interface, riid));
+        arms += &format!("        {module}::RIID => Some(&{module}::INTERFACE),\n");
+        list += &format!("    &{module}::INTERFACE,\n");
+    }
+    check_all_listed(&root.join("linuxcompat"))?;
+    modules += &format!(
+        "/// Every interface, in the order of their numbers.\n\
+         pub static INTERFACES: [&Interface; {}] = [\n{list}];\n\n\
+         /// Finds an interface by the number in a message's header.\n#[must_use]\n\
+         pub fn interface(riid: u16) -> Option<&'static Interface> {{\n    match riid {{\n{arms}        \
+         _ => None,\n    }}\n}}\n",
+        INTERFACES.len(),
+    );
+    fs::write(
+        Path::new(&env::var("OUT_DIR")?).join("interfaces.rs"),
+        modules,
+    )?;
+    Ok(())
+}
+
+/// A file without a number would silently have no interface.
+fn check_all_listed(directory: &Path) -> Result<(), Box<dyn Error>> {
+    for entry in fs::read_dir(directory)? {
+        let name = entry?.file_name();
+        if !INTERFACES
+            .iter()
+            .any(|(file, _)| Path::new(file).file_name() == Some(&*name))
+        {
+            return Err(format!(
+                "idl/linuxcompat/{}: has no number in build.rs",
+                name.display()
+            )
+            .into());
+        }
+    }
+    Ok(())
+}
