@@ -1,2 +1,48 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Simulated hardware: chip models, buses and boards.
+//!
+//! A [`SimBoard`] is built from a compiled device tree, the same one that the driver's domain reads, and plays the
+//! machine of that domain: its I²C and SPI buses with the chips on them, and its GPIO and interrupt lines. What
+//! the chips feel is a [`Stimulus`].
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`board`] | [`SimBoard`]: buses, lines and time; [`SharedBoard`] for several threads |
+//! | [`chip`] | what a board sees of a chip, and the bus front ends of register chips |
+//! | [`regs`] | the declarative register map |
+//! | [`adxl345`] | the chips |
+//! | [`stimulus`] | the physical world |
+//! | [`fault`] | what can go wrong, on request |
+//! | [`transcript`] | what went over the buses |
+//! | [`tree`], [`dts`] | reading and compiling device trees |
+//! | [`convert`], [`ring`], [`errno`] | small parts |
+
+#![cfg_attr(
+    test,
+    expect(
+        clippy::unwrap_used,
+        reason = "a test that unwraps an error has failed"
+    )
+)]
+
+pub mod adxl345;
+pub mod board;
+pub mod chip;
+pub mod convert;
+pub mod dts;
+pub mod errno;
+pub mod fault;
+pub mod regs;
+pub mod ring;
+pub mod stimulus;
+pub mod transcript;
+pub mod tree;
+
+pub use board::{
+    BoardError, BoardOptions, BusId, Clock, I2cData, I2cMsg, LineSink, SharedBoard, SimBoard,
+    SpiXfer,
+};
+pub use errno::Errno;
+pub use fault::Fault;
+pub use stimulus::Stimulus;
+pub use transcript::Transcript;

@@ -1,0 +1,406 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! The board: chips on buses, lines, and time.
+//!
+//! [`SimBoard`] is one machine for one domain. All of it moves when somebody calls: a transfer, a line, [`SimBoard::advance`].
+//! Under the virtual clock the board *is* the clock: each transfer takes as long as its bits take on the wire,
+//! and hardware events happen in their order on the way. Under the real clock a transfer takes no simulated time, and
+//! [`SharedBoard::run_events`] wakes a thread for the events.
+
+mod build;
+mod i2c;
+mod lines;
+mod shared;
+mod spi;
+#[cfg(test)]
+mod tests;
+
+pub use build::BoardError;
+pub use i2c::{I2cData, I2cMsg, I2cTransfer, flags};
+pub use lines::{LineSink, MAX_LINES};
+pub use shared::{Events, SharedBoard};
+pub use spi::{SpiTransfer, SpiXfer};
+
+use crate::chip::{Chip, ChipOptions, Make, NEVER, PINS, Pin};
+use crate::errno::Errno;
+use crate::fault::{Fault, FaultError, FaultKind, Faults};
+use crate::stimulus::Stimulus;
+use crate::transcript::Transcript;
+use lines::{Driver, Lines};
+
+/// Where the board's time comes from, in ns.
+#[derive(Default)]
+pub enum Clock {
+    /// From the board itself: it starts at 0 and moves with transfers and with [`SimBoard::advance`].
+    #[default]
+    Virtual,
+    /// From outside: a monotonic clock.
+    Real(Box<dyn Fn() -> u64 + Send>),
+}
+
+/// How to build a board.
+#[derive(Default)]
+pub struct BoardOptions {
+    /// Where time comes from.
+    pub clock: Clock,
+    /// What the chips feel at first.
+    pub stimulus: Stimulus,
+    /// How the chips behave.
+    pub chips: ChipOptions,
+}
+
+/// A bus of a board.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BusId(usize);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum BusKind {
+    I2c,
+    Spi,
+}
+
+/// Under the real clock, a longer gap is not gone through event by event.
+const CATCH_UP_NS: u64 = 1_000_000_000;
+
+/// In [`Bus::chips`]: nobody has this address.
+const NO_CHIP: u8 = 0xff;
+
+struct Bus {
+    channel: String,
+    node: String,
+    kind: BusKind,
+    ns_per_bit: u64,
+    /// By I²C address or SPI chip select, the index of the chip, or [`NO_CHIP`].
+    chips: [u8; 128],
+    faults: Faults,
+    /// A chip or a fault keeps the bus low.
+    held: bool,
+}
+
+/// A chip in its place.
+struct Slot {
+    chip: Box<dyn Chip>,
+    make: Make,
+    node: String,
+    drivers: [Option<Driver>; PINS],
+    pins: [Option<Pin>; PINS],
+    next_event: u64,
+    faults: Faults,
+    fake_id: Option<u8>,
+}
+
+/// A simulated board.
+pub struct SimBoard {
+    clock: Clock,
+    now: u64,
+    /// The earliest event of all chips.
+    next_event: u64,
+    world: Stimulus,
+    chip_options: ChipOptions,
+    slots: Vec<Slot>,
+    buses: Vec<Bus>,
+    lines: Lines,
+    transcript: Option<Transcript>,
+    warnings: Vec<String>,
+}
+
+impl SimBoard {
+    /// What the board's description asks for that the board cannot do, one sentence each: chips without a model.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    /// The bus with this channel name (`linux-compat,channel`).
+    pub fn bus(&self, channel: &str) -> Option<BusId> {
+        self.buses
+            .iter()
+            .position(|bus| bus.channel == channel)
+            .map(BusId)
+    }
+
+    /// The channels of the I²C buses.
+    pub fn i2c_channels(&self) -> impl Iterator<Item = &str> {
+        self.channels(BusKind::I2c)
+    }
+
+    /// The channels of the SPI buses.
+    pub fn spi_channels(&self) -> impl Iterator<Item = &str> {
+        self.channels(BusKind::Spi)
+    }
+
+    fn channels(&self, kind: BusKind) -> impl Iterator<Item = &str> {
+        self.buses
+            .iter()
+            .filter(move |bus| bus.kind == kind)
+            .map(|bus| bus.channel.as_str())
+    }
+
+    /// Board time in ns.
+    pub fn now_ns(&self) -> u64 {
+        match &self.clock {
+            Clock::Virtual => self.now,
+            // A clock that steps back must not turn time round.
+            Clock::Real(clock) => clock().max(self.now),
+        }
+    }
+
+    /// Whether the board's time is virtual.
+    pub fn is_virtual(&self) -> bool {
+        matches!(self.clock, Clock::Virtual)
+    }
+
+    /// When the hardware next does something by itself.
+    pub fn next_event(&self) -> Option<u64> {
+        (self.next_event != NEVER).then_some(self.next_event)
+    }
+
+    /// Moves time to `until_ns` or to the next hardware event, whichever is first, lets what is due then happen, and
+    /// returns the time. Under the real clock time moves by itself: this only catches up with it.
+    pub fn advance(&mut self, until_ns: u64) -> u64 {
+        let target = match self.clock {
+            Clock::Virtual => until_ns.min(self.next_event).max(self.now),
+            Clock::Real(_) => {
+                self.catch_up();
+                self.now
+            }
+        };
+        self.run_to(target);
+        self.now
+    }
+
+    /// Changes what the chips feel, from now on.
+    pub fn set_stimulus(&mut self, world: Stimulus) {
+        self.catch_up();
+        // Samples that were due before the change must still see the old world.
+        for slot in &mut self.slots {
+            slot.chip.advance(self.now, &self.world);
+        }
+        self.world = world;
+        (0..self.slots.len()).for_each(|index| self.settle(index));
+    }
+
+    /// What the chips feel.
+    pub fn stimulus(&self) -> &Stimulus {
+        &self.world
+    }
+
+    /// Puts a fault on the board.
+    ///
+    /// # Errors
+    ///
+    /// If no chip and no bus has the fault's target.
+    pub fn inject(&mut self, fault: &Fault) -> Result<(), FaultError> {
+        let is_target = |node: &str| {
+            let name = node.rsplit('/').next().unwrap_or(node);
+            let unit = name.split_once('@').map(|(_, unit)| unit);
+            let by_unit = fault
+                .target
+                .strip_prefix("chip@")
+                .or_else(|| fault.target.strip_prefix('@'));
+            fault.target == node || fault.target == name || (unit.is_some() && unit == by_unit)
+        };
+        if let Some(index) = self.slots.iter().position(|slot| is_target(&slot.node)) {
+            let slot = &mut self.slots[index];
+            slot.faults.add(fault.kind);
+            if let FaultKind::WhoAmI(id) = fault.kind {
+                slot.fake_id = Some(id);
+                slot.chip.fake_id(id);
+            }
+            self.settle(index);
+            return Ok(());
+        }
+        let on_bus = |bus: &&mut Bus| fault.target == bus.channel || is_target(&bus.node);
+        if let Some(bus) = self.buses.iter_mut().find(on_bus) {
+            bus.faults.add(fault.kind);
+            return Ok(());
+        }
+        let chips = self.slots.iter().map(|slot| slot.node.as_str());
+        let known: Vec<&str> = chips
+            .chain(self.buses.iter().map(|bus| bus.channel.as_str()))
+            .collect();
+        let fact = format!("no such chip or bus, expected one of {}", known.join(", "));
+        Err(FaultError {
+            text: fault.target.clone(),
+            fact,
+        })
+    }
+
+    /// Switches the supply off and on: chips as after power-on, faults stay, held buses are free.
+    pub fn power_cycle(&mut self) {
+        self.catch_up();
+        for bus in &mut self.buses {
+            bus.held = false;
+        }
+        for index in 0..self.slots.len() {
+            let slot = &mut self.slots[index];
+            slot.chip = (slot.make)(&self.chip_options);
+            if let Some(id) = slot.fake_id {
+                slot.chip.fake_id(id);
+            }
+            slot.chip.advance(self.now, &self.world);
+            self.settle(index);
+        }
+    }
+
+    /// Starts to record transfers, or starts over.
+    pub fn record(&mut self) {
+        self.transcript = Some(Transcript::default());
+    }
+
+    /// The record, if [`record`](Self::record) was called.
+    pub fn transcript(&self) -> Option<&Transcript> {
+        self.transcript.as_ref()
+    }
+
+    /// Sets who is told of line changes; lines that are high already are told at once.
+    pub fn set_line_sink(&mut self, sink: LineSink) {
+        self.lines.set_sink(sink);
+    }
+
+    /// Number of GPIO lines.
+    pub fn line_count(&self) -> u32 {
+        self.lines.count()
+    }
+
+    /// Level of a line.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if there is no such line.
+    pub fn line(&mut self, line: u32) -> Result<bool, Errno> {
+        self.catch_up();
+        self.lines.level(line).ok_or(Errno::EINVAL)
+    }
+
+    /// Sets the value of a line that the domain drives.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if there is no such line, `EPROTO` if it is an input.
+    pub fn set_line(&mut self, line: u32, value: bool) -> Result<(), Errno> {
+        self.catch_up();
+        if !self.line_is_output(line)? {
+            return Err(Errno::EPROTO);
+        }
+        self.lines.set_out(line, true, value).ok_or(Errno::EINVAL)
+    }
+
+    /// Whether the domain drives the line.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if there is no such line.
+    pub fn line_is_output(&self, line: u32) -> Result<bool, Errno> {
+        self.lines.is_out(line).ok_or(Errno::EINVAL)
+    }
+
+    /// Makes the line an output with this value, or an input.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if there is no such line.
+    pub fn set_line_direction(
+        &mut self,
+        line: u32,
+        is_output: bool,
+        value: bool,
+    ) -> Result<(), Errno> {
+        self.catch_up();
+        self.lines
+            .set_out(line, is_output, value)
+            .ok_or(Errno::EINVAL)
+    }
+
+    /// Drives a line from outside the board, as a button or a test does; `None` lets go of it.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if there is no such line.
+    pub fn drive_line(&mut self, line: u32, pin: Option<Pin>) -> Result<(), Errno> {
+        self.catch_up();
+        self.lines.drive_outside(line, pin).ok_or(Errno::EINVAL)
+    }
+
+    /// Brings the board to the present of its clock.
+    fn catch_up(&mut self) {
+        if let Clock::Real(_) = self.clock {
+            let now = self.now_ns();
+            // Nobody has looked for long (the machine slept): the chips themselves skip what is lost anyway.
+            if now - self.now > CATCH_UP_NS {
+                self.now = now;
+                for index in 0..self.slots.len() {
+                    self.slots[index].chip.advance(now, &self.world);
+                    self.settle(index);
+                }
+            }
+            self.run_to(now);
+        }
+    }
+
+    /// Lets all events up to `target` happen, each at its time, and makes `target` the present.
+    fn run_to(&mut self, target: u64) {
+        while self.next_event <= target {
+            self.now = self.next_event.max(self.now);
+            for index in 0..self.slots.len() {
+                let slot = &mut self.slots[index];
+                if slot.next_event <= self.now {
+                    slot.chip.advance(self.now, &self.world);
+                    self.settle(index);
+                }
+            }
+        }
+        self.now = target;
+    }
+
+    /// After something happened to a chip: carries its pins to the lines and its wish for time to the board.
+    fn settle(&mut self, index: usize) {
+        let slot = &mut self.slots[index];
+        let status = slot.chip.status();
+        // What was due is done: an event in the past could never end.
+        let next_event = if status.next_event == NEVER {
+            NEVER
+        } else {
+            status.next_event.max(self.now + 1)
+        };
+        if next_event != slot.next_event {
+            slot.next_event = next_event;
+            self.next_event = self
+                .slots
+                .iter()
+                .map(|slot| slot.next_event)
+                .min()
+                .unwrap_or(NEVER);
+        }
+        let slot = &mut self.slots[index];
+        for (pin, level) in status.pins.into_iter().enumerate() {
+            if slot.pins[pin] == Some(level) || (slot.faults.no_irq && slot.pins[pin].is_some()) {
+                continue;
+            }
+            slot.pins[pin] = Some(level);
+            if let Some(driver) = slot.drivers[pin] {
+                self.lines.drive(driver, level);
+            }
+        }
+    }
+
+    fn bus_of(&self, id: BusId, kind: BusKind) -> Result<usize, Errno> {
+        match self.buses.get(id.0) {
+            Some(bus) if bus.kind == kind => Ok(id.0),
+            _ => Err(Errno::ENODEV),
+        }
+    }
+
+    /// How long a transfer of so many bits takes is how far the virtual clock moves.
+    fn spend(&mut self, bits: u64, ns_per_bit: u64, extra_ns: u64) {
+        if let Clock::Virtual = self.clock {
+            let end = self
+                .now
+                .saturating_add(bits.saturating_mul(ns_per_bit))
+                .saturating_add(extra_ns);
+            if end >= self.next_event {
+                self.run_to(end);
+            } else {
+                self.now = end;
+            }
+        }
+    }
+}

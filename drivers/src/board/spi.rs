@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! The simulated SPI master: full-duplex bytes while a chip is selected.
+//!
+//! SPI has no acknowledge: where no chip answers, or one that does not understand the mode, the master reads 0xff.
+
+use super::{BusId, BusKind, NO_CHIP, SimBoard};
+use crate::errno::Errno;
+
+/// One piece of a message: bytes out, bytes in, or both. The longer of the two gives the length.
+#[derive(Default)]
+pub struct SpiXfer<'a> {
+    /// Bytes to the chip; zeros if there are fewer than bytes to receive.
+    pub tx: &'a [u8],
+    /// Room for bytes from the chip.
+    pub rx: &'a mut [u8],
+    /// Clock in Hz; 0 for the bus's own.
+    pub speed_hz: u32,
+    /// Release the chip select after this piece (as `cs_change` in Linux's `struct spi_transfer`).
+    pub cs_change: bool,
+    /// Pause after this piece in ns.
+    pub delay_ns: u32,
+    /// 0 or 8: other word sizes are not supported.
+    pub bits_per_word: u8,
+}
+
+/// A message under way. After a piece has failed the others do nothing.
+pub struct SpiTransfer<'b> {
+    board: &'b mut SimBoard,
+    bus: usize,
+    slot: Option<usize>,
+    mode: u32,
+    stuck: Option<u8>,
+    selected: bool,
+    ns: u64,
+    done: usize,
+    failed: Option<Errno>,
+}
+
+impl SimBoard {
+    /// Does one message: all pieces with the chip selected.
+    ///
+    /// # Errors
+    ///
+    /// `ENODEV` for a bus that is no SPI bus, `EINVAL` for a chip select or a word size that it does not have, or what a
+    /// fault on the board asks for.
+    pub fn spi_transfer(
+        &mut self,
+        bus: BusId,
+        cs: u32,
+        mode: u32,
+        xfers: &mut [SpiXfer<'_>],
+    ) -> Result<(), Errno> {
+        let mut transfer = self.spi_begin(bus, cs, mode)?;
+        for xfer in xfers {
+            transfer.piece(xfer);
+        }
+        transfer.finish()
+    }
+
+    /// Begins a message to the chip at chip select `cs`; `mode` is Linux's SPI mode word.
+    ///
+    /// # Errors
+    ///
+    /// `ENODEV` for a bus that is no SPI bus, `EINVAL` for a chip select that it does not have.
+    pub fn spi_begin(&mut self, bus: BusId, cs: u32, mode: u32) -> Result<SpiTransfer<'_>, Errno> {
+        let bus_index = self.bus_of(bus, BusKind::Spi)?;
+        let bus = &mut self.buses[bus_index];
+        let cs = usize::try_from(cs).map_err(|_| Errno::EINVAL)?;
+        let slot = match bus.chips.get(cs) {
+            None => return Err(Errno::EINVAL),
+            Some(&NO_CHIP) => None,
+            Some(&slot) => Some(usize::from(slot)),
+        };
+        let mut failed = bus.faults.transfer();
+        let mut stuck = bus.faults.stuck;
+        bus.held |= bus.faults.hold;
+        self.catch_up();
+        let mut slot = slot;
+        if let Some(chip) = slot.and_then(|slot| self.slots.get_mut(slot)) {
+            failed = failed.or(chip.faults.transfer());
+            stuck = chip.faults.stuck.or(stuck);
+            self.buses[bus_index].held |= chip.faults.hold;
+            if chip.faults.absent {
+                slot = None;
+            } else {
+                chip.chip.advance(self.now, &self.world);
+            }
+        }
+        // SPI has nothing to hold: a transfer that never ends is how Linux's core sees a stuck controller.
+        let ns = if self.buses[bus_index].held {
+            1_000_000_000
+        } else {
+            0
+        };
+        let failed = if ns > 0 {
+            Some(Errno::ETIMEDOUT)
+        } else {
+            failed
+        };
+        if let Some(record) = &mut self.transcript {
+            record.begin(
+                self.now,
+                &self.buses[bus_index].channel,
+                u16::try_from(cs).unwrap_or(u16::MAX),
+            );
+        }
+        let bus = bus_index;
+        Ok(SpiTransfer {
+            board: self,
+            bus,
+            slot,
+            mode,
+            stuck,
+            selected: false,
+            ns,
+            done: 0,
+            failed,
+        })
+    }
+}
+
+impl SpiTransfer<'_> {
+    /// One piece of the message.
+    pub fn piece(&mut self, xfer: &mut SpiXfer<'_>) {
+        if self.failed.is_some() {
+            return;
+        }
+        if !matches!(xfer.bits_per_word, 0 | 8) {
+            self.failed = Some(Errno::EINVAL);
+            return;
+        }
+        let len = xfer.tx.len().max(xfer.rx.len());
+        self.select(true);
+        match self.slot.and_then(|slot| self.board.slots.get_mut(slot)) {
+            Some(slot) => {
+                for at in 0..len {
+                    let miso = slot.chip.spi_byte(xfer.tx.get(at).copied().unwrap_or(0));
+                    if let Some(byte) = xfer.rx.get_mut(at) {
+                        *byte = self.stuck.unwrap_or(miso);
+                    }
+                }
+            }
+            None => xfer.rx.fill(self.stuck.unwrap_or(0xff)),
+        }
+        if let Some(record) = &mut self.board.transcript {
+            if !xfer.tx.is_empty() {
+                record.segment(false, xfer.tx);
+            }
+            if !xfer.rx.is_empty() {
+                record.segment(true, xfer.rx);
+            }
+        }
+        let ns_per_bit = match xfer.speed_hz {
+            0 => self.board.buses[self.bus].ns_per_bit,
+            hz => 1_000_000_000u64.div_ceil(u64::from(hz)),
+        };
+        self.ns += (8 * len as u64)
+            .saturating_mul(ns_per_bit)
+            .saturating_add(u64::from(xfer.delay_ns));
+        if xfer.cs_change {
+            self.select(false);
+        }
+        self.done += 1;
+    }
+
+    /// Releases the chip select.
+    ///
+    /// # Errors
+    ///
+    /// How the message failed.
+    pub fn finish(mut self) -> Result<(), Errno> {
+        self.select(false);
+        let result = self.failed.map_or(Ok(()), Err);
+        if let Some(record) = &mut self.board.transcript {
+            record.end(result.map(|()| self.done));
+        }
+        self.board.spend(0, 0, self.ns);
+        result
+    }
+
+    fn select(&mut self, on: bool) {
+        if on == self.selected {
+            return;
+        }
+        self.selected = on;
+        let Some((index, slot)) = self
+            .slot
+            .and_then(|index| Some((index, self.board.slots.get_mut(index)?)))
+        else {
+            return;
+        };
+        if on {
+            slot.chip.spi_select(self.mode);
+        } else {
+            slot.chip.spi_deselect();
+            self.board.settle(index);
+        }
+    }
+}
