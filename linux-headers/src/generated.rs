@@ -74,23 +74,25 @@ fn version(full: &str) -> String {
     )
 }
 
-/// A wrapper for each header that `asm-generic/Kbuild` calls mandatory and that we have none of our own for.
+/// A wrapper for each header in `asm-generic` that we have none of our own for: the ones that its `Kbuild` calls
+/// mandatory, and the ones that each architecture of upstream asks for with `generic-y`.
 fn wrappers(tree: &Tree, generated: &Path) -> Result<(), TreeError> {
     let ours = architecture_dir().join("include");
-    for (kbuild, own, out) in [
-        ("include/asm-generic/Kbuild", ours.join("asm"), generated.join("asm")),
-        ("include/uapi/asm-generic/Kbuild", ours.join("uapi/asm"), generated.join("uapi/asm")),
+    for (generic, own, out) in [
+        ("include/asm-generic", ours.join("asm"), generated.join("asm")),
+        ("include/uapi/asm-generic", ours.join("uapi/asm"), generated.join("uapi/asm")),
     ] {
-        let path = tree.dir.join(kbuild);
-        let text = fs::read_to_string(&path).map_err(|error| TreeError::Io { path, error })?;
-        for line in text.lines() {
-            let Some(name) = line.strip_prefix("mandatory-y +=").map(str::trim) else { continue };
-            let wrapper = out.join(name);
-            if own.join(name).exists() {
+        let path = tree.dir.join(generic);
+        let entries = fs::read_dir(&path).map_err(|error| TreeError::Io { path, error })?;
+        for entry in entries.flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if !name.ends_with(".h") {
+                continue;
+            }
+            let wrapper = out.join(&name);
+            if own.join(&name).exists() {
                 // A wrapper from before we had our own would be found first by a quoted include.
-                if wrapper.exists() {
-                    let _ = fs::remove_file(&wrapper);
-                }
+                let _ = fs::remove_file(&wrapper);
                 continue;
             }
             write(&wrapper, &format!("#include <asm-generic/{name}>\n"))?;

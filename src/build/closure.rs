@@ -1,0 +1,325 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Closes the link from the driver outward: a file of upstream comes in only if reachable code needs it.
+//!
+//! ```text
+//! driver's sections ──refs──▶ name ─┬─ defined by the shim or its glue: stop, this is the waist
+//!                                   ├─ defined by an object that is in: go on there
+//!                                   ├─ a file of the tree defines it and is enabled: compile, pull in
+//!                                   └─ else: missing, with who calls it
+//! ```
+
+use super::compile::{Compiled, Compiler};
+use super::error::BuildError;
+use super::index::Index;
+use super::objfile::{ObjFile, Ref};
+use super::waist::Waist;
+use rayon::prelude::*;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+/// Where an object came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// A file of the tree: its number in the index.
+    Upstream(u32),
+    /// A file that the user named and that is no part of the tree.
+    Outside,
+    /// The shim or its glue.
+    Shim,
+}
+
+/// An object in the image.
+pub struct Node {
+    /// Where it came from.
+    pub origin: Origin,
+    /// Its sections and names.
+    pub file: ObjFile,
+    /// The compiled file, for what is not in the shim's archive.
+    pub compiled: Option<Compiled>,
+    /// Who needed it for which symbol; nobody for the driver's own files.
+    pub why: Option<(String, String)>,
+    reached: Vec<bool>,
+}
+
+/// A symbol that nobody provides.
+#[derive(Debug, Clone, Default)]
+pub struct Missing {
+    /// Who refers to it: `file: section`.
+    pub callers: BTreeSet<String>,
+    /// Where upstream has it, and why that file was not taken.
+    pub hint: Option<String>,
+}
+
+/// The closed link.
+pub struct Closure {
+    /// The objects.
+    pub nodes: Vec<Node>,
+    /// Symbols that nobody provides.
+    pub missing: BTreeMap<String, Missing>,
+}
+
+struct Work<'a> {
+    compiler: &'a Compiler<'a>,
+    index: &'a Index,
+    waist: &'a Waist,
+    nodes: Vec<Node>,
+    /// Global definitions of everything that is in or on call.
+    defs: HashMap<String, (usize, Option<u32>, bool)>,
+    shim: HashSet<String>,
+    todo: Vec<(usize, u32)>,
+    /// Undefined names, and who refers to them first and in all.
+    wanted: BTreeMap<String, BTreeSet<(usize, u32)>>,
+    loaded: HashSet<u32>,
+    /// Objects that do not define what the index promised, or that clash with the shim.
+    refused: HashMap<u32, String>,
+    given_up: HashMap<String, Option<String>>,
+}
+
+/// Sections that the linker script keeps though nothing refers to them.
+pub const KEPT: [&str; 4] = [".initcall", ".con_initcall", "__clk_of_table", "__irqchip_of_table"];
+
+/// Closes the link over `roots` (indices of the tree's objects), files from outside, and the shim.
+///
+/// # Errors
+///
+/// A file does not compile, or an object cannot be read.
+pub fn close(
+    compiler: &Compiler<'_>,
+    index: &Index,
+    waist: &Waist,
+    roots: &[u32],
+    outside: &[super::kbuild::Object],
+    shim: Vec<ObjFile>,
+    entry: &[&str],
+) -> Result<Closure, BuildError> {
+    let mut work = Work {
+        compiler,
+        index,
+        waist,
+        nodes: Vec::new(),
+        defs: HashMap::new(),
+        shim: HashSet::new(),
+        todo: Vec::new(),
+        wanted: BTreeMap::new(),
+        loaded: HashSet::new(),
+        refused: HashMap::new(),
+        given_up: HashMap::new(),
+    };
+    for file in shim {
+        work.shim.extend(file.defs.iter().filter(|(_, def)| !def.weak).map(|(name, _)| name.clone()));
+        work.add(Node { origin: Origin::Shim, reached: vec![false; file.sections.len()], file, compiled: None, why: None });
+    }
+    let compiled: Vec<_> = outside.par_iter().map(|object| compiler.compile(object)).collect();
+    for compiled in compiled {
+        work.add_compiled(Origin::Outside, compiled?, None)?;
+    }
+    work.load(roots.iter().map(|root| (*root, None)).collect(), true)?;
+    for name in entry {
+        work.name(name, None);
+    }
+    work.run()
+}
+
+impl Work<'_> {
+    fn run(mut self) -> Result<Closure, BuildError> {
+        loop {
+            while let Some((node, section)) = self.todo.pop() {
+                self.visit(node, section);
+            }
+            let pulls = self.choose();
+            if pulls.is_empty() {
+                break;
+            }
+            self.load(pulls, false)?;
+            self.settle();
+        }
+        let missing = self.missing();
+        Ok(Closure { nodes: self.nodes, missing })
+    }
+
+    fn visit(&mut self, node: usize, section: u32) {
+        let Some(at) = self.nodes.get_mut(node) else { return };
+        let Some(reached) = at.reached.get_mut(section as usize) else { return };
+        if std::mem::replace(reached, true) {
+            return;
+        }
+        let refs = at.file.sections.get(section as usize).map(|s| s.refs.clone()).unwrap_or_default();
+        for reference in refs {
+            match reference {
+                Ref::Local(target) => self.todo.push((node, target)),
+                Ref::Name { name, weak } => {
+                    let Some(name) = self.nodes.get(node).and_then(|n| n.file.names.get(name as usize)).cloned() else { continue };
+                    if !weak || self.defs.contains_key(&name) {
+                        self.name(&name, Some((node, section)));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Goes on at the definition of `name`, or notes that it is wanted.
+    fn name(&mut self, name: &str, from: Option<(usize, u32)>) {
+        match self.defs.get(name) {
+            Some((node, Some(section), _)) => self.todo.push((*node, *section)),
+            Some((_, None, _)) => {}
+            None if self.waist.is_linker_symbol(name) => {}
+            None => self.wanted.entry(name.to_owned()).or_default().extend(from),
+        }
+    }
+
+    fn add(&mut self, node: Node) {
+        let number = self.nodes.len();
+        for (name, def) in &node.file.defs {
+            match self.defs.get(name) {
+                Some((_, _, false)) => {}
+                Some((_, _, true)) if def.weak => {}
+                _ => {
+                    self.defs.insert(name.clone(), (number, def.section, def.weak));
+                }
+            }
+        }
+        self.nodes.push(node);
+    }
+
+    fn add_compiled(&mut self, origin: Origin, compiled: Compiled, why: Option<(String, String)>) -> Result<(), BuildError> {
+        let file = ObjFile::read(&compiled.path)?;
+        let number = self.nodes.len();
+        for (index, section) in (0u32..).zip(&file.sections) {
+            if KEPT.iter().any(|prefix| section.name.starts_with(prefix)) {
+                self.todo.push((number, index));
+            }
+        }
+        self.add(Node { origin, reached: vec![false; file.sections.len()], file, compiled: Some(compiled), why });
+        Ok(())
+    }
+
+    /// For each wanted symbol the next file that may define it.
+    fn choose(&mut self) -> Vec<(u32, Option<(String, String)>)> {
+        let mut pulls: BTreeMap<u32, (String, String)> = BTreeMap::new();
+        let names: Vec<String> = self.wanted.keys().filter(|name| !self.given_up.contains_key(*name)).cloned().collect();
+        for name in names {
+            if self.defs.contains_key(&name) {
+                continue;
+            }
+            let near = self.caller(&name);
+            match self.candidate(&name, &near) {
+                Ok(file) => {
+                    pulls.entry(file).or_insert((near, name));
+                }
+                Err(hint) => {
+                    self.given_up.insert(name, hint);
+                }
+            }
+        }
+        pulls.into_iter().map(|(file, why)| (file, Some(why))).collect()
+    }
+
+    fn caller(&self, name: &str) -> String {
+        let first = self.wanted.get(name).and_then(|callers| callers.first());
+        first.and_then(|(node, _)| self.nodes.get(*node)).map(|node| self.node_name(node)).unwrap_or_default()
+    }
+
+    /// The best enabled file for `name`, or why there is none.
+    fn candidate(&self, name: &str, near: &str) -> Result<u32, Option<String>> {
+        let config = &self.compiler.setup.config;
+        let mut best: Option<(usize, u32)> = None;
+        let mut hint = None;
+        for file in self.index.defining(name) {
+            let Some(object) = self.index.kbuild.objects.get(file as usize) else { continue };
+            let reason = if let Some(reason) = self.refused.get(&file) {
+                reason.clone()
+            } else if self.loaded.contains(&file) {
+                continue;
+            } else if !object.is_enabled(config) {
+                let off = object.symbols().filter(|symbol| !config.is_on(symbol)).collect::<Vec<_>>().join(", CONFIG_");
+                if off.is_empty() { "not part of this configuration".to_owned() } else { format!("needs CONFIG_{off}") }
+            } else if self.waist.holds(&object.source) {
+                "below the waist".to_owned()
+            } else {
+                let shared = object.source.bytes().zip(near.bytes()).take_while(|(a, b)| a == b).count();
+                if best.is_none_or(|(most, _)| shared > most) {
+                    best = Some((shared, file));
+                }
+                continue;
+            };
+            hint.get_or_insert(format!("{}: {reason}", object.source));
+        }
+        best.map(|(_, file)| file).ok_or(hint)
+    }
+
+    /// Compiles files and takes them in.
+    fn load(&mut self, pulls: Vec<(u32, Option<(String, String)>)>, is_driver: bool) -> Result<(), BuildError> {
+        let compiler = self.compiler;
+        let objects = &self.index.kbuild.objects;
+        let compiled: Vec<_> = pulls
+            .into_par_iter()
+            .filter_map(|(file, why)| Some((file, why, compiler.compile(objects.get(file as usize)?))))
+            .collect();
+        for (file, why, compiled) in compiled {
+            let compiled = match compiled {
+                Ok(compiled) => compiled,
+                Err(BuildError::Compile { message, .. }) if !is_driver => {
+                    let first = message.lines().find(|line| line.contains("error")).unwrap_or(&message).to_owned();
+                    self.refused.insert(file, format!("does not compile: {first}"));
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            let object = ObjFile::read(&compiled.path)?;
+            let clash = object.defs.iter().find(|(name, def)| !def.weak && self.shim.contains(*name));
+            if let Some((name, _)) = clash.filter(|_| !is_driver) {
+                self.refused.insert(file, format!("also defines {name}, which the shim provides"));
+                continue;
+            }
+            if let Some((_, symbol)) = &why
+                && !object.defs.contains_key(symbol)
+            {
+                self.refused.insert(file, "does not define it in this configuration".to_owned());
+                continue;
+            }
+            if self.loaded.insert(file) {
+                self.add_compiled(Origin::Upstream(file), compiled, why)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Goes on with the wanted symbols that are defined now.
+    fn settle(&mut self) {
+        let found: Vec<String> = self.wanted.keys().filter(|name| self.defs.contains_key(*name)).cloned().collect();
+        for name in found {
+            self.wanted.remove(&name);
+            self.name(&name, None);
+        }
+    }
+
+    fn missing(&self) -> BTreeMap<String, Missing> {
+        let mut out = BTreeMap::new();
+        for (name, callers) in &self.wanted {
+            let callers = callers.iter().filter_map(|(node, section)| {
+                let node = self.nodes.get(*node)?;
+                let section = node.file.sections.get(*section as usize)?;
+                Some(format!("{}: {}", self.node_name(node), short(&section.name)))
+            });
+            let hint = self.given_up.get(name).cloned().flatten();
+            out.insert(name.clone(), Missing { callers: callers.collect(), hint });
+        }
+        out
+    }
+
+    fn node_name(&self, node: &Node) -> String {
+        match node.origin {
+            Origin::Upstream(file) => {
+                self.index.kbuild.objects.get(file as usize).map(|object| object.source.clone()).unwrap_or_default()
+            }
+            Origin::Shim | Origin::Outside => node.file.name.clone(),
+        }
+    }
+}
+
+/// `.text.foo` is the function `foo`.
+fn short(section: &str) -> &str {
+    [".text.unlikely.", ".text.", ".data.rel.ro.", ".data.", ".rodata.", ".bss."]
+        .iter()
+        .find_map(|prefix| section.strip_prefix(prefix))
+        .unwrap_or(section)
+}

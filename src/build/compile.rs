@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Compiles upstream files through a content-addressed cache.
+//!
+//! An object is found by its source's path and flags, and reused if every file that was read and every
+//! configuration symbol that those files name still has the same content. So one driver's configuration
+//! does not throw away the objects of another's (upstream's `fixdep` has the same idea).
+
+use super::error::BuildError;
+use super::hash::{self, Hash, Memory};
+use super::kbuild::{Kbuild, Object};
+use linux_headers::flags::Setup;
+use linux_headers::{Tree, cache};
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// What stands for the directory of generated headers in stored paths.
+const GENERATED: &str = "@generated@";
+
+/// Compiles files under one setup.
+pub struct Compiler<'a> {
+    /// The tree.
+    pub tree: &'a Tree,
+    /// Its Kbuild.
+    pub kbuild: &'a Kbuild,
+    /// The configuration and the common flags.
+    pub setup: &'a Setup,
+    /// The compiler's command.
+    pub cc: String,
+    /// Flags to add to every file.
+    pub extra: Vec<String>,
+    /// What is known about files.
+    pub memory: &'a Memory,
+    /// How often the compiler ran.
+    pub ran: AtomicUsize,
+    version: String,
+}
+
+/// A compiled file.
+#[derive(Debug, Clone)]
+pub struct Compiled {
+    /// The object file, in the cache.
+    pub path: PathBuf,
+    /// The files that were read.
+    pub inputs: Vec<PathBuf>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Variant {
+    /// Every file read, and its content.
+    inputs: Vec<(String, Hash)>,
+    /// Every symbol that they name, and its value.
+    symbols: Vec<(String, String)>,
+    object: String,
+}
+
+impl<'a> Compiler<'a> {
+    /// Prepares to compile.
+    #[must_use]
+    pub fn new(tree: &'a Tree, kbuild: &'a Kbuild, setup: &'a Setup, memory: &'a Memory, cc: &str, extra: Vec<String>) -> Self {
+        let version = Command::new(cc).arg("--version").output().map(|out| hash::hex(&hash::bytes(&out.stdout))).unwrap_or_default();
+        Self { tree, kbuild, setup, cc: cc.to_owned(), extra, memory, ran: AtomicUsize::new(0), version }
+    }
+
+    /// Compiles one file, or finds it compiled.
+    ///
+    /// # Errors
+    ///
+    /// The compiler refuses it, or the cache cannot be written.
+    pub fn compile(&self, object: &Object) -> Result<Compiled, BuildError> {
+        let own = self.kbuild.flags(object, &self.setup.config, &self.tree.dir);
+        let generated = self.setup.generated.display().to_string();
+        let mut key = format!("{}\n{}\n{}\n", self.cc, self.version, object.source);
+        for flag in self.setup.flags.iter().chain(&self.extra).chain(&own) {
+            key.push_str(&flag.replace(&generated, GENERATED));
+            key.push('\n');
+        }
+        let key = hash::text(&key);
+        let dir = cache::dir().join("objects").join(&key[..2]);
+        let record = dir.join(format!("{key}.rec"));
+        let mut variants: Vec<Variant> =
+            std::fs::read(&record).ok().and_then(|data| postcard::from_bytes(&data).ok()).unwrap_or_default();
+        if let Some(variant) = variants.iter().find(|variant| self.still_holds(variant)) {
+            let path = dir.join(&variant.object);
+            if path.exists() {
+                let inputs = variant.inputs.iter().map(|(path, _)| self.real(path)).collect();
+                return Ok(Compiled { path, inputs });
+            }
+        }
+        let (path, variant) = self.run(object, &own, &dir, &key)?;
+        let inputs = variant.inputs.iter().map(|(path, _)| self.real(path)).collect();
+        variants.retain(|old| old.object != variant.object);
+        variants.insert(0, variant);
+        variants.truncate(16);
+        let data = postcard::to_stdvec(&variants).unwrap_or_default();
+        cache::write_atomic(&record, &data).map_err(|error| BuildError::Io { path: record, error })?;
+        Ok(Compiled { path, inputs })
+    }
+
+    fn still_holds(&self, variant: &Variant) -> bool {
+        variant.symbols.iter().all(|(symbol, value)| self.setup.config.get(symbol) == value)
+            && variant
+                .inputs
+                .iter()
+                .all(|(path, hash)| self.memory.facts(&self.real(path)).is_some_and(|facts| facts.hash == *hash))
+    }
+
+    fn run(&self, object: &Object, own: &[String], dir: &Path, key: &str) -> Result<(PathBuf, Variant), BuildError> {
+        static SERIAL: AtomicUsize = AtomicUsize::new(0);
+        let io = |path: &Path| {
+            let path = path.to_owned();
+            move |error| BuildError::Io { path, error }
+        };
+        std::fs::create_dir_all(dir).map_err(io(dir))?;
+        self.ran.fetch_add(1, Ordering::Relaxed);
+        let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
+        let made = dir.join(format!(".{}-{serial}.o", std::process::id()));
+        let depfile = made.with_extension("d");
+        let out = Command::new(&self.cc)
+            .current_dir(&self.tree.dir)
+            .args(&self.setup.flags)
+            .args(&self.extra)
+            .args(own)
+            .arg("-MD")
+            .arg("-MF")
+            .arg(&depfile)
+            .arg("-c")
+            .arg("-o")
+            .arg(&made)
+            .arg(&object.source)
+            .output()
+            .map_err(io(Path::new(&self.cc)))?;
+        if !out.status.success() {
+            let _ = std::fs::remove_file(&made);
+            let _ = std::fs::remove_file(&depfile);
+            let message = String::from_utf8_lossy(&out.stderr).trim_end().to_owned();
+            return Err(BuildError::Compile { path: object.source.clone(), message });
+        }
+        let text = std::fs::read_to_string(&depfile).map_err(io(&depfile))?;
+        let _ = std::fs::remove_file(&depfile);
+        let mut variant = self.variant(&text);
+        let data = std::fs::read(&made).map_err(io(&made))?;
+        variant.object = format!("{}-{}.o", &key[..16], &hash::hex(&hash::bytes(&data))[..32]);
+        let path = dir.join(&variant.object);
+        std::fs::rename(&made, &path).map_err(io(&path))?;
+        Ok((path, variant))
+    }
+
+    fn variant(&self, depfile: &str) -> Variant {
+        let generated = self.setup.generated.display().to_string();
+        let mut variant = Variant { inputs: Vec::new(), symbols: Vec::new(), object: String::new() };
+        let mut symbols = std::collections::BTreeSet::new();
+        for word in depfile.replace("\\\n", " ").split_whitespace().skip(1) {
+            if word.ends_with("generated/autoconf.h") {
+                continue;
+            }
+            let word = if Path::new(word).is_absolute() { word.to_owned() } else { self.tree.dir.join(word).display().to_string() };
+            let stored = word.replace(&generated, GENERATED);
+            let Some(facts) = self.memory.facts(Path::new(&word)) else { continue };
+            symbols.extend(facts.symbols.iter().cloned());
+            variant.inputs.push((stored, facts.hash));
+        }
+        variant.symbols = symbols.into_iter().map(|symbol| {
+            let value = self.setup.config.get(&symbol).to_owned();
+            (symbol, value)
+        }).collect();
+        variant
+    }
+
+    fn real(&self, stored: &str) -> PathBuf {
+        match stored.strip_prefix(GENERATED) {
+            Some(rest) => self.setup.generated.join(rest.trim_start_matches('/')),
+            None => PathBuf::from(stored),
+        }
+    }
+}

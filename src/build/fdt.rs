@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Reads a device tree blob as far as the build needs it: which `compatible` sits on which bus.
+//!
+//! The format is the Devicetree Specification's, chapter 5.
+
+use super::error::BuildError;
+use std::path::Path;
+
+/// A node that names what it is compatible with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Device {
+    /// Its path: `/i2c/accelerometer@53`.
+    pub path: String,
+    /// What it is compatible with, the most special first.
+    pub compatible: Vec<String>,
+}
+
+impl Device {
+    /// The name of the bus node above it, without its address.
+    #[must_use]
+    pub fn bus(&self) -> &str {
+        let above = self.path.rsplit_once('/').map_or("", |(above, _)| above);
+        let name = above.rsplit('/').next().unwrap_or("");
+        name.split('@').next().unwrap_or("").trim_end_matches(|c: char| c.is_ascii_digit() || c == '-')
+    }
+}
+
+/// Reads the devices of the blob at `path`; nodes whose status is not `okay` are left out.
+///
+/// # Errors
+///
+/// The file cannot be read or is no device tree blob.
+pub fn read(path: &Path) -> Result<Vec<Device>, BuildError> {
+    let data = std::fs::read(path).map_err(|error| BuildError::Io { path: path.to_owned(), error })?;
+    parse(&data).ok_or_else(|| BuildError::Board { path: path.to_owned(), what: "not a device tree blob".to_owned() })
+}
+
+fn word(data: &[u8], at: usize) -> Option<usize> {
+    let bytes = data.get(at..at.checked_add(4)?)?;
+    let value = u32::from_be_bytes(bytes.try_into().ok()?);
+    usize::try_from(value).ok()
+}
+
+fn text(data: &[u8], at: usize) -> Option<&str> {
+    let rest = data.get(at..)?;
+    let len = rest.iter().position(|byte| *byte == 0)?;
+    std::str::from_utf8(&rest[..len]).ok()
+}
+
+struct Open {
+    path: String,
+    compatible: Vec<String>,
+    is_on: bool,
+}
+
+fn parse(data: &[u8]) -> Option<Vec<Device>> {
+    (word(data, 0)? == 0xd00d_feed).then_some(())?;
+    let (structure, strings) = (word(data, 8)?, word(data, 12)?);
+    let mut at = structure;
+    let mut open: Vec<Open> = Vec::new();
+    let mut out = Vec::new();
+    loop {
+        let token = word(data, at)?;
+        at += 4;
+        match token {
+            1 => {
+                let name = text(data, at)?;
+                at = (at + name.len() + 4) & !3;
+                let path = match open.last() {
+                    Some(above) if above.path != "/" => format!("{}/{name}", above.path),
+                    _ => format!("/{name}"),
+                };
+                let is_on = open.last().is_none_or(|above| above.is_on);
+                open.push(Open { path, compatible: Vec::new(), is_on });
+            }
+            2 => {
+                let node = open.pop()?;
+                if node.is_on && !node.compatible.is_empty() {
+                    out.push(Device { path: node.path, compatible: node.compatible });
+                }
+            }
+            3 => {
+                let (len, name) = (word(data, at)?, text(data, strings.checked_add(word(data, at + 4)?)?)?);
+                let value = data.get(at + 8..(at + 8).checked_add(len)?)?;
+                at = (at + 8 + len + 3) & !3;
+                let words = || value.split(|byte| *byte == 0).filter_map(|v| std::str::from_utf8(v).ok()).filter(|v| !v.is_empty());
+                let node = open.last_mut()?;
+                match name {
+                    "compatible" => node.compatible = words().map(str::to_owned).collect(),
+                    "status" => node.is_on &= words().any(|v| v == "okay" || v == "ok"),
+                    _ => {}
+                }
+            }
+            4 => {}
+            9 => return Some(out),
+            _ => return None,
+        }
+    }
+}

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! The index of a tree: its Kbuild, which file defines which symbol, which drives which `compatible`.
+//!
+//! Made once per tree (a few seconds), kept in the cache directory. It holds for all configurations.
+
+mod lex;
+
+use super::error::BuildError;
+use super::kbuild::Kbuild;
+use linux_headers::{Tree, cache};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+/// Raised whenever the meaning of the stored index changes.
+const FORMAT: u32 = 1;
+
+/// The index of one tree. Files are numbers of [`Kbuild::objects`].
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct Index {
+    /// The tree's objects.
+    pub kbuild: Kbuild,
+    strong: HashMap<String, Vec<u32>>,
+    weak: HashMap<String, Vec<u32>>,
+    compatible: HashMap<String, Vec<u32>>,
+}
+
+impl Index {
+    /// Loads the tree's index, or makes it.
+    ///
+    /// # Errors
+    ///
+    /// The cache directory cannot be written.
+    pub fn load(tree: &Tree) -> Result<Self, BuildError> {
+        let path = Self::path(tree);
+        if let Some(index) = std::fs::read(&path).ok().and_then(|data| postcard::from_bytes(&data).ok()) {
+            return Ok(index);
+        }
+        let index = Self::make(tree);
+        let data = postcard::to_stdvec(&index).unwrap_or_default();
+        cache::write_atomic(&path, &data).map_err(|error| BuildError::Io { path, error })?;
+        Ok(index)
+    }
+
+    fn path(tree: &Tree) -> PathBuf {
+        let id = super::hash::text(&format!("{}", tree.dir.display()));
+        cache::dir().join("index").join(format!("{}-{}-{FORMAT}", tree.full_version, &id[..16]))
+    }
+
+    /// Reads the whole tree.
+    #[must_use]
+    pub fn make(tree: &Tree) -> Self {
+        let kbuild = Kbuild::read(&tree.dir);
+        let found: Vec<_> = kbuild
+            .objects
+            .par_iter()
+            .map(|object| {
+                let text = std::fs::read(tree.dir.join(&object.source)).unwrap_or_default();
+                if object.source.ends_with(".S") { lex::Found::default() } else { lex::scan(&text) }
+            })
+            .collect();
+        let mut index = Self { kbuild, ..Self::default() };
+        for (number, found) in (0u32..).zip(found) {
+            for (list, into) in [
+                (found.strong, &mut index.strong),
+                (found.weak, &mut index.weak),
+                (found.compatible, &mut index.compatible),
+            ] {
+                for name in list {
+                    let files = into.entry(name).or_default();
+                    if files.last() != Some(&number) {
+                        files.push(number);
+                    }
+                }
+            }
+        }
+        index
+    }
+
+    /// The objects that seem to define `symbol`, those that define it strongly first.
+    pub fn defining(&self, symbol: &str) -> impl Iterator<Item = u32> {
+        let of = |map: &'static str| match map {
+            "strong" => self.strong.get(symbol),
+            _ => self.weak.get(symbol),
+        };
+        let files = [of("strong"), of("weak")];
+        files.into_iter().flatten().flatten().copied().collect::<Vec<_>>().into_iter()
+    }
+
+    /// The objects that name `compatible` in a match table.
+    #[must_use]
+    pub fn driving(&self, compatible: &str) -> &[u32] {
+        self.compatible.get(compatible).map_or(&[], Vec::as_slice)
+    }
+
+    /// All `compatible` strings.
+    pub fn compatibles(&self) -> impl Iterator<Item = &str> {
+        self.compatible.keys().map(String::as_str)
+    }
+}

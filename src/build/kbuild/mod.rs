@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Kbuild: which objects make which module, under which configuration, and with which flags.
+//!
+//! The language is described by `Documentation/kbuild/makefiles.rst`. The tree is walked once; what is
+//! found is kept with its conditions, so that one walk answers for every configuration.
+
+mod expand;
+mod make;
+#[cfg(test)]
+mod tests;
+mod walk;
+
+pub use make::Guard;
+
+use linux_headers::kconfig::Config;
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+
+/// Flags that hold under conditions.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Flags {
+    /// All must hold.
+    pub guards: Vec<Guard>,
+    /// The flags, as words; they may hold `$(CONFIG_X)`.
+    pub flags: String,
+}
+
+/// One object file of the kernel.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Object {
+    /// Its source, relative to the tree: `drivers/iio/accel/adxl345_core.c`.
+    pub source: String,
+    /// The module that it belongs to, as Kbuild names it: `adxl345_core`.
+    pub module: String,
+    /// All must hold for it to be part of the kernel.
+    pub guards: Vec<Guard>,
+    /// Its directory's index in [`Kbuild::dirs`], for the flags.
+    dir: u32,
+}
+
+/// What one directory adds to the compiler's flags.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Dir {
+    path: String,
+    /// `ccflags-y`, and `subdir-ccflags-y` of the directories above.
+    all: Vec<Flags>,
+    /// `CFLAGS_name.o`, by name.
+    own: HashMap<String, Vec<Flags>>,
+}
+
+/// All objects of a tree, in link order.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Kbuild {
+    /// The objects, in the order in which upstream links them.
+    pub objects: Vec<Object>,
+    dirs: Vec<Dir>,
+}
+
+impl Object {
+    /// Whether it is part of the kernel under `config`.
+    #[must_use]
+    pub fn is_enabled(&self, config: &Config) -> bool {
+        let value = |name: &str| config.get(name).to_owned();
+        self.guards.iter().all(|guard| guard.holds(&value))
+    }
+
+    /// The configuration symbols that turn it on, the innermost last.
+    pub fn symbols(&self) -> impl Iterator<Item = &str> {
+        self.guards.iter().filter_map(Guard::symbol)
+    }
+}
+
+impl Kbuild {
+    /// The flags that Kbuild adds for one object: names, and what its directory asks for.
+    #[must_use]
+    pub fn flags(&self, object: &Object, config: &Config, root: &std::path::Path) -> Vec<String> {
+        let stem = object.source.rsplit('/').next().and_then(|name| name.rsplit_once('.')).map_or("", |(stem, _)| stem);
+        let fix = |name: &str| name.replace(['-', ','], "_");
+        let path = |name: &str| object.source.rsplit_once('/').map_or(name.to_owned(), |(dir, _)| format!("{dir}/{name}"));
+        let module = fix(&object.module);
+        let mut out = vec![
+            format!("-DKBUILD_MODFILE=\"{}\"", path(&object.module)),
+            format!("-DKBUILD_BASENAME=\"{}\"", fix(stem)),
+            format!("-DKBUILD_MODNAME=\"{module}\""),
+            format!("-D__KBUILD_MODNAME=kmod_{module}"),
+        ];
+        let Some(dir) = self.dirs.get(object.dir as usize) else { return out };
+        let value = |name: &str| config.get(name).to_owned();
+        let own = dir.own.get(stem).map(Vec::as_slice).unwrap_or_default();
+        for flags in dir.all.iter().chain(own) {
+            if flags.guards.iter().all(|guard| guard.holds(&value)) {
+                let text = expand::expand(&flags.flags, &expand::Lookup::Config(&value));
+                out.extend(text.split_whitespace().filter_map(|flag| absolute(flag, root)));
+            }
+        }
+        out.push(format!("-I{}", root.join(&dir.path).display()));
+        out
+    }
+}
+
+/// Makes an include path absolute, since `$(srctree)` was read as `.`; drops flags that only ask for warnings.
+fn absolute(flag: &str, root: &std::path::Path) -> Option<String> {
+    match flag.strip_prefix("-I") {
+        Some(dir) if !dir.starts_with('/') => Some(format!("-I{}", root.join(dir.trim_start_matches("./")).display())),
+        _ if flag.starts_with("-W") => None,
+        _ => Some(flag.to_owned()),
+    }
+}
