@@ -38,13 +38,8 @@ fn run() -> Result<(), Box<dyn Error>> {
     let mut arms = String::new();
     let mut list = String::new();
     for (file, riid) in INTERFACES {
-        let path = root.join(file);
-        let text =
-            fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-        let interface = kos_idl::load(&path.to_string_lossy(), &text)?;
-        let module = module_name(&interface);
-        modules += &doc_lines(&interface.doc, "");
-        modules += &format!("pub mod {module} {{\n{}}}\n\n", generate(&interface, riid));
+        let (module, text) = module(&root, file, riid)?;
+        modules += &text;
         arms += &format!("        {module}::RIID => Some(&{module}::INTERFACE),\n");
         list += &format!("    &{module}::INTERFACE,\n");
     }
@@ -57,26 +52,34 @@ fn run() -> Result<(), Box<dyn Error>> {
          _ => None,\n    }}\n}}\n",
         INTERFACES.len(),
     );
-    fs::write(
-        Path::new(&env::var("OUT_DIR")?).join("interfaces.rs"),
-        modules,
-    )?;
+    let out = PathBuf::from(env::var("OUT_DIR")?);
+    fs::write(out.join("interfaces.rs"), modules)?;
+    let (_, everything) = module(&root, "test/Everything.idl", u16::MAX)?;
+    fs::write(out.join("everything.rs"), everything)?;
     Ok(())
+}
+
+/// Generates one interface; returns its module's name and text.
+fn module(root: &Path, file: &str, riid: u16) -> Result<(String, String), Box<dyn Error>> {
+    let path = root.join(file);
+    let text = fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let interface = kos_idl::load(&path.to_string_lossy(), &text)?;
+    let (name, doc) = (module_name(&interface), doc_lines(&interface.doc, ""));
+    let body = generate(&interface, riid);
+    Ok((
+        name.clone(),
+        format!("{doc}pub mod {name} {{\n{body}}}\n\n"),
+    ))
 }
 
 /// A file without a number would silently have no interface.
 fn check_all_listed(directory: &Path) -> Result<(), Box<dyn Error>> {
     for entry in fs::read_dir(directory)? {
         let name = entry?.file_name();
-        if !INTERFACES
-            .iter()
-            .any(|(file, _)| Path::new(file).file_name() == Some(&*name))
-        {
-            return Err(format!(
-                "idl/linuxcompat/{}: has no number in build.rs",
-                name.display()
-            )
-            .into());
+        let is_listed = |file: &str| Path::new(file).file_name() == Some(&*name);
+        if !INTERFACES.iter().any(|(file, _)| is_listed(file)) {
+            let name = name.display();
+            return Err(format!("idl/linuxcompat/{name}: has no number in build.rs").into());
         }
     }
     Ok(())

@@ -45,5 +45,7 @@
 use crate::nk::Interface;
 
 pub mod entries;
+#[cfg(test)]
+mod tests;
 
 include!(concat!(env!("OUT_DIR"), "/interfaces.rs"));
