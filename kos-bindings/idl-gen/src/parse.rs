@@ -5,10 +5,12 @@
 //! input where the reader of the message should look. One token always decides what follows: nothing is
 //! tried twice, and the first failure is the message.
 
+use std::ops::Range;
+
 use winnow::ModalResult;
 use winnow::ascii::multispace1;
 use winnow::combinator::{
-    Infix, alt, delimited, eof, expression, opt, preceded, repeat, separated, terminated,
+    Infix, alt, cut_err, delimited, eof, expression, opt, preceded, repeat, separated, terminated,
 };
 use winnow::error::{ContextError, ErrMode, StrContext, StrContextValue};
 use winnow::prelude::*;
@@ -34,13 +36,11 @@ pub fn parse(text: &str) -> Result<Package, Mistake> {
 fn mistake(mut input: Input<'_>, error: ErrMode<ContextError>) -> Mistake {
     let _ = blank(&mut input);
     let contexts = error.into_inner().unwrap_or_default();
-    // A keyword or a type is also a name: the outermost context is the one that says most.
-    let expected = contexts.context().filter_map(|context| match context {
+    let expected = contexts.context().find_map(|context| match context {
         StrContext::Expected(StrContextValue::StringLiteral(token)) => Some(format!("`{token}`")),
         StrContext::Expected(what) => Some(what.to_string()),
         _ => None,
     });
-    let expected = expected.last();
     let at = input.current_token_start();
     let rest: &str = &input;
     let word = rest.len() - rest.trim_start_matches(is_word).len();
@@ -99,16 +99,20 @@ fn symbol<'a>(text: &'static str) -> impl ModalParser<Input<'a>, (), ContextErro
         .context(StrContext::Expected(StrContextValue::StringLiteral(text)))
 }
 
+/// Parses a word that is no number. `what` it should be is for the caller to say.
+fn word(input: &mut Input<'_>) -> ModalResult<Ident> {
+    let text = take_while(1.., is_word)
+        .verify(|text: &str| !text.starts_with(|c: char| c.is_ascii_digit()))
+        .with_span();
+    let ident = |(text, span): (&str, Range<usize>)| Ident {
+        text: text.to_owned(),
+        at: span.start,
+    };
+    preceded(blank, text).map(ident).parse_next(input)
+}
+
 fn ident(input: &mut Input<'_>) -> ModalResult<Ident> {
-    let word = take_while(1.., is_word)
-        .verify(|word: &str| !word.starts_with(|c: char| c.is_ascii_digit()));
-    preceded(blank, word.with_span())
-        .map(|(text, span): (&str, _)| Ident {
-            text: text.to_owned(),
-            at: span.start,
-        })
-        .context(expected("a name"))
-        .parse_next(input)
+    word.context(expected("a name")).parse_next(input)
 }
 
 /// Parses one of a few words; each has its meaning.
@@ -116,8 +120,7 @@ fn keyword<'a, T: Copy>(
     what: &'static str,
     meaning: impl Fn(&str) -> Option<T>,
 ) -> impl ModalParser<Input<'a>, T, ContextError> {
-    ident
-        .verify_map(move |word| meaning(&word.text))
+    word.verify_map(move |word| meaning(&word.text))
         .context(expected(what))
 }
 
@@ -232,7 +235,7 @@ fn method(input: &mut Input<'_>, doc_text: String) -> ModalResult<Method> {
                 _ => None,
             });
             params.push((direction.parse_next(input)?, member(input, doc_text)?));
-            let more = alt((symbol(",").value(true), symbol(")").value(false)));
+            let more = preceded(blank, alt((','.value(true), ')'.value(false))));
             if !more.context(expected("`,` or `)`")).parse_next(input)? {
                 break;
             }
@@ -247,7 +250,7 @@ fn method(input: &mut Input<'_>, doc_text: String) -> ModalResult<Method> {
 }
 
 fn type_name(input: &mut Input<'_>) -> ModalResult<Type> {
-    let name = ident.context(expected("a type")).parse_next(input)?;
+    let name = word.context(expected("a type")).parse_next(input)?;
     let is_container = matches!(
         name.text.as_str(),
         "bytes" | "string" | "sequence" | "array"
@@ -275,36 +278,37 @@ fn type_name(input: &mut Input<'_>) -> ModalResult<Type> {
 
 /// Parses a constant expression; `**` binds tightest and to the right, `<<` loosest.
 fn expr(input: &mut Input<'_>) -> ModalResult<Expr> {
-    let operator = |input: &mut Input<'_>| {
-        alt((
-            "<<".value(Infix::Left(1, |_: &mut _, a, b| {
-                Ok(Expr::binary(Op::Shl, a, b))
-            })),
-            "+".value(Infix::Left(2, |_: &mut _, a, b| {
-                Ok(Expr::binary(Op::Add, a, b))
-            })),
-            "**".value(Infix::Right(4, |_: &mut _, a, b| {
-                Ok(Expr::binary(Op::Pow, a, b))
-            })),
-            "*".value(Infix::Left(3, |_: &mut _, a, b| {
-                Ok(Expr::binary(Op::Mul, a, b))
-            })),
-        ))
-        .parse_next(input)
-    };
-    expression(atom)
+    // `expression` takes a failed operand for the end of the expression unless it is cut.
+    expression(cut_err(atom))
         .infix(preceded(blank, operator))
         .parse_next(input)
 }
 
-fn atom(input: &mut Input<'_>) -> ModalResult<Expr> {
+fn operator<'a>(
+    input: &mut Input<'a>,
+) -> ModalResult<Infix<Input<'a>, Expr, ErrMode<ContextError>>> {
     alt((
-        delimited(symbol("("), expr, symbol(")")),
-        number,
-        ident.map(Expr::Name),
+        "<<".value(Infix::Left(1, |_: &mut _, a, b| {
+            Ok(Expr::binary(Op::Shl, a, b))
+        })),
+        "+".value(Infix::Left(2, |_: &mut _, a, b| {
+            Ok(Expr::binary(Op::Add, a, b))
+        })),
+        "**".value(Infix::Right(4, |_: &mut _, a, b| {
+            Ok(Expr::binary(Op::Pow, a, b))
+        })),
+        "*".value(Infix::Left(3, |_: &mut _, a, b| {
+            Ok(Expr::binary(Op::Mul, a, b))
+        })),
     ))
-    .context(expected("a number or a constant"))
     .parse_next(input)
+}
+
+fn atom(input: &mut Input<'_>) -> ModalResult<Expr> {
+    let grouped = delimited("(", expr, cut_err(symbol(")")));
+    preceded(blank, alt((grouped, number, word.map(Expr::Name))))
+        .context(expected("a number or a constant"))
+        .parse_next(input)
 }
 
 /// Parses `12`, `0x1f` or `0o17`.
@@ -317,7 +321,8 @@ fn number(input: &mut Input<'_>) -> ModalResult<Expr> {
         };
         u64::from_str_radix(digits, radix).ok()
     });
-    preceded(blank, digits.with_span())
+    digits
+        .with_span()
         .map(|(value, span)| Expr::Number(value, span.start))
         .parse_next(input)
 }

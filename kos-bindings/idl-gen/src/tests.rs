@@ -1,2 +1,276 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What the parser and the checks refuse, and where they say it is.
+//! What the parser and the checks accept, what they refuse, and where they say it is.
+
+use crate::load;
+use crate::model::{Interface, Type};
+
+fn good(text: &str) -> Interface {
+    load("/idl/demo/Lamp.idl", text).unwrap_or_else(|error| panic!("{error}\n{text}"))
+}
+
+/// Loads the body of a package and returns the message without the file's name.
+fn refusal(body: &str) -> String {
+    let text = format!("package demo.Lamp\n{body}");
+    let error = load("demo/Lamp.idl", &text).expect_err(&text);
+    error
+        .to_string()
+        .strip_prefix("demo/Lamp.idl:")
+        .expect("the file's name comes first")
+        .to_owned()
+}
+
+#[test]
+fn syntax_errors_say_where_and_what_was_expected() {
+    let cases = [
+        (
+            "enum A {}",
+            "2:1: expected `const`, `typedef`, `struct` or `interface`, found `enum`",
+        ),
+        (
+            "import a.B",
+            "2:1: expected `const`, `typedef`, `struct` or `interface`, found `import`",
+        ),
+        (
+            "interface {}\ninterface {}",
+            "3:1: expected `const`, `typedef`, `struct` or the end of the file, found `interface`",
+        ),
+        (
+            "interface {",
+            "2:12: expected a name, found the end of the file",
+        ),
+        ("interface { Set }", "2:17: expected `(`, found `}`"),
+        ("interface { Set() }", "2:19: expected `;`, found `}`"),
+        (
+            "interface { Set(",
+            "2:17: expected `in`, `out` or `error`, found the end of the file",
+        ),
+        (
+            "interface { Set(UInt8 a); }",
+            "2:17: expected `in`, `out` or `error`, found `UInt8`",
+        ),
+        (
+            "interface { Set(in UInt8); }",
+            "2:25: expected a name, found `)`",
+        ),
+        (
+            "interface { Set(in 8 a); }",
+            "2:20: expected a type, found `8`",
+        ),
+        (
+            "interface { Set(in UInt8 a; }",
+            "2:27: expected `,` or `)`, found `;`",
+        ),
+        (
+            "interface { Set(in UInt8 a,); }",
+            "2:28: expected `in`, `out` or `error`, found `)`",
+        ),
+        ("const UInt8 A 1;", "2:15: expected `=`, found `1`"),
+        (
+            "const UInt8 A = ;",
+            "2:17: expected a number or a constant, found `;`",
+        ),
+        (
+            "const UInt8 A = 0x;",
+            "2:17: expected a number or a constant, found `0x`",
+        ),
+        (
+            "const UInt8 A = 09z;",
+            "2:17: expected a number or a constant, found `09z`",
+        ),
+        (
+            "const UInt8 A = 1 +;",
+            "2:20: expected a number or a constant, found `;`",
+        ),
+        ("const UInt8 A = (1;", "2:19: expected `)`, found `;`"),
+        (
+            "const UInt8 A = 1",
+            "2:18: expected `;`, found the end of the file",
+        ),
+        ("typedef bytes A;", "2:15: expected `<`, found `A`"),
+        ("typedef bytes<4 A;", "2:17: expected `>`, found `A`"),
+        (
+            "typedef sequence<UInt8> A;",
+            "2:23: expected `,`, found `>`",
+        ),
+        ("struct A { UInt8 a }", "2:20: expected `;`, found `}`"),
+        ("struct 3D { UInt8 a; }", "2:8: expected a name, found `3D`"),
+        (
+            "/* no end\nstruct A { UInt8 a; }",
+            "2:1: expected `const`, `typedef`, `struct` or `interface`, found `/`",
+        ),
+        (
+            "// ünïcödé\n  ß",
+            "3:3: expected `const`, `typedef`, `struct` or `interface`, found `ß`",
+        ),
+    ];
+    for (body, message) in cases {
+        assert_eq!(refusal(body), message, "{body}");
+    }
+    let error = load("demo/Lamp.idl", "packet demo.Lamp").expect_err("no package");
+    assert_eq!(
+        error.to_string(),
+        "demo/Lamp.idl:1:1: expected `package`, found `packet`"
+    );
+    assert_eq!(
+        load("a/B.idl", "").expect_err("empty").message,
+        "expected `package`, found the end of the file"
+    );
+}
+
+#[test]
+fn names_orders_and_sizes_are_checked() {
+    let cases = [
+        (
+            "interface { Set(in Level a); }",
+            "2:20: no type `Level` is declared above",
+        ),
+        (
+            "interface { Set(in bytes<Max> a); }",
+            "2:26: no constant `Max` is declared above",
+        ),
+        (
+            "interface { Set_all(); }",
+            "2:13: method names have no underscores",
+        ),
+        (
+            "interface { Set(); Set(); }",
+            "2:20: `Set` is already declared",
+        ),
+        (
+            "interface { Set(in UInt8 a, in UInt8 a); }",
+            "2:38: `a` is already declared",
+        ),
+        (
+            "interface { Set(out UInt8 a, in UInt8 b); }",
+            "2:39: the order is `in`, then `out`, then `error`",
+        ),
+        (
+            "interface { Set(error UInt8 a, out UInt8 b); }",
+            "2:42: the order is `in`, then `out`, then `error`",
+        ),
+        (
+            "interface { Set(error bytes<4> a); }",
+            "2:13: `error` parameters of variable size are not supported",
+        ),
+        ("const UInt8 A = 256;", "2:17: 256 does not fit into 8 bits"),
+        ("const SInt8 A = 128;", "2:17: 128 does not fit into 7 bits"),
+        (
+            "const UInt64 A = 1 << 64;",
+            "2:18: the value does not fit into 64 bits",
+        ),
+        (
+            "const UInt64 A = 2 ** 3 ** 4;",
+            "2:18: the value does not fit into 64 bits",
+        ),
+        (
+            "const string<4> A = 1;",
+            "2:17: a constant has an integer type",
+        ),
+        ("const UInt8 UInt8 = 1;", "2:13: `UInt8` is a built-in type"),
+        (
+            "struct A { UInt8 a; } typedef UInt8 A;",
+            "2:37: `A` is already declared",
+        ),
+        ("struct A { A a; }", "2:12: no type `A` is declared above"),
+        ("struct A { }", "2:8: a struct has at least one field"),
+        (
+            "struct A { Handle h; }",
+            "2:19: a field must have a fixed size and hold no handles",
+        ),
+        (
+            "struct A { string<4> s; }",
+            "2:22: a field must have a fixed size and hold no handles",
+        ),
+        (
+            "typedef bytes<0> A;",
+            "2:15: a size is from 1 to 1073741824",
+        ),
+        (
+            "typedef sequence<string<4>, 4> A;",
+            "2:9: items of `sequence` must have a fixed size and hold no handles",
+        ),
+        (
+            "typedef array<Handle, 4> A;",
+            "2:9: items of `array` must have a fixed size and hold no handles",
+        ),
+        (
+            "interface { Set(in array<UInt8, 1 << 23> a); }",
+            "2:13: message too large: at most 255 handles, 2^23 - 1 bytes of constant part and 2^30 of arena",
+        ),
+    ];
+    for (body, message) in cases {
+        assert_eq!(refusal(body), message, "{body}");
+    }
+}
+
+#[test]
+fn package_and_file_have_the_same_name() {
+    let refused = |file, text| load(file, text).expect_err(text).to_string();
+    assert_eq!(
+        refused("demo/Lamp.idl", "package demo.Light"),
+        "demo/Lamp.idl:1:9: package `demo.Light` must be in a file `demo/Light.idl`"
+    );
+    assert_eq!(
+        refused("mydemo/Lamp.idl", "package demo.Lamp"),
+        "mydemo/Lamp.idl:1:9: package `demo.Lamp` must be in a file `demo/Lamp.idl`"
+    );
+    let message = "`lamp`: a package's last name starts with a capital and has no underscores";
+    assert_eq!(
+        refused("demo/lamp.idl", "package demo.lamp"),
+        format!("demo/lamp.idl:1:9: {message}")
+    );
+}
+
+#[test]
+fn comments_directly_above_become_documentation() {
+    let lamp = good(
+        "// Licence.\n\n// A lamp.\n//\n// Bright.\npackage demo.Lamp\n// Not this.\n\nconst UInt8 A = 1; // nor this\n\
+         // Doc of B.\nconst UInt8 B = A;\ninterface {\n    // Sets.\n    Set(\n        // How bright.\n        \
+         in UInt8 level\n    );\n}\n",
+    );
+    assert_eq!(lamp.doc, "A lamp.\n\nBright.");
+    assert_eq!(
+        lamp.consts
+            .iter()
+            .map(|c| c.doc.as_str())
+            .collect::<Vec<_>>(),
+        ["", "Doc of B."]
+    );
+    assert_eq!(lamp.methods[0].doc, "Sets.");
+    assert_eq!(lamp.methods[0].request.fields[0].doc, "How bright.");
+}
+
+#[test]
+fn operators_bind_as_in_arithmetic() {
+    let value =
+        |text: &str| good(&format!("package demo.Lamp const UInt64 A = {text};")).consts[0].value;
+    assert_eq!(value("1 + 2 * 3"), 7);
+    assert_eq!(value("(1 + 2) * 3"), 9);
+    assert_eq!(value("1 << 2 + 3"), 32);
+    assert_eq!(value("2 * 3 ** 2"), 18);
+    assert_eq!(value("2 ** 3 ** 2"), 512);
+    assert_eq!(value("0x10 + 0o10 /* eight */ + 10"), 34);
+}
+
+#[test]
+fn handles_move_to_the_front() {
+    let lamp = good(
+        "package demo.Lamp\ntypedef Handle Grip;\n\
+         interface { Set(in UInt8 a, in Handle b, in UInt64 c, in Grip d, in string<3> e); }",
+    );
+    let request = &lamp.methods[0].request;
+    let at: Vec<_> = request.fields.iter().map(|field| field.at).collect();
+    assert_eq!(at, [56, 24, 64, 40, 72]);
+    assert_eq!(
+        (request.constant, request.handles, request.arena_max),
+        (80, 2, 4)
+    );
+    assert_eq!(request.fields[3].ty, Type::Handle);
+}
+
+#[test]
+fn package_of_types_has_no_interface() {
+    let types = good("package demo.Lamp struct A { UInt8 a; };");
+    let text = crate::rust::generate(&types, 1);
+    assert!(text.contains("pub struct A {") && !text.contains("Client"));
+}
