@@ -305,6 +305,11 @@ pub enum StartUp {
 }
 
 /// The chips that a board can carry: `compatible` strings and how to make the chip.
-pub const CHIPS: &[(&str, Make)] = &[("adi,adxl345", |options| {
-    Box::new(RegDevice::new(crate::adxl345::Adxl345::new(options)))
-})];
+pub const CHIPS: &[(&str, Make)] = &[
+    ("adi,adxl345", |options| {
+        Box::new(RegDevice::new(crate::adxl345::Adxl345::new(options)))
+    }),
+    ("bosch,bmg160", |options| {
+        Box::new(RegDevice::new(crate::bmg160::Bmg160::new(options)))
+    }),
+];

@@ -32,7 +32,8 @@ macro_rules! errnos {
 }
 
 errnos! {
-    EIO = 5, "The device did not acknowledge a data byte, or the transfer failed in another way.";
+    EPERM = 1, "The line is not the caller's to drive.";
+    EIO = 5, "The transfer failed in a way that has no better name.";
     ENXIO = 6, "No device acknowledged the address.";
     EAGAIN = 11, "The bus master lost arbitration.";
     EBUSY = 16, "The bus or the line is in use.";
@@ -42,7 +43,7 @@ errnos! {
     EMSGSIZE = 90, "The request is larger than the bus allows.";
     EOPNOTSUPP = 95, "The bus master cannot do this.";
     ETIMEDOUT = 110, "The transfer took longer than the master waits.";
-    EREMOTEIO = 121, "The device refused the transfer.";
+    EREMOTEIO = 121, "The device did not acknowledge a data byte.";
 }
 
 impl fmt::Display for Errno {

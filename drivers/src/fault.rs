@@ -247,7 +247,7 @@ mod tests {
             ),
             ("chip@53=whoami=0x100", "expected 0x00 to 0xff"),
             ("chip@53=fail-nth=0:EIO", "is not N:ERRNO"),
-            ("chip@53=fail-nth=1:EWHAT", "errors: EIO"),
+            ("chip@53=fail-nth=1:EWHAT", "errors: EPERM EIO"),
         ] {
             let message = Fault::parse(text).unwrap_err().to_string();
             assert!(message.contains(part), "{message}");

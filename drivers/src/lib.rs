@@ -10,12 +10,12 @@
 //! | [`board`] | [`SimBoard`]: buses, lines and time; [`SharedBoard`] for several threads |
 //! | [`chip`] | what a board sees of a chip, and the bus front ends of register chips |
 //! | [`regs`] | the declarative register map |
-//! | [`adxl345`] | the chips |
+//! | [`adxl345`], [`bmg160`] | the chips |
 //! | [`stimulus`] | the physical world |
 //! | [`fault`] | what can go wrong, on request |
 //! | [`transcript`] | what went over the buses |
 //! | [`tree`], [`dts`] | reading and compiling device trees |
-//! | [`convert`], [`ring`], [`errno`] | small parts |
+//! | [`convert`], [`ring`], [`sampler`], [`errno`] | small parts |
 
 #![cfg_attr(
     test,
@@ -26,6 +26,7 @@
 )]
 
 pub mod adxl345;
+pub mod bmg160;
 pub mod board;
 pub mod chip;
 pub mod convert;
@@ -34,6 +35,7 @@ pub mod errno;
 pub mod fault;
 pub mod regs;
 pub mod ring;
+pub mod sampler;
 pub mod stimulus;
 pub mod transcript;
 pub mod tree;

@@ -16,6 +16,7 @@ mod tests;
 use crate::chip::{ChipOptions, NEVER, PINS, Pin, RegModel, SpiCommand, StartUp, Status};
 use crate::convert::quantise;
 use crate::regs::RegFile;
+use crate::sampler::Sampler;
 use crate::stimulus::{STANDARD_GRAVITY, Stimulus};
 use fifo::Fifo;
 use motion::Motion;
@@ -95,8 +96,6 @@ const SELF_TEST_G: [f64; 3] = [1.15, -1.15, 1.85];
 const FASTEST_PERIOD_NS: u64 = 312_500;
 /// Start-up is 1.1 ms and one period (data sheet, "Power savings").
 const START_UP_NS: u64 = 1_100_000;
-/// When nobody has looked for longer, only so many of the last samples are made: more than the FIFO holds.
-const CATCH_UP: u64 = 64;
 
 /// One sample as the output registers show it.
 type Sample = [u16; 3];
@@ -106,8 +105,8 @@ pub struct Adxl345 {
     regs: RegFile<0x40>,
     start_up: StartUp,
     now: u64,
-    /// When the next sample is due; [`NEVER`] in standby.
-    next_sample: u64,
+    /// Stopped in standby.
+    sampler: Sampler,
     /// The newest sample.
     latest: Sample,
     /// Bypass mode: `latest` has not been read yet.
@@ -128,7 +127,7 @@ impl Adxl345 {
             regs: RegFile::new(&reg::MAP),
             start_up: options.start_up,
             now: 0,
-            next_sample: NEVER,
+            sampler: Sampler::default(),
             latest: [0; 3],
             unread: false,
             overrun: false,
@@ -215,7 +214,7 @@ impl Adxl345 {
             & self.regs.get(reg::INT_ENABLE)
             & int::EVENTS;
         if self.is_asleep() != asleep {
-            self.next_sample = time_ns + self.period_ns();
+            self.sampler.start(time_ns + self.period_ns());
         }
         if self.fifo.is_on() {
             // The event that the trigger mode waits for is an interrupt on the pin that FIFO_CTL names.
@@ -235,16 +234,16 @@ impl Adxl345 {
     }
 
     /// Standby to measuring or back, or another rate.
-    fn restart(&mut self, world_is_ready: bool) {
+    fn restart(&mut self, is_measuring: bool) {
         if !self.regs.has(reg::POWER_CTL, POWER_MEASURE) {
-            self.next_sample = NEVER;
+            self.sampler.stop();
             return;
         }
-        self.next_sample = match (self.start_up, world_is_ready) {
+        self.sampler.start(match (self.start_up, is_measuring) {
             (StartUp::Instant, false) => self.now,
             (StartUp::DataSheet, false) => self.now + START_UP_NS + self.period_ns(),
             (_, true) => self.now + self.period_ns(),
-        };
+        });
     }
 
     fn data_byte(&mut self, which: u8) -> u8 {
@@ -262,17 +261,7 @@ impl RegModel for Adxl345 {
 
     fn advance(&mut self, now: u64, world: &Stimulus) {
         self.now = now;
-        if now < self.next_sample {
-            return;
-        }
-        let period = self.period_ns();
-        let due = (now - self.next_sample) / period + 1;
-        if due > CATCH_UP {
-            self.next_sample += (due - CATCH_UP) * period;
-        }
-        while self.next_sample <= now {
-            let time = self.next_sample;
-            self.next_sample = time + self.period_ns();
+        while let Some(time) = self.sampler.due(now, self.period_ns()) {
             self.take_sample(time, world);
         }
     }
@@ -286,7 +275,7 @@ impl RegModel for Adxl345 {
         let pins: [Pin; PINS] = [pin(!map), pin(map)];
         // A sample changes a pin only if it can set a source that is enabled and not set yet.
         let next_event = if enabled & !source != 0 {
-            self.next_sample
+            self.sampler.next()
         } else {
             NEVER
         };
@@ -327,8 +316,8 @@ impl RegModel for Adxl345 {
             }
             reg::BW_RATE => self.restart(true),
             // With an instant start the output follows the new format at once, as if it had always been so.
-            reg::DATA_FORMAT if self.start_up == StartUp::Instant && self.next_sample != NEVER => {
-                self.next_sample = self.now;
+            reg::DATA_FORMAT if self.start_up == StartUp::Instant && self.sampler.is_running() => {
+                self.sampler.start(self.now);
             }
             _ => {}
         }

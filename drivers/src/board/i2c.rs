@@ -3,7 +3,7 @@
 //!
 //! Behaves as a Linux adapter does (`Documentation/i2c/i2c-protocol.rst`, `fault-codes.rst`): the messages of a transfer are
 //! joined by repeated STARTs; an address that nobody acknowledges is `ENXIO`; a data byte that the chip does not acknowledge is
-//! `EIO`; a held bus is `ETIMEDOUT`; the result is the number of messages.
+//! `EREMOTEIO`; a held bus is `ETIMEDOUT`; the result is the number of messages.
 
 use super::{BusId, BusKind, NO_CHIP, SimBoard};
 use crate::chip::Dir;
@@ -120,7 +120,7 @@ impl I2cTransfer<'_> {
             record.segment(false, bytes);
         }
         if acked < bytes.len() && flags & self::flags::IGNORE_NAK == 0 {
-            self.failed = Some(Errno::EIO);
+            self.failed = Some(Errno::EREMOTEIO);
             return;
         }
         self.message_done(flags);

@@ -83,6 +83,13 @@ impl Lines {
         Some(self.lines.get(line as usize)?.is_out)
     }
 
+    /// Whether a chip's output is connected.
+    pub(crate) fn has_chip(&self, line: u32) -> bool {
+        self.lines
+            .get(line as usize)
+            .is_some_and(|line| line.drivers.len() > 1)
+    }
+
     pub(crate) fn drive(&mut self, driver: Driver, pin: Pin) {
         if let Some(line) = self.lines.get_mut(driver.line as usize) {
             line.drivers[driver.index] = Some(pin);

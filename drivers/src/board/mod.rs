@@ -275,11 +275,11 @@ impl SimBoard {
     ///
     /// # Errors
     ///
-    /// `EINVAL` if there is no such line, `EPROTO` if it is an input.
+    /// `EINVAL` if there is no such line, `EPERM` if it is an input.
     pub fn set_line(&mut self, line: u32, value: bool) -> Result<(), Errno> {
         self.catch_up();
         if !self.line_is_output(line)? {
-            return Err(Errno::EPROTO);
+            return Err(Errno::EPERM);
         }
         self.lines.set_out(line, true, value).ok_or(Errno::EINVAL)
     }
@@ -297,7 +297,7 @@ impl SimBoard {
     ///
     /// # Errors
     ///
-    /// `EINVAL` if there is no such line.
+    /// `EINVAL` if there is no such line, `EBUSY` if a chip drives it: two outputs on a wire burn.
     pub fn set_line_direction(
         &mut self,
         line: u32,
@@ -305,6 +305,9 @@ impl SimBoard {
         value: bool,
     ) -> Result<(), Errno> {
         self.catch_up();
+        if is_output && self.lines.has_chip(line) {
+            return Err(Errno::EBUSY);
+        }
         self.lines
             .set_out(line, is_output, value)
             .ok_or(Errno::EINVAL)

@@ -41,7 +41,7 @@ impl SimBoard {
     ///
     /// # Errors
     ///
-    /// `ENODEV` for a bus that is no SPI bus, `EINVAL` for a chip select or a word size that it does not have, or what a
+    /// `ENODEV` for a bus or chip select that there is not, `EINVAL` for a word size other than 8, or what a
     /// fault on the board asks for.
     pub fn spi_transfer(
         &mut self,
@@ -61,13 +61,13 @@ impl SimBoard {
     ///
     /// # Errors
     ///
-    /// `ENODEV` for a bus that is no SPI bus, `EINVAL` for a chip select that it does not have.
+    /// `ENODEV` for a bus or chip select that there is not.
     pub fn spi_begin(&mut self, bus: BusId, cs: u32, mode: u32) -> Result<SpiTransfer<'_>, Errno> {
         let bus_index = self.bus_of(bus, BusKind::Spi)?;
         let bus = &mut self.buses[bus_index];
-        let cs = usize::try_from(cs).map_err(|_| Errno::EINVAL)?;
+        let cs = usize::try_from(cs).map_err(|_| Errno::ENODEV)?;
         let slot = match bus.chips.get(cs) {
-            None => return Err(Errno::EINVAL),
+            None => return Err(Errno::ENODEV),
             Some(&NO_CHIP) => None,
             Some(&slot) => Some(usize::from(slot)),
         };
