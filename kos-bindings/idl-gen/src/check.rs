@@ -1,19 +1,14 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! From [`ast`](crate::ast) to [`model`](crate::model): names, limits, and the layout of messages.
-//!
-//! Layout: `Handle` parameters are hoisted to directly after the header; all others follow in declaration order
-//! with natural alignment; the whole is rounded up to 8. Seen in all 334 kernel messages of edition 1.3.
+//! From [`crate::ast`] to [`crate::model`]: names, types and constants. The layout comes from `crate::layout`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::ast::{self, Direction, Expr, Ident, Item, Member, Op, Package};
+use crate::ast::{self, Expr, Ident, Item, Member, Op, Package};
 use crate::error::Mistake;
-use crate::model::{Const, Field, HEADER_BYTES, Interface, Message, Method, Struct, Type};
+use crate::model::{Const, Interface, Type};
 
-const MAX_CONSTANT_BYTES: usize = (1 << 23) - 1;
-const MAX_HANDLES: usize = 255;
 /// The arena must be addressable by a descriptor's 32 bits, with room to spare.
-const MAX_ARENA_BYTES: usize = 1 << 30;
+pub(crate) const MAX_ARENA_BYTES: usize = 1 << 30;
 
 const INTEGERS: [(&str, &str, usize); 8] = [
     ("UInt8", "u8", 1),
@@ -26,7 +21,7 @@ const INTEGERS: [(&str, &str, usize); 8] = [
     ("SInt64", "i64", 8),
 ];
 
-type Checked<T> = Result<T, Mistake>;
+pub(crate) type Checked<T> = Result<T, Mistake>;
 
 /// Checks a package and lays out its messages.
 ///
@@ -92,7 +87,7 @@ fn check_file_name(file: &str, name: &Ident) -> Checked<()> {
     }
 }
 
-fn unique(names: &mut BTreeSet<String>, name: &Ident) -> Checked<()> {
+pub(crate) fn unique(names: &mut BTreeSet<String>, name: &Ident) -> Checked<()> {
     if names.insert(name.text.clone()) {
         Ok(())
     } else {
@@ -105,14 +100,14 @@ fn unique(names: &mut BTreeSet<String>, name: &Ident) -> Checked<()> {
 
 /// What the package has declared so far.
 #[derive(Default)]
-struct Scope {
+pub(crate) struct Scope {
     names: BTreeSet<String>,
     consts: BTreeMap<String, u64>,
-    types: BTreeMap<String, Type>,
+    pub(crate) types: BTreeMap<String, Type>,
 }
 
 impl Scope {
-    fn declare(&mut self, name: &Ident) -> Checked<()> {
+    pub(crate) fn declare(&mut self, name: &Ident) -> Checked<()> {
         if INTEGERS.iter().any(|(builtin, ..)| *builtin == name.text) || name.text == "Handle" {
             return Err(Mistake::new(
                 name.at,
@@ -184,7 +179,7 @@ impl Scope {
         Ok(value)
     }
 
-    fn resolve(&self, ty: &ast::Type) -> Checked<Type> {
+    pub(crate) fn resolve(&self, ty: &ast::Type) -> Checked<Type> {
         match ty {
             ast::Type::Name(name) => self.named(name),
             ast::Type::Bytes(_, max) => Ok(Type::Bytes(self.count(max)?)),
@@ -225,125 +220,5 @@ impl Scope {
             return Err(Mistake::new(container.at, message));
         }
         Ok(Box::new(ty))
-    }
-
-    fn structure(&mut self, name: &Ident, doc: &str, members: &[Member]) -> Checked<Struct> {
-        let mut names = BTreeSet::new();
-        let (mut fields, mut end, mut struct_align) = (Vec::new(), 0_usize, 1);
-        for member in members {
-            unique(&mut names, &member.name)?;
-            let ty = self.resolve(&member.ty)?;
-            if ty.arena_max().is_some() || ty == Type::Handle {
-                return Err(Mistake::new(
-                    member.name.at,
-                    "a field must have a fixed size and hold no handles",
-                ));
-            }
-            let (bytes, align) = ty.layout();
-            let at = end.next_multiple_of(align);
-            end = at.saturating_add(bytes);
-            if end > MAX_CONSTANT_BYTES {
-                return Err(Mistake::new(
-                    member.name.at,
-                    "the struct is larger than a constant part may be",
-                ));
-            }
-            struct_align = struct_align.max(align);
-            fields.push(Field {
-                doc: member.doc.clone(),
-                name: member.name.text.clone(),
-                ty,
-                at,
-            });
-        }
-        if fields.is_empty() {
-            return Err(Mistake::new(name.at, "a struct has at least one field"));
-        }
-        self.declare(name)?;
-        let bytes = end.next_multiple_of(struct_align);
-        self.types.insert(
-            name.text.clone(),
-            Type::Struct(name.text.clone(), bytes, struct_align),
-        );
-        Ok(Struct {
-            doc: doc.to_owned(),
-            name: name.text.clone(),
-            fields,
-            bytes,
-            align: struct_align,
-        })
-    }
-
-    fn method(&self, method: &ast::Method) -> Checked<Method> {
-        let mut last = Direction::In;
-        for (direction, member) in &method.params {
-            if *direction < last {
-                return Err(Mistake::new(
-                    member.name.at,
-                    "the order is `in`, then `out`, then `error`",
-                ));
-            }
-            last = *direction;
-        }
-        let error = self.message(method, Direction::Error)?;
-        if error.arena_max > 0 {
-            return Err(Mistake::new(
-                method.name.at,
-                "`error` parameters of variable size are not supported",
-            ));
-        }
-        Ok(Method {
-            doc: method.doc.clone(),
-            name: method.name.text.clone(),
-            request: self.message(method, Direction::In)?,
-            result: self.message(method, Direction::Out)?,
-            error: (!error.fields.is_empty()).then_some(error),
-        })
-    }
-
-    fn message(&self, method: &ast::Method, wanted: Direction) -> Checked<Message> {
-        let mut names = BTreeSet::new();
-        let mut message = Message::default();
-        for (_, member) in method
-            .params
-            .iter()
-            .filter(|(direction, _)| *direction == wanted)
-        {
-            unique(&mut names, &member.name)?;
-            let ty = self.resolve(&member.ty)?;
-            message.handles += usize::from(ty == Type::Handle);
-            message.arena_max = message
-                .arena_max
-                .saturating_add(ty.arena_max().unwrap_or(0));
-            message.fields.push(Field {
-                doc: member.doc.clone(),
-                name: member.name.text.clone(),
-                ty,
-                at: 0,
-            });
-        }
-        let (mut handle_at, mut end) = (HEADER_BYTES, HEADER_BYTES + message.handles * 16);
-        for field in &mut message.fields {
-            let (bytes, align) = field.ty.layout();
-            let place = if field.ty == Type::Handle {
-                &mut handle_at
-            } else {
-                &mut end
-            };
-            field.at = place.next_multiple_of(align);
-            *place = field.at.saturating_add(bytes);
-        }
-        if message.handles > MAX_HANDLES
-            || end > MAX_CONSTANT_BYTES - 7
-            || message.arena_max > MAX_ARENA_BYTES
-        {
-            let limits = "at most 255 handles, 2^23 - 1 bytes of constant part and 2^30 of arena";
-            return Err(Mistake::new(
-                method.name.at,
-                format!("message too large: {limits}"),
-            ));
-        }
-        message.constant = end.next_multiple_of(8);
-        Ok(message)
     }
 }

@@ -6,7 +6,7 @@
 //! ```
 //!
 //! * [`ast`], [`parse`](mod@parse): the language as written, every name with its place in the file.
-//! * [`model`], [`check`](mod@check): the language as meant, with the layout of every message.
+//! * [`model`], [`check`](mod@check), `layout`: the language as meant, and where every byte of a message lies.
 //! * [`rust`]: messages, clients, servers and validators as `no_std` Rust.
 //! * [`Error`]: file, line, column, and what was expected there.
 //!
@@ -28,6 +28,7 @@
 pub mod ast;
 pub mod check;
 mod error;
+mod layout;
 pub mod model;
 pub mod parse;
 pub mod rust;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! From text to [`ast`](crate::ast).
+//! From text to [`crate::ast`].
 //!
 //! One function per rule. Every token skips the blanks and comments before it, so a failed token leaves the
 //! input where the reader of the message should look. One token always decides what follows: nothing is

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! From [`model`](crate::model) to Rust text: the body of one module per interface.
+//! From [`crate::model`] to Rust text: the body of one module per interface.
 //!
 //! The text needs `kos_bindings::nk` in scope as `crate::nk`, no allocator and no macro. Decoding is validating:
 //! there is one function for both, so they cannot disagree.
