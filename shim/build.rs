@@ -2,8 +2,9 @@
 //! Turns the kernel's own headers into Rust declarations with bindgen.
 //!
 //! `bindings/*.h` include the headers, `bindings/*.list` name what is wanted, one item a line
-//! (`fn NAME`, `type NAME`, `var NAME`; a regular expression each). Compiler flags come from
-//! `LINUX_COMPAT_CFLAGS`, a file with one flag a line.
+//! (`fn NAME`, `type NAME`, `var NAME`; a regular expression each). With a question mark (`fn? NAME`,
+//! a plain name) the item exists in some kernel series only, and `cfg(has = "NAME")` tells whether
+//! this tree has it. Compiler flags come from `LINUX_COMPAT_CFLAGS`, a file with one flag a line.
 
 use std::{env, fs, path::PathBuf};
 
@@ -16,6 +17,7 @@ fn main() {
 
     let mut headers = String::new();
     let mut builder = bindgen::Builder::default();
+    let mut optional: Vec<(String, String)> = Vec::new();
     let mut lists: Vec<_> = fs::read_dir("bindings").expect("bindings/").flatten().map(|e| e.path()).collect();
     lists.sort();
     for path in lists {
@@ -25,7 +27,11 @@ fn main() {
             continue;
         }
         for line in text.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with('#')) {
-            builder = match line.split_once(' ') {
+            let item = line.split_once(' ').map(|(kind, name)| (kind.trim_end_matches('?'), name));
+            if let (true, Some((kind, name))) = (line.contains('?'), item) {
+                optional.push((kind.to_owned(), name.to_owned()));
+            }
+            builder = match item {
                 Some(("fn", name)) => builder.allowlist_function(name),
                 Some(("type", name)) => builder.allowlist_type(name),
                 Some(("var", name)) => builder.allowlist_var(name),
@@ -58,4 +64,21 @@ fn main() {
         .unwrap_or_else(|e| panic!("bindgen over the kernel's headers: {e}"))
         .write_to_file(out.join("bindings.rs"))
         .expect("write bindings.rs");
+    let text = fs::read_to_string(out.join("bindings.rs")).expect("read bindings.rs");
+    tell_what_the_tree_has(&text, &optional);
+}
+
+/// Sets `cfg(has = "NAME")` for the optional items that bindgen found.
+fn tell_what_the_tree_has(bindings: &str, optional: &[(String, String)]) {
+    for (kind, name) in optional {
+        println!("cargo::rustc-check-cfg=cfg(has, values(\"{name}\"))");
+        let forms = match kind.as_str() {
+            "fn" => vec![format!("pub fn {name}(")],
+            "type" => vec![format!("pub struct {name} "), format!("pub type {name} ")],
+            _ => vec![format!("pub const {name}:"), format!("pub static {name}:"), format!("pub static mut {name}:")],
+        };
+        if forms.iter().any(|form| bindings.contains(form)) {
+            println!("cargo::rustc-cfg=has=\"{name}\"");
+        }
+    }
 }

@@ -43,10 +43,10 @@ impl Arch {
 
     fn machine_flags(self) -> &'static [&'static str] {
         match self {
-            // As arch/x86/Makefile: no vector registers, because a task switch does not save them, and
-            // addresses below 2 GiB, because the image is linked there.
+            // No vector registers, because a task switch does not save them; no red zone, because a hard interrupt
+            // is a call; addresses below 2 GiB, because the image is linked there.
             Self::X86_64 => {
-                &["-m64", "-mcmodel=small", "-mno-sse", "-mno-mmx", "-mno-sse2", "-mno-3dnow", "-mno-avx", "-mno-80387", "-mno-red-zone", "-fcf-protection=none"]
+                &["-m64", "-mcmodel=small", "-mgeneral-regs-only", "-mno-red-zone", "-fcf-protection=none"]
             }
             Self::Aarch64 => &["-mgeneral-regs-only"],
             Self::Riscv64 => &["-mcmodel=medany"],
@@ -126,7 +126,7 @@ pub fn flags(tree: &Tree, profile: Profile, arch: Arch) -> Result<Vec<String>, T
 ///
 /// As [`setup`].
 pub fn bindgen_flags(tree: &Tree, profile: Profile, arch: Arch) -> Result<Vec<String>, TreeError> {
-    let gcc_only = ["-mcmodel=", "-fno-allow-store-data-races", "-fconserve-stack", "-fno-var-tracking", "-mno-80387", "-O", "-g", "-W"];
+    let gcc_only = ["-mcmodel=", "-fno-allow-store-data-races", "-fconserve-stack", "-fno-var-tracking", "-O", "-g", "-W"];
     let keep = |flag: &String| !gcc_only.iter().any(|prefix| flag.starts_with(prefix));
     Ok(flags(tree, profile, arch)?.into_iter().filter(keep).collect())
 }
@@ -174,7 +174,8 @@ const LANGUAGE: [&str; 21] = [
     "-fno-stack-clash-protection",
     "-fno-asynchronous-unwind-tables",
     "-fno-unwind-tables",
-    "-fomit-frame-pointer",
+    // A dying domain walks the frames for its call trace.
+    "-fno-omit-frame-pointer",
     "-ffunction-sections",
     "-fdata-sections",
     "-fno-allow-store-data-races",

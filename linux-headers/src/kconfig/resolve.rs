@@ -73,6 +73,12 @@ impl Answers {
         self.values.insert(symbol.to_owned(), value.to_owned());
     }
 
+    /// Whether the answer is `y`.
+    #[must_use]
+    pub fn is_on(&self, symbol: &str) -> bool {
+        self.values.get(symbol).is_some_and(|value| value == "y")
+    }
+
     fn is_no(&self, symbol: &str) -> bool {
         self.values.get(symbol).is_some_and(|value| value == "n")
     }

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the shim's C and Rust halves ask of each other. */
+#ifndef SHIM_MACHINE_H
+#define SHIM_MACHINE_H
+
+#include <linux/fs.h>
+#include <linux/kernfs.h>
+#include <linux/of.h>
+#include <linux/sched.h>
+
+/* glue/sched.c: a task with every field that macros initialise; one reference */
+struct task_struct *machine_new_task(pid_t pid, unsigned int flags,
+				     const char *name);
+void machine_put_task(struct task_struct *task);
+void machine_get_task(struct task_struct *task);
+/* glue/sched.c: hooks that upstream wants called around a switch */
+void machine_before_switch(struct task_struct *task);
+void machine_after_switch(struct task_struct *task);
+/* glue/sched.c: runs exit work and tells whoever waits for the end */
+void machine_exit_work(struct task_struct *task, long code);
+
+/* glue/time.c: runs what is due at `now_ns`; returns when to be called again */
+void machine_run_timers(void);
+u64 machine_next_timer(u64 now_ns);
+void machine_enter_irq(void);
+void machine_leave_irq(void);
+int machine_softirq_pending(void);
+
+/* glue/start.c */
+int machine_start(void *dtb);
+
+#endif

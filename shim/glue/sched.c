@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The parts of a task's life that are macros or inline functions of
+ * include/linux/sched.h, kthread.h and workqueue's private header.
+ */
+#include <linux/completion.h>
+#include <linux/cred.h>
+#include <linux/kthread.h>
+#include <linux/rcupdate.h>
+#include <linux/sched.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
+#include <linux/sched/task.h>
+#include <linux/slab.h>
+#include <linux/task_work.h>
+#include <linux/user_namespace.h>
+#include <linux/version.h>
+#include "machine.h"
+
+/* kernel/workqueue_internal.h */
+extern void wq_worker_running(struct task_struct *task);
+extern void wq_worker_sleeping(struct task_struct *task);
+
+static struct kmem_cache *task_cache;
+
+struct task_struct *machine_new_task(pid_t pid, unsigned int flags,
+				     const char *name)
+{
+	struct task_struct *task;
+
+	if (!task_cache)
+		task_cache = kmem_cache_create("task_struct",
+					       sizeof(struct task_struct), 0,
+					       SLAB_PANIC, NULL);
+	task = kmem_cache_zalloc(task_cache, GFP_KERNEL);
+	if (!task)
+		return NULL;
+	task->pid = pid;
+	task->tgid = pid;
+	task->flags = flags | PF_KTHREAD;
+	task->__state = TASK_NEW;
+	task->prio = task->static_prio = task->normal_prio = DEFAULT_PRIO;
+	task->policy = SCHED_NORMAL;
+	task->nr_cpus_allowed = 1;
+	task->cpus_mask = *cpumask_of(0);
+	task->cpus_ptr = &task->cpus_mask;
+	refcount_set(&task->usage, 1);
+	refcount_set(&task->rcu_users, 1);
+	spin_lock_init(&task->alloc_lock);
+	raw_spin_lock_init(&task->pi_lock);
+	INIT_LIST_HEAD(&task->tasks);
+	INIT_LIST_HEAD(&task->children);
+	INIT_LIST_HEAD(&task->sibling);
+	INIT_LIST_HEAD(&task->pending.list);
+	INIT_LIST_HEAD(&task->rt.run_list);
+	task->parent = task->real_parent = task->group_leader = task;
+	strscpy(task->comm, name, sizeof(task->comm));
+	if (!set_kthread_struct(task)) {
+		kmem_cache_free(task_cache, task);
+		return NULL;
+	}
+	return task;
+}
+
+void __put_task_struct(struct task_struct *task)
+{
+	free_kthread_struct(task);
+	kmem_cache_free(task_cache, task);
+}
+
+void machine_get_task(struct task_struct *task)
+{
+	get_task_struct(task);
+}
+
+void machine_put_task(struct task_struct *task)
+{
+	put_task_struct(task);
+}
+
+void machine_before_switch(struct task_struct *task)
+{
+	if ((task->flags & PF_WQ_WORKER) && task->__state)
+		wq_worker_sleeping(task);
+	rcu_note_context_switch(false);
+}
+
+void machine_after_switch(struct task_struct *task)
+{
+	if (task->flags & PF_WQ_WORKER)
+		wq_worker_running(task);
+}
+
+void machine_exit_work(struct task_struct *task, long code)
+{
+	struct completion *vfork = task->vfork_done;
+
+	task->exit_code = code;
+	task->flags |= PF_EXITING;
+	task_work_run();
+	/* kthread_stop() waits for this one. */
+	if (vfork) {
+		task->vfork_done = NULL;
+		complete(vfork);
+	}
+}
+
+/* Tasks of a domain are its kernel: there is no lesser user inside it. */
+int cap_capable(const struct cred *cred, struct user_namespace *ns, int cap,
+		unsigned int opts)
+{
+	return 0;
+}
+
+/* shim/src/sched: starts a task that runs fn(arg); its pid, or an errno */
+extern pid_t machine_spawn(int (*fn)(void *), void *arg, const char *name);
+extern void machine_yield(void);
+
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 4, 0)
+pid_t kernel_thread(int (*fn)(void *), void *arg, const char *name,
+		    unsigned long flags)
+{
+	return machine_spawn(fn, arg, name ? name : current->comm);
+}
+#else
+pid_t kernel_thread(int (*fn)(void *), void *arg, unsigned long flags)
+{
+	return machine_spawn(fn, arg, current->comm);
+}
+#endif
+
+#ifndef __HAVE_WAIT_TASK_INACTIVE
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 4, 0)
+/* The task is not the running one, so it is inactive once it is off the queue. */
+unsigned long wait_task_inactive(struct task_struct *task,
+				 unsigned int match_state)
+{
+	while (READ_ONCE(task->on_rq))
+		machine_yield();
+	if (match_state && !(READ_ONCE(task->__state) & match_state))
+		return 0;
+	return 1;
+}
+#endif
+#endif

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What init/main.c does on real hardware, for this machine: the order in which
+ * upstream's own parts are brought up, then the initcalls. C, because half of
+ * the steps are macros or are declared in private headers only.
+ */
+#include <linux/async.h>
+#include <linux/capability.h>
+#include <linux/cred.h>
+#include <linux/device/driver.h>
+#include <linux/hrtimer.h>
+#include <linux/init.h>
+#include <linux/interrupt.h>
+#include <linux/irq.h>
+#include <linux/jiffies.h>
+#include <linux/kernel.h>
+#include <linux/kobject.h>
+#include <linux/kthread.h>
+#include <linux/maple_tree.h>
+#include <linux/moduleparam.h>
+#include <linux/of.h>
+#include <linux/of_fdt.h>
+#include <linux/pm_runtime.h>
+#include <linux/radix-tree.h>
+#include <linux/rcupdate.h>
+#include <linux/sched.h>
+#include <linux/sched/task.h>
+#include <linux/slab.h>
+#include <linux/sysfs.h>
+#include <linux/timer.h>
+#include <linux/workqueue.h>
+
+enum system_states system_state;
+bool initcall_debug;
+unsigned long loops_per_jiffy = 1UL << 20;
+u64 jiffies_64 __cacheline_aligned_in_smp = INITIAL_JIFFIES;
+struct kobject *kernel_kobj;
+struct workqueue_struct *pm_wq;
+struct workqueue_struct *power_supply_wq __weak;
+const struct of_device_id __clk_of_table_end[0] __section("__clk_of_table");
+
+/* Private headers of upstream declare these. */
+extern void driver_init(void);
+extern void kernfs_init(void);
+extern int sysfs_init(void);
+extern void init_timers(void);
+extern void tick_init(void);
+extern void of_core_init(void);
+extern initcall_entry_t __initcall_start[], __initcall_end[], __initcall0_start[];
+
+/* shim/src/sched */
+extern pid_t machine_spawn(int (*fn)(void *), void *arg, const char *name);
+
+static void bring_up_parts(void)
+{
+	radix_tree_init();
+	maple_tree_init();
+	workqueue_init_early();
+	rcu_init();
+	early_irq_init();
+	init_timers();
+	hrtimers_init();
+	softirq_init();
+	kernfs_init();
+	sysfs_init();
+}
+
+static void run_initcalls(initcall_entry_t *from, initcall_entry_t *to)
+{
+	for (; from < to; from++) {
+		initcall_t fn = initcall_from_entry(from);
+		int ret = fn();
+
+		if (ret && ret != -ENODEV)
+			pr_warn("initcall %ps returned %d\n", fn, ret);
+		if (in_interrupt() || irqs_disabled())
+			panic("initcall %px left interrupts off or a lock held", fn);
+	}
+}
+
+static void unflatten(void *dtb)
+{
+	if (!dtb)
+		return;
+	initial_boot_params = dtb;
+	if (!of_fdt_unflatten_tree(dtb, NULL, &of_root))
+		panic("the board's device tree cannot be read");
+	of_alias_scan((void *(*)(u64, u64))NULL);
+}
+
+/* Runs as the first task; returns the number of initcalls that ran. */
+int machine_start(void *dtb)
+{
+	bring_up_parts();
+	kthreadd_task = NULL;
+	machine_spawn(kthreadd, NULL, "kthreadd");
+	workqueue_init();
+	run_initcalls(__initcall_start, __initcall0_start);
+	workqueue_init_topology();
+	async_init();
+	system_state = SYSTEM_SCHEDULING;
+	driver_init();
+	unflatten(dtb);
+	run_initcalls(__initcall0_start, __initcall_end);
+	async_synchronize_full();
+	system_state = SYSTEM_RUNNING;
+	return __initcall_end - __initcall_start;
+}

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! From the image's first instruction to the loop that serves requests.
+
+use crate::{
+    bus, door, fatal, irq, mm,
+    raw::{cell::Word, task::Task},
+    sched, time,
+};
+use kos_bindings::{
+    domain::{Domain, mem},
+    port::{FOREVER, clock},
+};
+
+/// Whether all initcalls have run, how many there were, and how long everything up to here took.
+static BOOTED: Word<Option<Booted>> = Word::new(None);
+
+/// What a client may ask of the start.
+#[derive(Clone, Copy)]
+pub struct Booted {
+    /// Initcalls that ran.
+    pub initcalls: u32,
+    /// Nanoseconds from the entry point to the last initcall's end.
+    pub boot_ns: u64,
+}
+
+/// The state of the start; `None` until it is over.
+pub fn booted() -> Option<Booted> {
+    BOOTED.get()
+}
+
+/// Runs the domain. Called once, on the initial stack, inside the sandbox.
+pub fn main(domain: Domain) -> ! {
+    let started_ns = kos_bindings::domain::clock_ns();
+    fatal::init();
+    let boot = domain.boot;
+    let heap_bytes = usize::try_from(boot.heap_bytes).unwrap_or(0);
+    let Some(heap) = mem::allocate(heap_bytes) else {
+        fatal::fatal(format_args!("boot: no memory for a heap of {heap_bytes} bytes"))
+    };
+    mm::init(heap, heap_bytes);
+    let dtb = domain.dtb();
+    let wall_ns = argument(&domain, "wall_ns").and_then(|v| v.parse().ok()).unwrap_or(0);
+    time::init(boot.clock == clock::VIRTUAL, wall_ns);
+    bus::init(domain.caller, boot);
+    irq::ffi::init(domain.irq);
+    door::init(domain.listener);
+    Task::init_idle();
+    let first = sched::spawn(c"init", 0, move || {
+        let initcalls = door::ffi::start_kernel(dtb);
+        let boot_ns = kos_bindings::domain::clock_ns().saturating_sub(started_ns);
+        BOOTED.set(Some(Booted { initcalls, boot_ns }));
+        door::serve_requests();
+    });
+    match first {
+        Ok(task) => sched::wake_new(task),
+        Err(e) => fatal::fatal(format_args!("boot: the first task cannot start: {}", e.to_ret())),
+    }
+    sched::run(|| false, idle);
+    fatal::fatal(format_args!("boot: the root loop ended"))
+}
+
+fn argument(domain: &Domain, name: &str) -> Option<&'static str> {
+    domain.args().find_map(|arg| arg.strip_prefix(name)?.strip_prefix('='))
+}
+
+/// Nobody can run: virtual time jumps if somebody waits for it, else the microkernel is asked for news.
+fn idle() {
+    let next = time::next_timer_ns();
+    if time::is_virtual() {
+        if !door::is_anyone_waiting() || door::has_request() || !time::jump(next) {
+            door::wait(FOREVER);
+        }
+        return;
+    }
+    let timeout = match next {
+        time::NEVER => FOREVER,
+        next => next.saturating_sub(time::uptime_ns()),
+    };
+    if timeout > 0 {
+        door::wait(timeout);
+    }
+}

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! The doors: requests of clients, each served by a kernel task, since it may sleep.
+//!
+//! ```text
+//! Recv (at idle) ──▶ queue ──▶ a waiting worker task, or a new one ──▶ sysfs, chardev, control ──▶ Reply
+//! ```
+//!
+//! A request is copied out of the port when it is received, so that the next one may come while it is served.
+//! An answer stays in the port until the machine idles: then `Reply` and `Recv` are one entry to the kernel.
+
+pub mod control;
+pub mod ffi;
+
+use crate::{
+    bindings::TASK_IDLE,
+    fatal::fatal,
+    raw::{
+        cell::{Global, Word},
+        task::Task,
+    },
+    sched,
+};
+use alloc::{collections::VecDeque, vec::Vec};
+use kos_bindings::{
+    domain::{CallerId, Event, Listener},
+    nk::{Header, Lens, Parts, PartsMut},
+};
+
+/// A request, copied out of the port.
+pub struct Request {
+    caller: CallerId,
+    constant: Vec<u8>,
+    arena: Vec<u8>,
+}
+
+impl Request {
+    /// The message.
+    #[must_use]
+    pub fn parts(&self) -> Parts<'_> {
+        Parts { constant: &self.constant, arena: &self.arena }
+    }
+}
+
+/// Most requests that are served at once; more wait in the queue. Each client waits for one answer at a time, so the
+/// kernel bounds the queue.
+const MAX_WORKERS: usize = 32;
+
+struct Doors {
+    queue: VecDeque<Request>,
+    parked: Vec<Task>,
+    workers: usize,
+    /// Requests taken and not answered.
+    in_flight: usize,
+    /// An answer that lies in the port.
+    answer: Option<(CallerId, Lens)>,
+}
+
+static DOORS: Global<Doors> = Global::new(Doors {
+    queue: VecDeque::new(),
+    parked: Vec::new(),
+    workers: 0,
+    in_flight: 0,
+    answer: None,
+});
+static LISTENER: Global<Option<Listener>> = Global::new(None);
+static IS_OPEN: Word<bool> = Word::new(false);
+
+/// Takes the server end of the port.
+pub fn init(listener: Listener) {
+    LISTENER.with(|l| *l = Some(listener));
+}
+
+fn with_listener<R>(f: impl FnOnce(&mut Listener) -> R) -> R {
+    LISTENER.with(|listener| match listener {
+        Some(listener) => f(listener),
+        None => fatal(format_args!("the doors were used before the port was there")),
+    })
+}
+
+/// Whether a client waits for an answer, or the start is not over.
+#[must_use]
+pub fn is_anyone_waiting() -> bool {
+    !IS_OPEN.get() || DOORS.with(|d| d.in_flight > 0)
+}
+
+/// Whether a request waits in the kernel.
+#[must_use]
+pub fn has_request() -> bool {
+    with_listener(|l| l.has_request())
+}
+
+/// Sends what was answered and waits for a request, an interrupt or the timeout.
+pub fn wait(timeout_ns: u64) {
+    crate::log::flush_pending();
+    let answer = DOORS.with(|d| d.answer.take());
+    let request = with_listener(|l| {
+        let event = match answer {
+            Some((caller, lens)) => l.reply_recv(caller, lens, timeout_ns),
+            None => l.recv(timeout_ns),
+        };
+        match event {
+            Ok(Event::Request(incoming)) => Some(Request {
+                caller: incoming.caller,
+                constant: incoming.request.constant.to_vec(),
+                arena: incoming.request.arena.to_vec(),
+            }),
+            Ok(_) => None,
+            Err(code) => fatal(format_args!("recv: {code:?}")),
+        }
+    });
+    if let Some(request) = request {
+        accept(request);
+    }
+}
+
+fn accept(request: Request) {
+    let (parked, may_grow) = DOORS.with(|d| {
+        d.queue.push_back(request);
+        d.in_flight += 1;
+        (d.parked.pop(), d.workers < MAX_WORKERS)
+    });
+    match parked {
+        Some(task) => {
+            sched::wake(task, TASK_IDLE);
+        }
+        None if !IS_OPEN.get() || !may_grow => {}
+        None => {
+            // Without memory for one more worker the request waits until another is free.
+            if let Ok(task) = sched::spawn(c"door", 0, serve) {
+                DOORS.with(|d| d.workers += 1);
+                sched::wake_new(task);
+            }
+        }
+    }
+}
+
+/// Opens the doors: the first task becomes the first worker.
+pub fn serve_requests() {
+    IS_OPEN.set(true);
+    DOORS.with(|d| d.workers += 1);
+    serve();
+}
+
+fn serve() {
+    loop {
+        if let Some(request) = DOORS.with(|d| d.queue.pop_front()) {
+            handle(&request);
+            continue;
+        }
+        let task = Task::current();
+        task.set_state(TASK_IDLE);
+        DOORS.with(|d| d.parked.push(task));
+        sched::schedule();
+    }
+}
+
+fn handle(request: &Request) {
+    let riid = Header::read(request.parts().constant).map_or(0, |h| h.riid);
+    match riid {
+        kos_bindings::idl::control::RIID => control::serve(request),
+        // The kernel lets only messages of this domain's interfaces through; another one is a broken kernel.
+        _ => fatal(format_args!("request for interface {riid}, which this domain does not serve")),
+    }
+}
+
+fn send(answer: Option<(CallerId, Lens)>) {
+    if let Some((caller, lens)) = answer {
+        // The client may be gone by now: nobody is left to be told.
+        let _ = with_listener(|l| l.reply(caller, lens));
+    }
+}
+
+/// Writes the answer to `request`. `encode` must not sleep.
+pub fn answer<E>(request: &Request, encode: impl FnOnce(PartsMut<'_>) -> Result<Lens, E>) {
+    send(DOORS.with(|d| d.answer.take()));
+    let lens = with_listener(|l| encode(l.response()));
+    let Ok(lens) = lens else {
+        fatal(format_args!("an answer does not fit its message"))
+    };
+    DOORS.with(|d| {
+        d.in_flight -= 1;
+        d.answer = Some((request.caller, lens));
+    });
+}

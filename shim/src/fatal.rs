@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! The one way to die: the epitaph is written where the supervisor finds it, then the domain ends.
+//!
+//! The epitaph holds the cause in one line and the return addresses of the call trace; the supervisor, which has
+//! the image with its debug information, turns them into functions and lines.
+#![expect(unsafe_code, reason = "walks frame pointers")]
+
+use crate::raw::cell::Word;
+use core::{
+    ffi::{CStr, c_char, c_int},
+    fmt::{self, Write},
+    slice,
+};
+use kos_bindings::domain::{Crash, die, set_fault_hook};
+
+const MAX_FRAMES: usize = 32;
+/// Exit status of a domain that died of itself.
+const EXIT_FATAL: c_int = 101;
+
+/// Text of limited length; what does not fit is cut.
+pub struct Line<const N: usize> {
+    bytes: [u8; N],
+    len: usize,
+}
+
+impl<const N: usize> Line<N> {
+    /// No text.
+    #[must_use]
+    pub const fn new() -> Self {
+        Line { bytes: [0; N], len: 0 }
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(..self.len).unwrap_or_default()
+    }
+
+    /// Adds bytes, as far as they fit.
+    pub fn push(&mut self, bytes: &[u8]) {
+        let room = self.bytes.get_mut(self.len..).unwrap_or_default();
+        let n = room.len().min(bytes.len());
+        for (to, from) in room.iter_mut().zip(bytes) {
+            *to = *from;
+        }
+        self.len += n;
+    }
+
+    /// Forgets the text.
+    pub fn clear(&mut self) {
+        self.len = 0;
+    }
+}
+
+impl<const N: usize> Default for Line<N> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<const N: usize> Write for Line<N> {
+    fn write_str(&mut self, s: &str) -> fmt::Result {
+        self.push(s.as_bytes());
+        Ok(())
+    }
+}
+
+static IS_DYING: Word<bool> = Word::new(false);
+
+/// Ends the domain. The cause reads `subject: fact`.
+pub fn fatal(cause: fmt::Arguments<'_>) -> ! {
+    let mut text = Line::<512>::new();
+    // A line takes what fits; it never fails.
+    let _ = text.write_fmt(cause);
+    end(text.as_bytes())
+}
+
+fn end(cause: &[u8]) -> ! {
+    let mut frames = [0; MAX_FRAMES];
+    let count = if IS_DYING.replace(true) { 0 } else { backtrace(frame_pointer(), &mut frames) };
+    die(Crash { cause, frames: frames.get(..count).unwrap_or_default(), ..Crash::default() }, EXIT_FATAL)
+}
+
+/// The frame pointer of the caller.
+#[inline(always)]
+fn frame_pointer() -> u64 {
+    let fp: u64;
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: copies a register.
+    unsafe {
+        core::arch::asm!("mov {}, rbp", out(reg) fp, options(nomem, nostack, preserves_flags));
+    }
+    #[cfg(target_arch = "aarch64")]
+    // SAFETY: copies a register.
+    unsafe {
+        core::arch::asm!("mov {}, x29", out(reg) fp, options(nomem, nostack, preserves_flags));
+    }
+    fp
+}
+
+/// Collects return addresses from a chain of frames; stops at anything that is not further up the same stack.
+fn backtrace(mut fp: u64, frames: &mut [u64]) -> usize {
+    const STACK_REACH: u64 = 64 * 1024;
+    let mut count = 0;
+    for slot in frames.iter_mut() {
+        if fp == 0 || !fp.is_multiple_of(8) {
+            break;
+        }
+        let at = core::ptr::with_exposed_provenance::<[u64; 2]>(usize::try_from(fp).unwrap_or(0));
+        // SAFETY: the first frame is ours, and each next one lies on the same stack at most `STACK_REACH` above. A
+        // frame that was overwritten faults at the worst, and the fault handler ends the domain with what there is.
+        let [next, ret] = unsafe { at.read() };
+        if ret == 0 {
+            break;
+        }
+        *slot = ret;
+        count += 1;
+        if next <= fp || next - fp > STACK_REACH {
+            break;
+        }
+        fp = next;
+    }
+    count
+}
+
+/// What a signal becomes: `SIGSEGV at …`, in the words a reader of the report wants.
+fn on_fault(crash: Crash<'_>) {
+    let mut frames = [0; MAX_FRAMES];
+    let count = if IS_DYING.replace(true) { 0 } else { backtrace(crash.bp, &mut frames) };
+    let mut text = Line::<256>::new();
+    let what = core::str::from_utf8(crash.cause).unwrap_or("signal");
+    let task = crate::raw::task::Task::try_current();
+    let is_overflow = task.and_then(|t| t.fiber()).is_some_and(|f| f.is_guard(crash.addr));
+    let _ = match task {
+        Some(task) if is_overflow => {
+            write!(text, "stack overflow in task {}/{}", crate::sched::Comm(task), task.pid())
+        }
+        Some(task) => {
+            write!(text, "{what} at {:#x} in task {}/{}", crash.addr, crate::sched::Comm(task), task.pid())
+        }
+        None => write!(text, "{what} at {:#x} before the first task", crash.addr),
+    };
+    let frames = frames.get(..count).unwrap_or_default();
+    die(Crash { cause: text.as_bytes(), frames, ..crash }, EXIT_FATAL)
+}
+
+/// Lets faults end in an epitaph.
+pub fn init() {
+    set_fault_hook(on_fault);
+}
+
+/// `panic` of C, after it formatted its text.
+///
+/// # Safety
+///
+/// `text` points to `len` bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn machine_fatal(text: *const c_char, len: usize) -> ! {
+    // SAFETY: the caller's promise.
+    end(unsafe { slice::from_raw_parts(text.cast(), len) })
+}
+
+/// A symbol that nobody provides was called.
+///
+/// # Safety
+///
+/// `name` is a C string.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn __missing_symbol(name: *const c_char) -> ! {
+    // SAFETY: the caller's promise; the build wrote the string.
+    let name = unsafe { CStr::from_ptr(name) };
+    fatal(format_args!("{}: called, but nothing in this image provides it", name.to_str().unwrap_or("?")))
+}
+
+/// Logs the call trace as addresses; the supervisor makes names of them.
+#[unsafe(no_mangle)]
+pub extern "C" fn machine_backtrace(level: c_int) {
+    let mut frames = [0; MAX_FRAMES];
+    let count = backtrace(frame_pointer(), &mut frames);
+    for frame in frames.iter().take(count).skip(1) {
+        let mut text = Line::<64>::new();
+        let _ = write!(text, " [<{frame:#x}>]");
+        crate::log::line(level, text.as_bytes());
+    }
+}
+
+#[cfg(feature = "domain")]
+#[panic_handler]
+fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
+    match info.location() {
+        Some(at) => fatal(format_args!("shim panicked at {}:{}: {}", at.file(), at.line(), info.message())),
+        None => fatal(format_args!("shim panicked: {}", info.message())),
+    }
+}

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! The log: printk's pieces become lines, and lines go to the log server (interface `linuxcompat.Log`).
+#![expect(unsafe_code, reason = "C symbols")]
+
+use crate::{fatal::Line, raw::cell::Global};
+use core::{
+    ffi::{c_char, c_int},
+    slice,
+};
+
+struct Pending {
+    level: c_int,
+    text: Line<1000>,
+}
+
+/// A line whose end has not come yet.
+static PENDING: Global<Pending> = Global::new(Pending { level: 0, text: Line::new() });
+
+/// Sends one whole line.
+pub fn line(level: c_int, text: &[u8]) {
+    let text = match core::str::from_utf8(text) {
+        Ok(text) => text,
+        // Drivers print what chips say; the wire wants UTF-8.
+        Err(e) => core::str::from_utf8(text.get(..e.valid_up_to()).unwrap_or_default()).unwrap_or_default(),
+    };
+    crate::bus::log(u8::try_from(level.clamp(0, 7)).unwrap_or(7), text);
+}
+
+fn flush() {
+    // The line is taken out first: sending it may log.
+    let (level, text) = PENDING.with(|p| (p.level, core::mem::take(&mut p.text)));
+    if !text.as_bytes().is_empty() {
+        line(level, text.as_bytes());
+    }
+}
+
+/// Takes a piece of text from printk (`glue/printk.c`).
+///
+/// # Safety
+///
+/// `text` points to `len` bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn machine_log(level: c_int, is_continuation: c_int, text: *const c_char, len: usize) {
+    // SAFETY: the caller's promise.
+    let bytes: &[u8] = unsafe { slice::from_raw_parts(text.cast(), len) };
+    if is_continuation == 0 {
+        flush();
+        PENDING.with(|p| p.level = level);
+    }
+    let mut pieces = bytes.split(|b| *b == b'\n').peekable();
+    while let Some(piece) = pieces.next() {
+        PENDING.with(|p| p.text.push(piece));
+        if pieces.peek().is_some() {
+            flush();
+        }
+    }
+}
+
+/// Sends what was printed without an end of line; called when the machine idles or dies.
+pub fn flush_pending() {
+    flush();
+}

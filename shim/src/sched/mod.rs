@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Tasks on one processor, without preemption: the run queue, `schedule`, and the root loop.
+//!
+//! Every task is a [`Fiber`](crate::raw::fiber::Fiber). The root loop takes interrupts, runs the next task until it
+//! sleeps, and waits for the microkernel when nobody can run:
+//!
+//! ```text
+//!            wake_up                      root loop picks
+//!  sleeping ─────────▶ queued (on_rq) ─────────────────────▶ running ──schedule()──▶ sleeping, or queued again
+//!                                                               └─────do_exit()────▶ dead, stack freed
+//! ```
+//!
+//! Real-time tasks (threaded interrupt handlers) go before the others, as in Linux; within a class first come,
+//! first served. Consulted: Linux 6.12 `kernel/sched/core.c` for `try_to_wake_up`'s and `schedule`'s promises.
+
+pub mod ffi;
+
+use crate::{
+    bindings::{TASK_DEAD, TASK_INTERRUPTIBLE, TASK_RUNNING, TASK_WAKEKILL},
+    errno::Errno,
+    fatal::fatal,
+    irq,
+    raw::{
+        cell::Global,
+        fiber::{Fiber, Left},
+        task::Task,
+    },
+};
+
+/// Tasks of one class that can run, first in, first out.
+struct Queue {
+    head: Option<Task>,
+    tail: Option<Task>,
+}
+
+impl Queue {
+    const EMPTY: Queue = Queue { head: None, tail: None };
+
+    fn push(&mut self, task: Task) {
+        task.set_next(None);
+        match self.tail {
+            Some(tail) => tail.set_next(Some(task)),
+            None => self.head = Some(task),
+        }
+        self.tail = Some(task);
+    }
+
+    fn pop(&mut self) -> Option<Task> {
+        let task = self.head?;
+        self.head = task.next();
+        if self.head.is_none() {
+            self.tail = None;
+        }
+        Some(task)
+    }
+}
+
+/// Both classes; index 0 is real time.
+static QUEUES: Global<[Queue; 2]> = Global::new([Queue::EMPTY, Queue::EMPTY]);
+
+fn enqueue(task: Task) {
+    task.set_queued(true);
+    QUEUES.with(|q| q[usize::from(!task.is_realtime())].push(task));
+}
+
+fn dequeue() -> Option<Task> {
+    let task = QUEUES.with(|q| q[0].pop().or_else(|| q[1].pop()));
+    if let Some(task) = task {
+        task.set_queued(false);
+    }
+    task
+}
+
+/// Whether a task waits for the processor.
+#[must_use]
+pub fn is_anyone_ready() -> bool {
+    QUEUES.with(|q| q[0].head.is_some() || q[1].head.is_some())
+}
+
+/// Makes `task` run if its state is among `states`; says whether it did.
+pub fn wake(task: Task, states: u32) -> bool {
+    let state = task.state();
+    if state & states == 0 {
+        return false;
+    }
+    task.set_state(TASK_RUNNING);
+    // The running task that was about to sleep just goes on.
+    if !task.is_queued() && task != Task::current() {
+        enqueue(task);
+    }
+    true
+}
+
+/// Makes a task that was never run before ready (`wake_up_new_task`).
+pub fn wake_new(task: Task) {
+    task.set_state(TASK_RUNNING);
+    enqueue(task);
+}
+
+/// Starts a kernel task.
+///
+/// # Errors
+///
+/// `ENOMEM` without memory, `EAGAIN` without a stack.
+pub fn spawn(name: &core::ffi::CStr, flags: u32, body: impl FnOnce() + 'static) -> Result<Task, Errno> {
+    let task = Task::new(name, flags).ok_or(Errno::ENOMEM)?;
+    match Fiber::new(body) {
+        Some(fiber) => {
+            task.set_fiber(fiber);
+            Ok(task)
+        }
+        None => {
+            task.put();
+            Err(Errno::EAGAIN)
+        }
+    }
+}
+
+/// Gives the processor away; the engine of `schedule`.
+pub fn schedule() {
+    let task = Task::current();
+    if task.preempt_count() != 0 || task == Task::idle() {
+        fatal(format_args!(
+            "scheduling while atomic: {}/{}/{:#010x}",
+            Comm(task),
+            task.pid(),
+            task.preempt_count()
+        ));
+    }
+    let state = task.state();
+    let is_woken_by_signal =
+        task.has_signal() && state & (TASK_INTERRUPTIBLE | TASK_WAKEKILL) != 0;
+    if state == TASK_RUNNING || is_woken_by_signal {
+        task.set_state(TASK_RUNNING);
+        if !is_anyone_ready() {
+            irq::poll();
+            if !is_anyone_ready() {
+                return;
+            }
+        }
+        enqueue(task);
+    }
+    let irqs_off = irq::save();
+    leave(task, Left::Suspended);
+    irq::restore(irqs_off);
+}
+
+/// Ends the running task; the root loop frees its stack.
+pub fn exit() -> ! {
+    let task = Task::current();
+    task.set_state(TASK_DEAD);
+    leave(task, Left::Finished);
+    fatal(format_args!("task {} ran after its end", task.pid()))
+}
+
+fn leave(task: Task, left: Left) {
+    match task.fiber() {
+        Some(fiber) => fiber.leave(left),
+        None => fatal(format_args!("task {} has no stack to leave", task.pid())),
+    }
+}
+
+/// Runs ready tasks, with interrupts taken between them, until `is_done` says so; `idle` waits when nobody can run.
+pub fn run(mut is_done: impl FnMut() -> bool, mut idle: impl FnMut()) {
+    let mut turns: u32 = 0;
+    while !is_done() {
+        // Reading the clock costs more than a switch: timers are looked at every few turns when tasks keep running.
+        if turns.is_multiple_of(8) {
+            irq::poll();
+        } else {
+            irq::poll_lines();
+        }
+        turns = turns.wrapping_add(1);
+        if let Some(task) = dequeue() {
+            run_one(task);
+        } else if turns % 8 == 1 {
+            idle();
+            turns = 0;
+        } else {
+            // Nobody is ready: look at the timers before going to sleep.
+            turns = 0;
+        }
+    }
+}
+
+fn run_one(task: Task) {
+    task.make_current();
+    let left = task.resume();
+    Task::idle().make_current();
+    if left == Left::Finished {
+        if let Some(fiber) = task.take_fiber() {
+            fiber.bury();
+        }
+        task.put();
+    }
+}
+
+/// A task's name for messages.
+pub struct Comm(pub Task);
+
+impl core::fmt::Display for Comm {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let comm = self.0.comm();
+        let len = comm.iter().position(|b| *b == 0).unwrap_or(comm.len());
+        f.write_str(core::str::from_utf8(comm.get(..len).unwrap_or_default()).unwrap_or("?"))
+    }
+}

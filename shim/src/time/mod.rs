@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Time: the machine's clock, real or virtual, and what drives upstream's timers.
+//!
+//! The clock counts nanoseconds since the domain started (uptime). Virtual time stands still while anybody runs and
+//! moves when a delay asks for it, or when all tasks sleep and a request is in flight: then it jumps to the next
+//! timer, unless the hardware has an event before that (interface `linuxcompat.Clock`).
+//!
+//! Timer wheel and hrtimers are upstream's (`kernel/time/timer.c`, `hrtimer.c`); `glue/time.c` calls them.
+
+pub mod ffi;
+
+use crate::raw::cell::Word;
+
+/// `KTIME_MAX`: no timer is set.
+pub const NEVER: u64 = i64::MAX as u64;
+
+static START_NS: Word<u64> = Word::new(0);
+static WALL_START_NS: Word<u64> = Word::new(0);
+/// `Some(uptime)` under virtual time.
+static VIRTUAL: Word<Option<u64>> = Word::new(None);
+/// When the next timer is due; a lower bound, refreshed when timers ran.
+static NEXT_TIMER: Word<u64> = Word::new(0);
+
+/// Starts the clock at zero. `wall_ns` is the time of day at that instant, in nanoseconds since 1970.
+pub fn init(is_virtual: bool, wall_ns: u64) {
+    START_NS.set(kos_bindings::domain::clock_ns());
+    WALL_START_NS.set(wall_ns);
+    if is_virtual {
+        VIRTUAL.set(Some(0));
+    }
+}
+
+/// Whether time is virtual.
+#[must_use]
+pub fn is_virtual() -> bool {
+    VIRTUAL.get().is_some()
+}
+
+/// Nanoseconds since the start.
+#[must_use]
+pub fn uptime_ns() -> u64 {
+    match VIRTUAL.get() {
+        Some(now) => now,
+        None => kos_bindings::domain::clock_ns().saturating_sub(START_NS.get()),
+    }
+}
+
+/// Time of day at the start, nanoseconds since 1970.
+#[must_use]
+pub fn wall_start_ns() -> u64 {
+    WALL_START_NS.get()
+}
+
+/// Says what the hardware's side of virtual time is now; it never goes back.
+pub fn set_virtual(now_ns: u64) {
+    if let Some(was) = VIRTUAL.get() {
+        VIRTUAL.set(Some(was.max(now_ns)));
+    }
+}
+
+/// Moves virtual time towards `until_ns`; the hardware may stop it earlier to raise a line.
+pub fn advance_to(until_ns: u64) {
+    let now = crate::bus::advance_clock(until_ns);
+    set_virtual(now);
+}
+
+/// Jumps to the next timer, or to what the hardware does before it; says whether there was anything to jump to.
+pub fn jump(next_timer_ns: u64) -> bool {
+    /// How far ahead the hardware is asked when no timer is set.
+    const HORIZON_NS: u64 = 10_000_000_000;
+    let limit = next_timer_ns.min(uptime_ns().saturating_add(HORIZON_NS));
+    advance_to(limit);
+    next_timer_ns != NEVER || uptime_ns() < limit
+}
+
+/// Whether a timer may be due.
+#[must_use]
+pub fn is_timer_due() -> bool {
+    uptime_ns() >= NEXT_TIMER.get()
+}
+
+/// Runs what is due. Called in interrupt context only.
+pub fn run_timers() {
+    ffi::run();
+    // Timers may be armed by anybody from now on: look again at the next tick at the latest.
+    NEXT_TIMER.set(uptime_ns().saturating_add(ffi::TICK_NS));
+}
+
+/// When the next timer is due, exactly.
+#[must_use]
+pub fn next_timer_ns() -> u64 {
+    let next = ffi::next(uptime_ns());
+    NEXT_TIMER.set(next);
+    next
+}
+
+/// Waits `ns` without giving the processor away; interrupts are taken.
+pub fn delay_ns(ns: u64) {
+    let until = uptime_ns().saturating_add(ns);
+    loop {
+        crate::irq::poll();
+        if uptime_ns() >= until {
+            return;
+        }
+        if is_virtual() {
+            advance_to(until);
+        } else {
+            core::hint::spin_loop();
+        }
+    }
+}
+
+/// One turn of a loop that waits for something: interrupts are taken, virtual time moves a little.
+pub fn relax() {
+    if is_virtual() {
+        advance_to(uptime_ns().saturating_add(1_000));
+    }
+    crate::irq::poll();
+}
