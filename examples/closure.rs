@@ -1,52 +1,37 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Closes the link of a driver without a shim and prints what the machine would have to provide.
+//! Builds the image of a driver and prints what the machine would still have to provide.
 //!
-//! `cargo run --example closure -- adxl345_i2c [SHIM.a]`, with `LINUX_TREE` naming the tree.
+//! `LINUX_TREE=DIR cargo run --example closure -- adxl345_i2c [SHIM.a [GLUE_DIR [BOARD.dtb]]]`
 
-use linux_compat::build::{BuildError, closure, compile::Compiler, hash::Memory, index::Index, objfile::ObjFile, waist::Waist};
-use linux_headers::{Arch, Profile, Tree, cache, flags, kconfig::Kconfig};
-use std::path::Path;
-use std::time::Instant;
+use linux_compat::build::{BuildError, BuildRequest, build};
+use linux_headers::Tree;
+use std::path::{Path, PathBuf};
 
 fn main() -> Result<(), BuildError> {
     let mut arguments = std::env::args().skip(1);
     let name = arguments.next().unwrap_or_else(|| "adxl345_i2c".to_owned());
-    let shim = arguments.next();
     let tree = Tree::open(Path::new(&std::env::var("LINUX_TREE").unwrap_or_default()))?;
-    let start = Instant::now();
-    let index = Index::load(&tree)?;
-    eprintln!("index: {} objects, {:?}", index.kbuild.objects.len(), start.elapsed());
-    let kconfig = Kconfig::read(&tree.dir);
-    let of_module: Vec<_> = index.kbuild.objects.iter().filter(|object| object.module.replace('-', "_") == name).collect();
-    let wishes: Vec<String> = of_module.iter().flat_map(|object| object.symbols()).map(str::to_owned).collect();
-    let setup = flags::setup(&tree, &kconfig, Profile::Release, Arch::host(), &wishes)?;
-    eprintln!("configuration: {} symbols, wished for {wishes:?}, {:?}", setup.config.iter().count(), start.elapsed());
-    for unmet in &setup.config.unmet {
-        eprintln!("CONFIG_{} wants {}", unmet.symbol, unmet.depends);
+    let mut request = BuildRequest::new(tree, &name);
+    request.shim_archive = arguments.next().filter(|path| path != "-").map(PathBuf::from);
+    request.glue_dir = arguments.next().filter(|path| path != "-").map(PathBuf::from);
+    request.board_dtb = arguments.next().map(PathBuf::from);
+    if request.shim_archive.is_none() {
+        // What the shim's start asks of upstream.
+        let roots = ["driver_init", "radix_tree_init", "maple_tree_init", "unflatten_device_tree", "of_platform_populate"];
+        request.extra_roots = roots.iter().map(|root| (*root).to_owned()).collect();
     }
-    let memory = Memory::load(cache::dir().join("files"));
-    let compiler = Compiler::new(&tree, &index.kbuild, &setup, &memory, "gcc", Vec::new());
-    let waist = Waist::read(&flags::architecture_dir().join("config/waist"))?;
-    let roots: Vec<u32> = (0u32..).zip(&index.kbuild.objects).filter(|(_, o)| o.module.replace('-', "_") == name && o.is_enabled(&setup.config)).map(|(n, _)| n).collect();
-    let shim = match shim {
-        Some(path) => ObjFile::read_archive(Path::new(&path))?,
-        None => Vec::new(),
-    };
-    let entry = ["driver_init", "radix_tree_init", "maple_tree_init", "unflatten_device_tree", "of_platform_populate"];
-    let closed = closure::close(&compiler, &index, &waist, &roots, &[], shim, &entry)?;
-    memory.save();
-    for node in &closed.nodes {
-        if let (closure::Origin::Upstream(file), why) = (node.origin, &node.why) {
-            let source = index.kbuild.objects.get(file as usize).map_or("", |o| o.source.as_str());
-            match why {
-                Some((who, symbol)) => eprintln!("  {source}  ({who} needs {symbol})"),
-                None => eprintln!("  {source}"),
-            }
+    let built = build(&request)?;
+    for source in &built.report.sources {
+        match &source.why {
+            Some(why) => eprintln!("  {}  ({} needs {})", source.path, why.by, why.symbol),
+            None => eprintln!("  {}", source.path),
         }
     }
-    for (symbol, missing) in &closed.missing {
-        println!("{symbol}\t{}\t{}", missing.hint.as_deref().unwrap_or(""), missing.callers.iter().take(3).cloned().collect::<Vec<_>>().join(", "));
+    for missing in &built.report.missing {
+        let callers: Vec<&str> = missing.callers.iter().take(3).map(String::as_str).collect();
+        println!("{}\t{}\t{}", missing.name, missing.hint.as_deref().unwrap_or(""), callers.join(", "));
     }
-    eprintln!("{} files, {} compiled now, {} missing, {:?}", closed.nodes.len(), compiler.ran.load(std::sync::atomic::Ordering::Relaxed), closed.missing.len(), start.elapsed());
+    eprintln!("{} ({} bytes), {} files, {} missing", built.image.display(), built.report.image_bytes, built.report.sources.len(), built.report.missing.len());
+    eprintln!("on over the base: {:?}\nrefused: {:?}\n{:?}", built.report.config, built.report.refused, built.report.timings);
     Ok(())
 }

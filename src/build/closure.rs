@@ -11,7 +11,9 @@
 use super::compile::{Compiled, Compiler};
 use super::error::BuildError;
 use super::index::Index;
+use super::kbuild::Object;
 use super::objfile::{ObjFile, Ref};
+use super::script::Script;
 use super::waist::Waist;
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -45,6 +47,8 @@ pub struct Node {
 pub struct Missing {
     /// Who refers to it: `file: section`.
     pub callers: BTreeSet<String>,
+    /// It is called somewhere; else it may be data.
+    pub is_called: bool,
     /// Where upstream has it, and why that file was not taken.
     pub hint: Option<String>,
 }
@@ -61,6 +65,7 @@ struct Work<'a> {
     compiler: &'a Compiler<'a>,
     index: &'a Index,
     waist: &'a Waist,
+    script: &'a Script,
     nodes: Vec<Node>,
     /// Global definitions of everything that is in or on call.
     defs: HashMap<String, (usize, Option<u32>, bool)>,
@@ -72,29 +77,47 @@ struct Work<'a> {
     /// Objects that do not define what the index promised, or that clash with the shim.
     refused: HashMap<u32, String>,
     given_up: HashMap<String, Option<String>>,
+    called: HashSet<String>,
 }
 
-/// Sections that the linker script keeps though nothing refers to them.
-pub const KEPT: [&str; 4] = [".initcall", ".con_initcall", "__clk_of_table", "__irqchip_of_table"];
+/// What a link is closed over.
+pub struct Parts<'a> {
+    /// The driver's objects and those of the board's other devices, by index.
+    pub roots: &'a [u32],
+    /// Driver sources that are no part of the tree.
+    pub outside: &'a [Object],
+    /// The shim's C files.
+    pub glue: &'a [Object],
+    /// The shim.
+    pub shim: Vec<ObjFile>,
+    /// Names that are needed whatever refers to them.
+    pub entry: &'a [String],
+}
 
-/// Closes the link over `roots` (indices of the tree's objects), files from outside, and the shim.
+impl Closure {
+    /// The nodes as the linker gets them: upstream in upstream's order, then what is from outside, then glue.
+    pub fn in_link_order(&self) -> impl Iterator<Item = &Node> {
+        let mut order: Vec<&Node> = self.nodes.iter().collect();
+        order.sort_by_key(|node| match node.origin {
+            Origin::Upstream(file) => (0, file),
+            Origin::Outside => (1, 0),
+            Origin::Shim => (2, 0),
+        });
+        order.into_iter()
+    }
+}
+
+/// Closes the link.
 ///
 /// # Errors
 ///
-/// A file does not compile, or an object cannot be read.
-pub fn close(
-    compiler: &Compiler<'_>,
-    index: &Index,
-    waist: &Waist,
-    roots: &[u32],
-    outside: &[super::kbuild::Object],
-    shim: Vec<ObjFile>,
-    entry: &[&str],
-) -> Result<Closure, BuildError> {
+/// A file of the driver or of the glue does not compile, or an object cannot be read.
+pub fn close(compiler: &Compiler<'_>, index: &Index, waist: &Waist, script: &Script, parts: Parts<'_>) -> Result<Closure, BuildError> {
     let mut work = Work {
         compiler,
         index,
         waist,
+        script,
         nodes: Vec::new(),
         defs: HashMap::new(),
         shim: HashSet::new(),
@@ -103,17 +126,20 @@ pub fn close(
         loaded: HashSet::new(),
         refused: HashMap::new(),
         given_up: HashMap::new(),
+        called: HashSet::new(),
     };
-    for file in shim {
+    for file in parts.shim {
         work.shim.extend(file.defs.iter().filter(|(_, def)| !def.weak).map(|(name, _)| name.clone()));
         work.add(Node { origin: Origin::Shim, reached: vec![false; file.sections.len()], file, compiled: None, why: None });
     }
-    let compiled: Vec<_> = outside.par_iter().map(|object| compiler.compile(object)).collect();
-    for compiled in compiled {
-        work.add_compiled(Origin::Outside, compiled?, None)?;
+    for (origin, objects) in [(Origin::Shim, parts.glue), (Origin::Outside, parts.outside)] {
+        let compiled: Vec<_> = objects.par_iter().map(|object| compiler.compile(object)).collect();
+        for (object, compiled) in objects.iter().zip(compiled) {
+            work.add_compiled(origin, &object.source, compiled?, None)?;
+        }
     }
-    work.load(roots.iter().map(|root| (*root, None)).collect(), true)?;
-    for name in entry {
+    work.load(parts.roots.iter().map(|root| (*root, None)).collect(), true)?;
+    for name in parts.entry {
         work.name(name, None);
     }
     work.run()
@@ -146,8 +172,11 @@ impl Work<'_> {
         for reference in refs {
             match reference {
                 Ref::Local(target) => self.todo.push((node, target)),
-                Ref::Name { name, weak } => {
+                Ref::Name { name, weak, called } => {
                     let Some(name) = self.nodes.get(node).and_then(|n| n.file.names.get(name as usize)).cloned() else { continue };
+                    if called {
+                        self.called.insert(name.clone());
+                    }
                     if !weak || self.defs.contains_key(&name) {
                         self.name(&name, Some((node, section)));
                     }
@@ -161,7 +190,7 @@ impl Work<'_> {
         match self.defs.get(name) {
             Some((node, Some(section), _)) => self.todo.push((*node, *section)),
             Some((_, None, _)) => {}
-            None if self.waist.is_linker_symbol(name) => {}
+            None if self.script.defines(name) => {}
             None => self.wanted.entry(name.to_owned()).or_default().extend(from),
         }
     }
@@ -180,11 +209,15 @@ impl Work<'_> {
         self.nodes.push(node);
     }
 
-    fn add_compiled(&mut self, origin: Origin, compiled: Compiled, why: Option<(String, String)>) -> Result<(), BuildError> {
-        let file = ObjFile::read(&compiled.path)?;
+    fn add_compiled(&mut self, origin: Origin, name: &str, compiled: Compiled, why: Option<(String, String)>) -> Result<(), BuildError> {
+        let mut file = ObjFile::read(&compiled.path)?;
+        file.name = name.to_owned();
+        if origin == Origin::Shim {
+            self.shim.extend(file.defs.iter().filter(|(_, def)| !def.weak).map(|(name, _)| name.clone()));
+        }
         let number = self.nodes.len();
         for (index, section) in (0u32..).zip(&file.sections) {
-            if KEPT.iter().any(|prefix| section.name.starts_with(prefix)) {
+            if self.script.keeps(&section.name) {
                 self.todo.push((number, index));
             }
         }
@@ -215,25 +248,25 @@ impl Work<'_> {
 
     fn caller(&self, name: &str) -> String {
         let first = self.wanted.get(name).and_then(|callers| callers.first());
-        first.and_then(|(node, _)| self.nodes.get(*node)).map(|node| self.node_name(node)).unwrap_or_default()
+        first.and_then(|(node, _)| self.nodes.get(*node)).map(|node| node.file.name.clone()).unwrap_or_default()
     }
 
     /// The best enabled file for `name`, or why there is none.
     fn candidate(&self, name: &str, near: &str) -> Result<u32, Option<String>> {
         let config = &self.compiler.setup.config;
         let mut best: Option<(usize, u32)> = None;
-        let mut hint = None;
+        let mut hint: Option<(u8, String)> = None;
         for file in self.index.defining(name) {
             let Some(object) = self.index.kbuild.objects.get(file as usize) else { continue };
-            let reason = if let Some(reason) = self.refused.get(&file) {
-                reason.clone()
+            let (rank, reason) = if let Some(reason) = self.refused.get(&file) {
+                (2, reason.clone())
             } else if self.loaded.contains(&file) {
                 continue;
             } else if !object.is_enabled(config) {
                 let off = object.symbols().filter(|symbol| !config.is_on(symbol)).collect::<Vec<_>>().join(", CONFIG_");
-                if off.is_empty() { "not part of this configuration".to_owned() } else { format!("needs CONFIG_{off}") }
+                (0, if off.is_empty() { "not part of this configuration".to_owned() } else { format!("needs CONFIG_{off}") })
             } else if self.waist.holds(&object.source) {
-                "below the waist".to_owned()
+                (1, "below the waist".to_owned())
             } else {
                 let shared = object.source.bytes().zip(near.bytes()).take_while(|(a, b)| a == b).count();
                 if best.is_none_or(|(most, _)| shared > most) {
@@ -241,9 +274,11 @@ impl Work<'_> {
                 }
                 continue;
             };
-            hint.get_or_insert(format!("{}: {reason}", object.source));
+            if hint.as_ref().is_none_or(|(old, _)| rank > *old) {
+                hint = Some((rank, format!("{}: {reason}", object.source)));
+            }
         }
-        best.map(|(_, file)| file).ok_or(hint)
+        best.map(|(_, file)| file).ok_or(hint.map(|(_, hint)| hint))
     }
 
     /// Compiles files and takes them in.
@@ -277,7 +312,8 @@ impl Work<'_> {
                 continue;
             }
             if self.loaded.insert(file) {
-                self.add_compiled(Origin::Upstream(file), compiled, why)?;
+                let source = objects.get(file as usize).map_or("", |object| object.source.as_str());
+                self.add_compiled(Origin::Upstream(file), source, compiled, why)?;
             }
         }
         Ok(())
@@ -298,21 +334,12 @@ impl Work<'_> {
             let callers = callers.iter().filter_map(|(node, section)| {
                 let node = self.nodes.get(*node)?;
                 let section = node.file.sections.get(*section as usize)?;
-                Some(format!("{}: {}", self.node_name(node), short(&section.name)))
+                Some(format!("{}: {}", node.file.name, short(&section.name)))
             });
             let hint = self.given_up.get(name).cloned().flatten();
-            out.insert(name.clone(), Missing { callers: callers.collect(), hint });
+            out.insert(name.clone(), Missing { callers: callers.collect(), is_called: self.called.contains(name), hint });
         }
         out
-    }
-
-    fn node_name(&self, node: &Node) -> String {
-        match node.origin {
-            Origin::Upstream(file) => {
-                self.index.kbuild.objects.get(file as usize).map(|object| object.source.clone()).unwrap_or_default()
-            }
-            Origin::Shim | Origin::Outside => node.file.name.clone(),
-        }
     }
 }
 

@@ -6,12 +6,19 @@
 
 pub mod closure;
 pub mod compile;
+mod engine;
 mod error;
 pub mod fdt;
 pub mod hash;
 pub mod index;
 pub mod kbuild;
+pub mod link;
+pub mod lookup;
 pub mod objfile;
+pub mod report;
+pub mod script;
 pub mod waist;
 
+pub use engine::{BuildRequest, Built, Emit, build};
 pub use error::BuildError;
+pub use report::Report;

@@ -7,12 +7,12 @@
 
 use super::error::BuildError;
 use object::read::archive::ArchiveFile;
-use object::{Object as _, ObjectSection as _, ObjectSymbol as _, RelocationTarget, SectionFlags, SymbolSection, elf};
+use object::{Architecture, Object as _, ObjectSection as _, ObjectSymbol as _, RelocationFlags, RelocationTarget, SectionFlags, SymbolSection, elf};
 use std::collections::HashMap;
 use std::path::Path;
 
 /// What a relocation refers to.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Ref {
     /// A section of the same object.
     Local(u32),
@@ -22,6 +22,8 @@ pub enum Ref {
         name: u32,
         /// Declared `__weak`.
         weak: bool,
+        /// Called, not only referred to: it is a function.
+        called: bool,
     },
 }
 
@@ -104,6 +106,7 @@ impl ObjFile {
             }
             let mut refs = Vec::new();
             for (_, relocation) in section.relocations() {
+                let called = matches!(relocation.flags(), RelocationFlags::Elf { r_type } if is_call(file.architecture(), r_type));
                 let RelocationTarget::Symbol(symbol) = relocation.target() else { continue };
                 let symbol = file.symbol_by_index(symbol)?;
                 let target = match symbol.section() {
@@ -115,14 +118,14 @@ impl ObjFile {
                         }
                         let next = number(numbers.len());
                         let name = *numbers.entry(name.to_owned()).or_insert(next);
-                        Ref::Name { name, weak: symbol.is_undefined() && symbol.is_weak() }
+                        Ref::Name { name, weak: symbol.is_undefined() && symbol.is_weak(), called }
                     }
                     _ => continue,
                 };
-                if !refs.contains(&target) {
-                    refs.push(target);
-                }
+                refs.push(target);
             }
+            refs.sort_unstable();
+            refs.dedup();
             if let Some(slot) = out.sections.get_mut(index) {
                 *slot = Section { name: section.name()?.to_owned(), refs };
             }
@@ -145,4 +148,14 @@ impl ObjFile {
 
 fn number(index: usize) -> u32 {
     u32::try_from(index).unwrap_or(u32::MAX)
+}
+
+/// Whether a relocation is one of a call instruction.
+fn is_call(architecture: Architecture, r_type: u32) -> bool {
+    match architecture {
+        Architecture::X86_64 => r_type == elf::R_X86_64_PLT32,
+        Architecture::Aarch64 => matches!(r_type, elf::R_AARCH64_CALL26 | elf::R_AARCH64_JUMP26),
+        Architecture::Riscv64 => matches!(r_type, elf::R_RISCV_CALL | elf::R_RISCV_CALL_PLT),
+        _ => false,
+    }
 }

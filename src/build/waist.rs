@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Where upstream ends: files that are never pulled in because they are the machine.
 //!
-//! `linux-headers/config/waist` lists path prefixes, one a line; a line that starts with `!` takes a path
-//! out again. The longest match counts.
+//! `linux-headers/config/waist` lists files, and folders with a trailing slash, one a line.
 
 use super::error::BuildError;
 use std::path::Path;
@@ -10,7 +9,7 @@ use std::path::Path;
 /// The list.
 #[derive(Debug, Clone, Default)]
 pub struct Waist {
-    lines: Vec<(String, bool)>,
+    lines: Vec<String>,
 }
 
 impl Waist {
@@ -26,25 +25,12 @@ impl Waist {
 
     fn parse(text: &str) -> Self {
         let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
-        let lines = lines.map(|line| match line.strip_prefix('!') {
-            Some(path) => (path.to_owned(), false),
-            None => (line.to_owned(), true),
-        });
-        Self { lines: lines.collect() }
+        Self { lines: lines.map(str::to_owned).collect() }
     }
 
     /// Whether `source` is below the waist.
     #[must_use]
     pub fn holds(&self, source: &str) -> bool {
-        let matching = self.lines.iter().filter(|(prefix, _)| source.starts_with(prefix.as_str()));
-        matching.max_by_key(|(prefix, _)| prefix.len()).is_some_and(|(_, below)| *below)
-    }
-
-    /// Whether the linker script defines `name`.
-    #[must_use]
-    pub fn is_linker_symbol(&self, name: &str) -> bool {
-        const NAMES: [&str; 8] = ["_text", "_etext", "_stext", "_edata", "_end", "_sinittext", "_einittext", "IMAGE_BASE"];
-        name.starts_with("__start_") || name.starts_with("__stop_") || name.ends_with("_start") && name.starts_with("__initcall")
-            || name.starts_with("__initcall") && name.ends_with("_end") || NAMES.contains(&name)
+        self.lines.iter().any(|line| source == line || line.ends_with('/') && source.starts_with(line.as_str()))
     }
 }

@@ -57,6 +57,12 @@ pub struct Kbuild {
 }
 
 impl Object {
+    /// A file that no Kbuild knows: always part of the image, with the common flags.
+    #[must_use]
+    pub fn outside(source: &str, module: &str) -> Self {
+        Self { source: source.to_owned(), module: module.to_owned(), guards: Vec::new(), dir: u32::MAX }
+    }
+
     /// Whether it is part of the kernel under `config`.
     #[must_use]
     pub fn is_enabled(&self, config: &Config) -> bool {
@@ -84,7 +90,10 @@ impl Kbuild {
             format!("-DKBUILD_MODNAME=\"{module}\""),
             format!("-D__KBUILD_MODNAME=kmod_{module}"),
         ];
-        let Some(dir) = self.dirs.get(object.dir as usize) else { return out };
+        let Some(dir) = self.dirs.get(object.dir as usize) else {
+            out.extend(object.source.rsplit_once('/').map(|(dir, _)| format!("-I{dir}")));
+            return out;
+        };
         let value = |name: &str| config.get(name).to_owned();
         let own = dir.own.get(stem).map(Vec::as_slice).unwrap_or_default();
         for flags in dir.all.iter().chain(own) {

@@ -1,0 +1,380 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! The steps of a build, in order, and the memory that lets an unchanged build end after a few file stamps.
+
+use super::closure::{self, Closure, Origin, Parts};
+use super::compile::Compiler;
+use super::error::BuildError;
+use super::fdt::{self, Device};
+use super::hash::{self, Memory, Stamp};
+use super::index::Index;
+use super::kbuild::Object;
+use super::link::Link;
+use super::lookup;
+use super::objfile::ObjFile;
+use super::report::{MissingSymbol, Report, Source, Timings, Why};
+use super::script::Script;
+use super::waist::Waist;
+use linux_headers::flags::{self, Setup};
+use linux_headers::kconfig::Kconfig;
+use linux_headers::{Arch, Profile, Tree, cache};
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+/// What the linker makes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Emit {
+    /// A static executable.
+    Image,
+    /// One relocatable object without the shim, for a host program to link (a fuzz target).
+    Relocatable,
+}
+
+/// What to build.
+#[derive(Debug, Clone)]
+pub struct BuildRequest {
+    /// The kernel tree.
+    pub tree: Tree,
+    /// The driver: a module, a chip, a `compatible`, or a source file.
+    pub driver: String,
+    /// The board's device tree blob; its other devices' drivers go in too.
+    pub board_dtb: Option<PathBuf>,
+    /// Optimised, or with Linux's debugging options.
+    pub profile: Profile,
+    /// The instruction set.
+    pub arch: Arch,
+    /// The address that the image is linked at.
+    pub image_base: u64,
+    /// The shim, as a static library.
+    pub shim_archive: Option<PathBuf>,
+    /// The shim's C files, which are compiled like the kernel's.
+    pub glue_dir: Option<PathBuf>,
+    /// Build files that differ from upstream's.
+    pub allow_modified: bool,
+    /// The C compiler.
+    pub cc: String,
+    /// Flags to add to each file, such as a sanitizer's.
+    pub extra_cflags: Vec<String>,
+    /// Roots besides the driver and the script's entry.
+    pub extra_roots: Vec<String>,
+    /// What to make.
+    pub emit: Emit,
+}
+
+impl BuildRequest {
+    /// A request with the usual answers: the host's instruction set, `gcc`, an image at 4 MiB, no shim.
+    #[must_use]
+    pub fn new(tree: Tree, driver: &str) -> Self {
+        Self {
+            tree,
+            driver: driver.to_owned(),
+            board_dtb: None,
+            profile: Profile::Release,
+            arch: Arch::host(),
+            image_base: 0x40_0000,
+            shim_archive: None,
+            glue_dir: None,
+            allow_modified: false,
+            cc: "gcc".to_owned(),
+            extra_cflags: Vec::new(),
+            extra_roots: Vec::new(),
+            emit: Emit::Image,
+        }
+    }
+}
+
+/// What was built.
+#[derive(Debug, Clone)]
+pub struct Built {
+    /// The stripped image, or the relocatable object.
+    pub image: PathBuf,
+    /// The image with symbols and debug information.
+    pub debug: PathBuf,
+    /// What went into it.
+    pub report: Report,
+}
+
+/// What an earlier build of the same request looked at and made.
+#[derive(Serialize, Deserialize)]
+struct Memo {
+    inputs: Vec<(PathBuf, Stamp)>,
+    image_dir: String,
+    report: String,
+}
+
+/// Builds the image of one driver, or finds it built.
+///
+/// # Errors
+///
+/// One variant per step; see [`BuildError`].
+pub fn build(request: &BuildRequest) -> Result<Built, BuildError> {
+    let start = Instant::now();
+    let memo = cache::dir().join("memo").join(memo_key(request)?);
+    if let Some(built) = recall(&memo, request, start) {
+        return Ok(built);
+    }
+    let mut build = Build { request, timings: Timings::default(), inputs: Vec::new() };
+    let (built, image_dir) = build.run(start)?;
+    let inputs = build.inputs.iter().filter_map(|path| Some((path.clone(), Stamp::of(path)?))).collect();
+    let report = serde_json::to_string(&built.report).unwrap_or_default();
+    let data = postcard::to_stdvec(&Memo { inputs, image_dir, report }).unwrap_or_default();
+    cache::write_atomic(&memo, &data).map_err(|error| BuildError::Io { path: memo, error })?;
+    Ok(built)
+}
+
+fn memo_key(request: &BuildRequest) -> Result<String, BuildError> {
+    let board = match &request.board_dtb {
+        Some(path) => hash::hex(&hash::bytes(&std::fs::read(path).map_err(|error| BuildError::Io { path: path.clone(), error })?)),
+        None => String::new(),
+    };
+    let mut request = request.clone();
+    request.board_dtb = None;
+    let compiler = Stamp::of(&which(&request.cc));
+    Ok(hash::text(&format!("{request:?} {board} {compiler:?} {}", env!("CARGO_PKG_VERSION"))))
+}
+
+/// Where a command is found; for its stamp only.
+fn which(command: &str) -> PathBuf {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).map(|dir| dir.join(command)).find(|path| path.exists()).unwrap_or_default()
+}
+
+fn recall(memo: &Path, request: &BuildRequest, start: Instant) -> Option<Built> {
+    let memo: Memo = postcard::from_bytes(&std::fs::read(memo).ok()?).ok()?;
+    let same = memo.inputs.iter().all(|(path, stamp)| Stamp::of(path) == Some(*stamp));
+    let (image, debug) = outputs(&images_dir().join(&memo.image_dir), request.emit);
+    if !same || !image.exists() {
+        return None;
+    }
+    let mut report: Report = serde_json::from_str(&memo.report).ok()?;
+    report.timings = Timings { warm: true, total_ms: ms(start), ..Timings::default() };
+    Some(Built { image, debug, report })
+}
+
+fn images_dir() -> PathBuf {
+    cache::dir().join("images")
+}
+
+fn outputs(dir: &Path, emit: Emit) -> (PathBuf, PathBuf) {
+    match emit {
+        Emit::Image => (dir.join("image"), dir.join("image.debug")),
+        Emit::Relocatable => (dir.join("image.o"), dir.join("image.o")),
+    }
+}
+
+fn ms(since: Instant) -> f64 {
+    since.elapsed().as_secs_f64() * 1e3
+}
+
+struct Build<'a> {
+    request: &'a BuildRequest,
+    timings: Timings,
+    /// Every file that the result depends on.
+    inputs: Vec<PathBuf>,
+}
+
+impl Build<'_> {
+    fn run(&mut self, start: Instant) -> Result<(Built, String), BuildError> {
+        let request = self.request;
+        let tree = &request.tree;
+        let step = Instant::now();
+        let index = Index::load(tree)?;
+        self.timings.index_ms = ms(step);
+
+        let step = Instant::now();
+        let board = match &request.board_dtb {
+            Some(path) => fdt::read(path)?,
+            None => Vec::new(),
+        };
+        let found = lookup::driver(tree, &index, &request.driver, &board)?;
+        let (setup, roots) = self.configure(&index, &found, &board)?;
+        self.timings.config_ms = ms(step);
+
+        let step = Instant::now();
+        let memory = Memory::load(cache::dir().join("files"));
+        let compiler = Compiler::new(tree, &index.kbuild, &setup, &memory, &request.cc, request.extra_cflags.clone());
+        let script = Script::read(&self.ours("link/domain.lds"))?;
+        let waist = Waist::read(&self.ours("config/waist"))?;
+        let outside: Vec<Object> = found.outside.iter().cloned().collect();
+        let glue = self.glue()?;
+        let mut entry = request.extra_roots.clone();
+        entry.extend(script.entry.clone().filter(|_| request.shim_archive.is_some()));
+        let shim = match &request.shim_archive {
+            Some(path) => ObjFile::read_archive(path)?,
+            None => Vec::new(),
+        };
+        let parts = Parts { roots: &roots, outside: &outside, glue: &glue, shim, entry: &entry };
+        let closed = closure::close(&compiler, &index, &waist, &script, parts);
+        memory.save();
+        let closed = closed?;
+        self.inputs.extend(closed.nodes.iter().filter_map(|node| node.compiled.as_ref()).flat_map(|compiled| compiled.inputs.iter().cloned()));
+        self.inputs.extend(request.shim_archive.iter().cloned());
+        let mut report = self.report(&index, &memory, &setup, &closed, &found.modules)?;
+        self.timings.closure_ms = ms(step);
+        self.timings.compiled = compiler.ran.load(Ordering::Relaxed);
+
+        let step = Instant::now();
+        let image_dir = self.link(&closed, &script, &memory)?;
+        memory.save();
+        self.timings.link_ms = ms(step);
+        self.timings.total_ms = ms(start);
+        let (image, debug) = outputs(&images_dir().join(&image_dir), request.emit);
+        report.image_bytes = std::fs::metadata(&image).map(|meta| meta.len()).unwrap_or_default();
+        report.timings = self.timings.clone();
+        self.inputs.sort();
+        self.inputs.dedup();
+        Ok((Built { image, debug, report }, image_dir))
+    }
+
+    /// A file of the architecture, which the result then depends on.
+    fn ours(&mut self, name: &str) -> PathBuf {
+        let path = flags::architecture_dir().join(name);
+        self.inputs.push(path.clone());
+        path
+    }
+
+    fn configure(&mut self, index: &Index, found: &lookup::Found, board: &[Device]) -> Result<(Setup, Vec<u32>), BuildError> {
+        let request = self.request;
+        let mut roots = found.objects.clone();
+        roots.extend(lookup::board_drivers(index, board, &found.modules));
+        let objects = || roots.iter().filter_map(|root| index.kbuild.objects.get(*root as usize));
+        // A part of a module that has a condition of its own is the configuration's business, not the driver's.
+        let module_guards = |object: &Object| {
+            let of_module = index.kbuild.objects.iter().filter(|other| other.module == object.module);
+            of_module.map(|other| other.guards.len()).min().unwrap_or_default()
+        };
+        let mut wishes: Vec<String> = Vec::new();
+        for object in objects() {
+            let most = module_guards(object);
+            wishes.extend(object.guards.iter().take(most).filter_map(|guard| guard.symbol()).map(str::to_owned));
+        }
+        wishes.sort();
+        wishes.dedup();
+        let kconfig = Kconfig::read(&request.tree.dir);
+        let setup = flags::setup(&request.tree, &kconfig, request.profile, request.arch, &wishes)?;
+        for series in [format!("config/{}.config", request.tree.series), "config/debug.config".to_owned()] {
+            self.ours(&series);
+        }
+        roots.retain(|root| index.kbuild.objects.get(*root as usize).is_some_and(|object| object.is_enabled(&setup.config)));
+        let is_driver_in = found.outside.is_some() || roots.iter().any(|root| found.objects.contains(root));
+        if !is_driver_in {
+            let unmet = setup.config.unmet.first();
+            let symbol = unmet.map_or_else(|| wishes.last().cloned().unwrap_or_default(), |unmet| unmet.symbol.clone());
+            let depends = unmet.map_or_else(|| "something".to_owned(), |unmet| unmet.depends.clone());
+            return Err(BuildError::Config { symbol, depends });
+        }
+        Ok((setup, roots))
+    }
+
+    fn glue(&mut self) -> Result<Vec<Object>, BuildError> {
+        let Some(dir) = &self.request.glue_dir else { return Ok(Vec::new()) };
+        let io = |error| BuildError::Io { path: dir.clone(), error };
+        let mut out = Vec::new();
+        for entry in std::fs::read_dir(dir).map_err(io)? {
+            let path = entry.map_err(io)?.path();
+            if path.extension().is_some_and(|extension| extension == "c") {
+                let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+                out.push(Object::outside(&path.display().to_string(), &stem));
+            }
+        }
+        out.sort_by(|a, b| a.source.cmp(&b.source));
+        // A file that is added or removed changes the directory.
+        self.inputs.push(dir.clone());
+        Ok(out)
+    }
+
+    fn report(&self, index: &Index, memory: &Memory, setup: &Setup, closed: &Closure, modules: &[String]) -> Result<Report, BuildError> {
+        let tree = &self.request.tree;
+        let mut sources = Vec::new();
+        for node in closed.in_link_order() {
+            let path = match node.origin {
+                Origin::Upstream(file) => index.kbuild.objects.get(file as usize).map(|object| object.source.clone()),
+                Origin::Outside => Some(node.file.name.clone()),
+                Origin::Shim => None,
+            };
+            let Some(path) = path else { continue };
+            let Some(facts) = memory.facts(&tree.dir.join(&path)) else { continue };
+            let sha256 = hash::hex(&facts.hash);
+            let expected = tree.expected(&path).filter(|expected| *expected != facts.hash).map(|expected| hash::hex(&expected));
+            let pristine = node.origin != Origin::Outside && expected.is_none() && tree.expected(&path).is_some();
+            let why = node.why.clone().map(|(by, symbol)| Why { by, symbol });
+            sources.push(Source { path, lines: facts.lines, sha256, pristine, expected, why });
+        }
+        let modified = self.check_modified(memory, &sources)?;
+        let base = flags::answers(tree, self.request.profile)?;
+        let config = setup.config.iter().filter(|(name, value)| *value == "y" && !base.is_on(name)).map(|(name, _)| name.to_owned());
+        let missing = closed.missing.iter().map(|(name, missing)| MissingSymbol {
+            name: name.clone(),
+            callers: missing.callers.iter().cloned().collect(),
+            hint: missing.hint.clone(),
+        });
+        Ok(Report {
+            driver: self.request.driver.clone(),
+            modules: modules.to_vec(),
+            kernel: tree.full_version.clone(),
+            sources,
+            image_bytes: 0,
+            missing: missing.collect(),
+            config: config.collect(),
+            refused: setup.config.refused.iter().map(|refused| format!("{} selects {}", refused.by, refused.symbol)).collect(),
+            modified,
+            timings: Timings::default(),
+        })
+    }
+
+    /// Compares everything that was read from the tree with upstream's copy, headers too.
+    fn check_modified(&self, memory: &Memory, sources: &[Source]) -> Result<bool, BuildError> {
+        let tree = &self.request.tree;
+        let changed_header = self.inputs.iter().find_map(|path| {
+            let name = path.strip_prefix(&tree.dir).ok()?.to_str()?;
+            let (expected, facts) = (tree.expected(name)?, memory.facts(path)?);
+            (expected != facts.hash).then(|| (name.to_owned(), hash::hex(&expected), hash::hex(&facts.hash)))
+        });
+        let changed_source = sources.iter().find_map(|source| Some((source.path.clone(), source.expected.clone()?, source.sha256.clone())));
+        match changed_source.or(changed_header) {
+            Some((path, expected, found)) if !self.request.allow_modified => {
+                Err(BuildError::Modified { path, version: tree.full_version.clone(), expected, found })
+            }
+            changed => Ok(changed.is_some()),
+        }
+    }
+
+    fn link(&self, closed: &Closure, script: &Script, memory: &Memory) -> Result<String, BuildError> {
+        let request = self.request;
+        let objects: Vec<PathBuf> = closed.in_link_order().filter_map(|node| node.compiled.as_ref()).map(|compiled| compiled.path.clone()).collect();
+        let mut key = format!("{:?} {:#x} {:?}\n", request.arch, request.image_base, request.emit);
+        for path in objects.iter().chain(request.shim_archive.iter()).chain([&script.path]) {
+            key.push_str(&memory.facts(path).map(|facts| hash::hex(&facts.hash)).unwrap_or_default());
+        }
+        for (name, missing) in &closed.missing {
+            key.push_str(&format!("{name} {}\n", missing.is_called));
+        }
+        let name = hash::text(&key)[..32].to_owned();
+        let dir = images_dir().join(&name);
+        if outputs(&dir, request.emit).0.exists() {
+            return Ok(name);
+        }
+        // Made beside its place, so that an interrupted link leaves no half image.
+        let beside = images_dir().join(format!(".{name}-{}", std::process::id()));
+        let link = Link {
+            objects,
+            archive: request.shim_archive.as_deref(),
+            script,
+            base: request.image_base,
+            missing: &closed.missing,
+            arch: request.arch,
+            cc: &request.cc,
+        };
+        let made = match request.emit {
+            Emit::Image => link.image(&beside),
+            Emit::Relocatable => link.relocatable(&beside),
+        };
+        let placed = made.and_then(|()| match std::fs::rename(&beside, &dir) {
+            Err(error) if !dir.exists() => Err(BuildError::Io { path: dir.clone(), error }),
+            _ => Ok(()),
+        });
+        let _ = std::fs::remove_dir_all(&beside);
+        placed.map(|()| name)
+    }
+}

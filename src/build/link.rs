@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Links the image: one static ELF file at a fixed address, what nothing reaches dropped.
+
+use super::closure::Missing;
+use super::error::BuildError;
+use super::script::Script;
+use linux_headers::{Arch, cache};
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Addresses that are never mapped, for what is missing and may be data: touching it faults at an address
+/// that `image.debug` knows by name.
+const NOWHERE: u64 = 0x6f00_0000;
+const NOWHERE_STEP: u64 = 0x1_0000;
+
+/// What to link.
+pub struct Link<'a> {
+    /// Objects in link order.
+    pub objects: Vec<PathBuf>,
+    /// The shim.
+    pub archive: Option<&'a Path>,
+    /// The linker script.
+    pub script: &'a Script,
+    /// The address of the image.
+    pub base: u64,
+    /// Symbols that nobody provides.
+    pub missing: &'a BTreeMap<String, Missing>,
+    /// The instruction set.
+    pub arch: Arch,
+    /// The compiler, for the trap stubs.
+    pub cc: &'a str,
+}
+
+impl Link<'_> {
+    /// Links `dir/image.debug` and its stripped copy `dir/image`.
+    ///
+    /// # Errors
+    ///
+    /// The linker refuses, or a file cannot be written.
+    pub fn image(&self, dir: &Path) -> Result<(), BuildError> {
+        let io = |path: &Path| {
+            let path = path.to_owned();
+            move |error| BuildError::Io { path, error }
+        };
+        std::fs::create_dir_all(dir).map_err(io(dir))?;
+        let stubs = self.stubs(dir)?;
+        let debug = dir.join("image.debug");
+        let mut command = Command::new("ld");
+        command.args(["-static", "--gc-sections", "--no-warn-mismatch", "--build-id=none", "-z", "noexecstack", "-z", "max-page-size=4096", "-z", "norelro"]);
+        command.arg("-T").arg(&self.script.path).arg(format!("--defsym=IMAGE_BASE={:#x}", self.base));
+        for (name, address) in self.nowhere() {
+            command.arg(format!("--defsym={name}={address:#x}"));
+        }
+        command.arg("-o").arg(&debug).args(&self.objects).args(stubs);
+        if let Some(archive) = self.archive {
+            command.arg(archive);
+        }
+        run(&mut command)?;
+        run(Command::new("strip").arg("-s").arg("-o").arg(dir.join("image")).arg(&debug))
+    }
+
+    /// Joins everything but the shim into one relocatable object `dir/image.o`.
+    ///
+    /// # Errors
+    ///
+    /// The linker refuses, or a file cannot be written.
+    pub fn relocatable(&self, dir: &Path) -> Result<(), BuildError> {
+        std::fs::create_dir_all(dir).map_err(|error| BuildError::Io { path: dir.to_owned(), error })?;
+        run(Command::new("ld").arg("-r").arg("-o").arg(dir.join("image.o")).args(&self.objects))
+    }
+
+    fn nowhere(&self) -> impl Iterator<Item = (&str, u64)> {
+        let data = self.missing.iter().filter(|(_, missing)| !missing.is_called);
+        data.zip(0u64..).map(|((name, _), number)| (name.as_str(), NOWHERE + number * NOWHERE_STEP))
+    }
+
+    /// One function per missing symbol that is called: it gives its own name to the shim, which ends the domain.
+    fn stubs(&self, dir: &Path) -> Result<Option<PathBuf>, BuildError> {
+        let called: Vec<&String> = self.missing.iter().filter(|(_, missing)| missing.is_called).map(|(name, _)| name).collect();
+        if called.is_empty() {
+            return Ok(None);
+        }
+        let mut text = String::new();
+        for name in called {
+            let jump = match self.arch {
+                Arch::X86_64 => "\tleaq 9f(%rip), %rdi\n\tcall __missing_symbol\n\tud2",
+                Arch::Aarch64 => "\tadr x0, 9f\n\tb __missing_symbol",
+                Arch::Riscv64 => "\tla a0, 9f\n\ttail __missing_symbol",
+            };
+            // Writing to a String cannot fail.
+            let _ = write!(
+                text,
+                ".section .text.{name}, \"ax\"\n.globl {name}\n.type {name}, %function\n.balign 16\n{name}:\n{jump}\n9:\t.asciz \"{name}\"\n.size {name}, .-{name}\n"
+            );
+        }
+        if self.archive.is_none() {
+            // Without a shim there is nobody to tell.
+            text.push_str(".section .text.__missing_symbol, \"ax\"\n.globl __missing_symbol\n__missing_symbol:\n\t.byte 0\n");
+        }
+        text.push_str(".section .note.GNU-stack, \"\", %progbits\n");
+        let source = dir.join("missing.s");
+        cache::write_atomic(&source, text.as_bytes()).map_err(|error| BuildError::Io { path: source.clone(), error })?;
+        let object = dir.join("missing.o");
+        run(Command::new(self.cc).arg("-c").arg("-o").arg(&object).arg(&source))?;
+        Ok(Some(object))
+    }
+}
+
+fn run(command: &mut Command) -> Result<(), BuildError> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    let out = command.output().map_err(|error| BuildError::Io { path: PathBuf::from(&program), error })?;
+    if out.status.success() {
+        return Ok(());
+    }
+    let message = String::from_utf8_lossy(&out.stderr);
+    let lines: Vec<&str> = message.lines().take(40).collect();
+    Err(BuildError::Link { message: format!("{program}: {}", lines.join("\n")) })
+}
