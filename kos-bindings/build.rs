@@ -7,8 +7,8 @@ use std::{env, fs, process};
 
 use kos_idl::rust::{doc_lines, generate, module_name};
 
-/// The interfaces and their numbers in message headers. On KasperskyOS the numbers come from the task class
-/// instead, so nothing may store them.
+/// The interfaces and their numbers in message headers. On KasperskyOS the numbers come from the
+/// task class instead, so nothing may store them.
 const INTERFACES: [(&str, u16); 10] = [
     // What a driver domain calls.
     ("linuxcompat/I2c.idl", 1),
@@ -44,13 +44,21 @@ fn run() -> Result<(), Box<dyn Error>> {
         list += &format!("    &{module}::INTERFACE,\n");
     }
     check_all_listed(&root.join("linuxcompat"))?;
+    let count = INTERFACES.len();
     modules += &format!(
-        "/// Every interface, in the order of their numbers.\n\
-         pub static INTERFACES: [&Interface; {}] = [\n{list}];\n\n\
-         /// Finds an interface by the number in a message's header.\n#[must_use]\n\
-         pub fn interface(riid: u16) -> Option<&'static Interface> {{\n    match riid {{\n{arms}        \
-         _ => None,\n    }}\n}}\n",
-        INTERFACES.len(),
+        "
+/// Every interface, in the order of their numbers.
+pub static INTERFACES: [&Interface; {count}] = [
+{list}];
+
+/// Finds an interface by the number in a message's header.
+#[must_use]
+pub fn interface(riid: u16) -> Option<&'static Interface> {{
+    match riid {{
+{arms}        _ => None,
+    }}
+}}
+"
     );
     let out = PathBuf::from(env::var("OUT_DIR")?);
     fs::write(out.join("interfaces.rs"), modules)?;
@@ -64,7 +72,7 @@ fn module(root: &Path, file: &str, riid: u16) -> Result<(String, String), Box<dy
     let path = root.join(file);
     let text = fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
     let interface = kos_idl::load(&path.to_string_lossy(), &text)?;
-    let (name, doc) = (module_name(&interface), doc_lines(&interface.doc, ""));
+    let (name, doc) = (module_name(&interface), doc_lines(&interface.doc));
     let body = generate(&interface, riid);
     Ok((
         name.clone(),

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! From [`crate::ast`] to [`crate::model`]: names, types and constants. The layout comes from `crate::layout`.
+//! From [`crate::ast`] to [`crate::model`]: names, types and constants. The layout comes from
+//! `crate::layout`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -209,7 +210,8 @@ impl Scope {
         })
     }
 
-    /// Resolves the type of a container's items: of fixed size, and without handles, which must be hoisted.
+    /// Resolves the type of a container's items: of fixed size, and without handles, which must be
+    /// hoisted.
     fn item(&self, container: &Ident, item: &ast::Type) -> Checked<Box<Type>> {
         let ty = self.resolve(item)?;
         if ty.arena_max().is_some() || ty == Type::Handle {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Where the fields of structs and the parameters of messages lie, and how large they may be.
 //!
-//! `Handle` parameters are hoisted to directly after the header; all others follow in declaration order with
-//! natural alignment; the whole is rounded up to 8. Seen in all 334 kernel messages of edition 1.3.
+//! `Handle` parameters are hoisted to directly after the header; all others follow in declaration
+//! order with natural alignment; the whole is rounded up to 8. Seen in all 334 kernel messages of
+//! edition 1.3.
 
 use std::collections::BTreeSet;
 

@@ -123,7 +123,8 @@ impl Type {
         }
     }
 
-    /// Returns the most bytes in the arena, padding before them included; `None` if the type has no place there.
+    /// Returns the most bytes in the arena, padding before them included; `None` if the type has no
+    /// place there.
     #[must_use]
     pub fn arena_max(&self) -> Option<usize> {
         match self {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! From text to [`crate::ast`].
 //!
-//! One function per rule. Every token skips the blanks and comments before it, so a failed token leaves the
-//! input where the reader of the message should look. One token always decides what follows: nothing is
-//! tried twice, and the first failure is the message.
+//! One function per rule. Every token skips the blanks and comments before it, so a failed token
+//! leaves the input where the reader of the message should look. One token always decides what
+//! follows: nothing is tried twice, and the first failure is the message.
 
 use std::ops::Range;
 
@@ -75,7 +75,8 @@ fn blank<'a>(input: &mut Input<'a>) -> ModalResult<&'a str> {
         .parse_next(input)
 }
 
-/// Skips blanks and returns the comment directly above the next token: `//` lines without an empty line between.
+/// Skips blanks and returns the comment directly above the next token: `//` lines without an empty
+/// line between.
 fn doc(input: &mut Input<'_>) -> ModalResult<String> {
     let text = blank(input)?;
     let mut lines: Vec<&str> = text.split('\n').map(str::trim).collect();

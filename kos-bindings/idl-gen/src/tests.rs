@@ -224,9 +224,26 @@ fn package_and_file_have_the_same_name() {
 #[test]
 fn comments_directly_above_become_documentation() {
     let lamp = good(
-        "// Licence.\n\n// A lamp.\n//\n// Bright.\npackage demo.Lamp\n// Not this.\n\nconst UInt8 A = 1; // nor this\n\
-         // Doc of B.\nconst UInt8 B = A;\ninterface {\n    // Sets.\n    Set(\n        // How bright.\n        \
-         in UInt8 level\n    );\n}\n",
+        "\
+// Licence.
+
+// A lamp.
+//
+// Bright.
+package demo.Lamp
+// Not this.
+
+const UInt8 A = 1; // nor this
+// Doc of B.
+const UInt8 B = A;
+interface {
+    // Sets.
+    Set(
+        // How bright.
+        in UInt8 level
+    );
+}
+",
     );
     assert_eq!(lamp.doc, "A lamp.\n\nBright.");
     assert_eq!(

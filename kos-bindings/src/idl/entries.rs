@@ -2,8 +2,10 @@
 //! The packed entries in the listings of `linuxcompat.Sysfs` and `linuxcompat.Chardev`.
 //!
 //! ```text
-//! kind: u8 │ mode: u16 │ name length: u16 │ name │ target length: u16 │ target      (little-endian)
+//! kind: u8 │ mode: u16 │ name length: u16 │ name │ target length: u16 │ target
 //! ```
+//!
+//! All numbers are little-endian.
 
 use crate::nk::{NkErr, Wire};
 
@@ -20,11 +22,13 @@ pub struct Entry<'a> {
     pub target: &'a str,
 }
 
-/// Appends an entry at `*at`, which moves on only if all of it fits: the caller ends its piece there.
+/// Appends an entry at `*at`, which moves on only if all of it fits: the caller ends its piece
+/// there.
 ///
 /// # Errors
 ///
-/// [`NkErr::NoMem`] if it does not fit into `room`, [`NkErr::Inval`] if a text is longer than 65535 bytes.
+/// [`NkErr::NoMem`] if it does not fit into `room`, [`NkErr::Inval`] if a text is longer than 65535
+/// bytes.
 pub fn push(room: &mut [u8], at: &mut usize, entry: &Entry<'_>) -> Result<(), NkErr> {
     let mut end = *at;
     put(room, &mut end, entry.kind)?;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Arenas: where the items of `string`, `bytes` and `sequence` parameters lie.
 //!
-//! The writer lays segments one after the other. The reader accepts them in any order, but every byte of the
-//! arena must belong to exactly one descriptor or be zero padding before an aligned segment: bytes that nobody
-//! reads would be a way around the security policy.
+//! The writer lays segments one after the other. The reader accepts them in any order, but every
+//! byte of the arena must belong to exactly one descriptor or be zero padding before an aligned
+//! segment: bytes that nobody reads would be a way around the security policy.
 
 use super::{NkErr, Seq, Wire};
 
@@ -90,7 +90,8 @@ impl<'a, const K: usize> ArenaReader<'a, K> {
     ///
     /// # Errors
     ///
-    /// [`NkErr::BadMsg`] as for `bytes`, or if it is not UTF-8, or has not its one zero byte at the end.
+    /// [`NkErr::BadMsg`] as for `bytes`, or if it is not UTF-8, or has not its one zero byte at the
+    /// end.
     #[inline]
     pub fn string(&mut self, desc: Desc, max: usize) -> Result<&'a str, NkErr> {
         let bytes = self.segment(desc, 1, max.saturating_add(1))?;
@@ -107,7 +108,8 @@ impl<'a, const K: usize> ArenaReader<'a, K> {
     ///
     /// # Errors
     ///
-    /// [`NkErr::BadMsg`] as for `bytes`, or if it is not aligned for `T` or no whole number of items.
+    /// [`NkErr::BadMsg`] as for `bytes`, or if it is not aligned for `T` or no whole number of
+    /// items.
     #[inline]
     pub fn seq<T: Wire>(&mut self, desc: Desc, max: usize) -> Result<Seq<'a, T>, NkErr> {
         let max_bytes = max.checked_mul(T::BYTES).ok_or(NkErr::BadMsg)?;
@@ -118,7 +120,8 @@ impl<'a, const K: usize> ArenaReader<'a, K> {
     ///
     /// # Errors
     ///
-    /// [`NkErr::BadMsg`] if two descriptors share a byte, or a byte that none describes is not padding.
+    /// [`NkErr::BadMsg`] if two descriptors share a byte, or a byte that none describes is not
+    /// padding.
     #[inline]
     pub fn finish(self) -> Result<(), NkErr> {
         let mut at = 0;
@@ -208,7 +211,8 @@ impl<'a> ArenaWriter<'a> {
         })
     }
 
-    /// Claims `len` bytes for a `bytes<max>` that the caller wrote, or will write, in the room itself.
+    /// Claims `len` bytes for a `bytes<max>` that the caller wrote, or will write, in the room
+    /// itself.
     ///
     /// # Errors
     ///

@@ -34,8 +34,9 @@ impl core::error::Error for NkErr {}
 
 /// A kernel return code: zero is success, an error packs customer flag, space, facility and code.
 ///
-/// The names are those that KasperskyOS's documentation and examples confirm. Of the numbers only `TIMEOUT`
-/// (general space, code 20) has been seen; the other codes are this back end's own and must not be stored.
+/// The names are those that KasperskyOS's documentation and examples confirm. Of the numbers only
+/// `TIMEOUT` (general space, code 20) has been seen; the other codes are this back end's own and
+/// must not be stored.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(transparent)]
 pub struct Retcode(pub i32);
@@ -152,7 +153,8 @@ impl<E: fmt::Debug> fmt::Display for CallError<E> {
 
 impl<E: fmt::Debug> core::error::Error for CallError<E> {}
 
-/// Why a server method wrote no result. `E` is the method's error form, which `dispatch` then sends.
+/// Why a server method wrote no result. `E` is the method's error form, which `dispatch` then
+/// sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault<E> {
     /// The response could not be built; no response is sent and the caller's `Call` fails.

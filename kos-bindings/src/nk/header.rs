@@ -31,7 +31,8 @@ pub struct Header {
 }
 
 impl Header {
-    /// Packs the header into the first eight bytes' value. Size over 23 bits is cut: the generator refuses such messages.
+    /// Packs the header into the first eight bytes' value. Size over 23 bits is cut: the generator
+    /// refuses such messages.
     #[must_use]
     pub const fn pack(self) -> u64 {
         (self.size & ((1 << HANDLES_SHIFT) - 1)) as u64
@@ -45,7 +46,8 @@ impl Header {
     ///
     /// # Errors
     ///
-    /// [`NkErr::BadMsg`] if the constant part is shorter than a header or has not the size that it claims.
+    /// [`NkErr::BadMsg`] if the constant part is shorter than a header or has not the size that it
+    /// claims.
     #[inline]
     pub fn read(constant: &[u8]) -> Result<Self, NkErr> {
         let [a, b, c, d, e, f, g, h] = u64::get(constant, 0)?.to_le_bytes();
@@ -64,7 +66,8 @@ impl Header {
         Ok(header)
     }
 
-    /// Checks that `constant` is exactly the kind of message that `self` says, and returns its `N` bytes.
+    /// Checks that `constant` is exactly the kind of message that `self` says, and returns its `N`
+    /// bytes.
     ///
     /// # Errors
     ///
@@ -81,7 +84,8 @@ impl Header {
 
     /// Opens room for a constant part of `N` bytes: the header is written, all parameters are zero.
     ///
-    /// The `self` descriptor is left invalid; the kernel fills in the handle that was really called.
+    /// The `self` descriptor is left invalid; the kernel fills in the handle that was really
+    /// called.
     ///
     /// # Errors
     ///
@@ -95,7 +99,8 @@ impl Header {
         Ok(bytes)
     }
 
-    /// Tells whether a response claims to be the error form. The claim is checked when that form is read.
+    /// Tells whether a response claims to be the error form. The claim is checked when that form is
+    /// read.
     #[must_use]
     #[inline]
     pub fn is_error_form(constant: &[u8]) -> bool {

@@ -25,7 +25,8 @@ impl Interface {
     ///
     /// # Errors
     ///
-    /// [`NkErr::NoEnt`] if there is no such method, [`NkErr::BadMsg`] if the request is not one of it.
+    /// [`NkErr::NoEnt`] if there is no such method, [`NkErr::BadMsg`] if the request is not one of
+    /// it.
     pub fn validate_request(&self, request: Parts<'_>) -> Result<&'static Method, NkErr> {
         let method = self
             .method(Header::read(request.constant)?.mid)

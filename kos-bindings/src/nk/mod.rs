@@ -5,18 +5,20 @@
 //! (the bytes of strings, byte arrays and sequences, found by descriptors in the constant part).
 //!
 //! ```text
-//! constant part   ┌ size:23 ncaps:8 err:1 │ riid:16 │ mid:16 │ self: handle descriptor (16) ┐ 24 bytes
+//! constant part   ┌ size:23 ncaps:8 err:1 │ riid:16 │ mid:16 │ self: handle descriptor
 //!                 ├ handle descriptors, 16 bytes each, hoisted before all other parameters
 //!                 └ parameters in declaration order, natural alignment, rounded up to 8
-//! arena           segments: each the items of one string, bytes or sequence
+//! arena             segments: each the items of one string, bytes or sequence
 //! ```
 //!
-//! Sizes, the hoisting and the alignment are as in generated KasperskyOS code. The position of the bits in
-//! the header's first word and the order inside a handle descriptor are not published; ours are inferred.
-//! Hence nothing outside this module knows them, and a KasperskyOS back end replaces them here.
+//! Sizes, the hoisting and the alignment are as in generated KasperskyOS code. The position of the
+//! bits in the header's first word and the order inside a handle descriptor are not published; ours
+//! are inferred. Hence nothing outside this module knows them, and a KasperskyOS back end replaces
+//! them here.
 //!
 //! * [`Parts`], [`PartsMut`], [`Lens`]: a message to read, room to write one, and what was written.
-//! * [`Transport`]: how a generated client sends. [`NkErr`], [`Retcode`], [`CallError`], [`Fault`]: failures.
+//! * [`Transport`]: how a generated client sends. [`NkErr`], [`Retcode`], [`CallError`], [`Fault`]:
+//!   failures.
 //! * [`Wire`], [`Seq`], [`Handle`], [`HandleDesc`]: what parameters are made of.
 
 mod arena;
@@ -87,7 +89,8 @@ pub trait Transport {
     /// Returns the room in which the next request is built.
     fn request(&mut self) -> PartsMut<'_>;
 
-    /// Sends the request that was built in [`Transport::request`] and blocks until its response is there.
+    /// Sends the request that was built in [`Transport::request`] and blocks until its response is
+    /// there.
     ///
     /// # Errors
     ///

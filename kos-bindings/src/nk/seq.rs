@@ -5,7 +5,8 @@ use core::fmt;
 
 use super::{NkErr, Wire};
 
-/// A borrowed sequence. Both sides use the one type: a sender makes it from a slice, a receiver reads items by value.
+/// A borrowed sequence. Both sides use the one type: a sender makes it from a slice, a receiver
+/// reads items by value.
 #[derive(Clone, Copy)]
 pub struct Seq<'a, T>(Source<'a, T>);
 

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Values of fixed size, as they lie in a constant part or in a sequence: little-endian, naturally aligned.
+//! Values of fixed size, as they lie in a constant part or in a sequence: little-endian, naturally
+//! aligned.
 
 use super::NkErr;
 
-/// A type of fixed size on the wire. Generated structs implement it; so do integers, arrays and handles.
+/// A type of fixed size on the wire. Generated structs implement it; so do integers, arrays and
+/// handles.
 pub trait Wire: Copy {
     /// Bytes of one value, padding included: a multiple of [`Wire::ALIGN`].
     const BYTES: usize;

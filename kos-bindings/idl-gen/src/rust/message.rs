@@ -35,9 +35,9 @@ fn rust_type(ty: &Type) -> String {
 
 fn declarations(fields: &[Field]) -> String {
     let field = |field: &Field| {
-        let doc = doc_lines(&field.doc, "    ");
+        let doc = doc_lines(&field.doc);
         format!(
-            "{doc}    pub {}: {},\n",
+            "{doc}pub {}: {},\n",
             variable(&field.name),
             rust_type(&field.ty)
         )
@@ -47,7 +47,9 @@ fn declarations(fields: &[Field]) -> String {
 
 /// Writes a struct of fixed size.
 pub(super) fn structure(item: &Struct) -> String {
-    let (name, bytes, align) = (&item.name, item.bytes, item.align);
+    let Struct {
+        name, bytes, align, ..
+    } = item;
     let each = |text: &dyn Fn(&str, usize) -> String| -> String {
         item.fields
             .iter()
@@ -55,19 +57,34 @@ pub(super) fn structure(item: &Struct) -> String {
             .collect()
     };
     let zero = each(&|field, _| format!("{field}: Wire::ZERO, "));
-    let get = each(&|field, at| format!("            {field}: Wire::get(bytes, {at})?,\n"));
-    let put = each(&|field, at| format!("        self.{field}.put(bytes, {at})?;\n"));
+    let get = each(&|field, at| format!("{field}: Wire::get(bytes, {at})?, "));
+    let put = each(&|field, at| format!("self.{field}.put(bytes, {at})?;\n"));
+    let (doc, fields) = (doc_lines(&item.doc), declarations(&item.fields));
     format!(
-        "{doc}#[derive(Clone, Copy, Debug, PartialEq, Eq)]\npub struct {name} {{\n{fields}}}\n\n\
-         impl Wire for {name} {{\n    const BYTES: usize = {bytes};\n    const ALIGN: usize = {align};\n    \
-         const ZERO: Self = Self {{ {zero}}};\n\n    \
-         #[inline]\n    fn get(bytes: &[u8], at: usize) -> Result<Self, NkErr> {{\n        \
-         let bytes = crate::nk::part::<{bytes}>(bytes, at)?;\n        Ok(Self {{\n{get}        }})\n    }}\n\n    \
-         #[inline]\n    fn put(&self, bytes: &mut [u8], at: usize) -> Result<(), NkErr> {{\n        \
-         let bytes = crate::nk::part_mut::<{bytes}>(bytes, at)?;\n        *bytes = [0; {bytes}];\n{put}        \
-         Ok(())\n    }}\n}}\n\n",
-        doc = doc_lines(&item.doc, ""),
-        fields = declarations(&item.fields),
+        "
+{doc}#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct {name} {{
+{fields}}}
+
+impl Wire for {name} {{
+    const BYTES: usize = {bytes};
+    const ALIGN: usize = {align};
+    const ZERO: Self = Self {{ {zero}}};
+
+    #[inline]
+    fn get(bytes: &[u8], at: usize) -> Result<Self, NkErr> {{
+        let bytes = crate::nk::part::<{bytes}>(bytes, at)?;
+        Ok(Self {{ {get}}})
+    }}
+
+    #[inline]
+    fn put(&self, bytes: &mut [u8], at: usize) -> Result<(), NkErr> {{
+        let bytes = crate::nk::part_mut::<{bytes}>(bytes, at)?;
+        *bytes = [0; {bytes}];
+        {put}Ok(())
+    }}
+}}
+"
     )
 }
 
@@ -90,16 +107,18 @@ impl<'a> Form<'a> {
 
     /// Lists the forms that a method's messages take.
     pub(super) fn all(method: &'a Method) -> impl Iterator<Item = Self> {
+        let kind = Kind::Error;
         let error = method.error.as_ref().map(|message| Self {
             method,
             message,
-            kind: Kind::Error,
+            kind,
         });
         [Self::request(method), Self::result(method)]
             .into_iter()
             .chain(error)
     }
 
+    /// Tells whether the form has parameters that lie in an arena, and so a lifetime.
     fn is_borrowing(&self) -> bool {
         self.message.arena_max > 0
     }
@@ -120,33 +139,45 @@ impl<'a> Form<'a> {
 
     /// Writes the form's struct and its functions.
     pub(super) fn text(&self) -> String {
-        let (name, method) = (self.name(), &self.method.name);
+        let name = self.name();
         let what = match self.kind {
-            Kind::Request => format!("Request of `{method}`: {}", lower_first(&self.method.doc)),
-            Kind::Result => format!("Result of `{method}`."),
-            Kind::Error => format!("Error form of `{method}`'s response."),
+            Kind::Request => "Request",
+            Kind::Result => "Result",
+            Kind::Error => "Error form of the response",
         };
+        let what = format!("{what} of [`Client::{}`].", snake(&self.method.name));
+        let (doc, fields) = (doc_lines(&what), declarations(&self.message.fields));
         let lifetime = if self.is_borrowing() { "<'a>" } else { "" };
-        let body = [
+        let functions = [
             self.constants(),
             self.encode(),
             self.decode(),
             self.in_place(),
         ]
         .concat();
-        let mut out = format!(
-            "{doc}#[derive(Clone, Copy, Debug, PartialEq, Eq)]\npub struct {name}{lifetime} {{\n{fields}}}\n\n\
-             impl{lifetime} {name}{lifetime} {{\n{body}}}\n\n",
-            doc = doc_lines(&what, ""),
-            fields = declarations(&self.message.fields),
+        let fault = format!(
+            "
+impl From<{name}> for Fault<{name}> {{
+    fn from(error: {name}) -> Self {{
+        Self::Error(error)
+    }}
+}}
+"
         );
-        if self.kind == Kind::Error {
-            out += &format!(
-                "impl From<{name}> for Fault<{name}> {{\n    fn from(error: {name}) -> Self {{\n        \
-                 Self::Error(error)\n    }}\n}}\n\n"
-            );
-        }
-        out
+        let fault = if self.kind == Kind::Error {
+            fault
+        } else {
+            String::new()
+        };
+        format!(
+            "
+{doc}#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct {name}{lifetime} {{
+{fields}}}
+
+impl{lifetime} {name}{lifetime} {{{functions}}}
+{fault}"
+        )
     }
 
     fn constants(&self) -> String {
@@ -159,10 +190,17 @@ impl<'a> Form<'a> {
         let is_error = self.kind == Kind::Error;
         let mid = screaming(&self.method.name);
         let mut out = format!(
-            "    /// The header that marks this message.\n    pub const HEADER: Header = Header {{ \
-             size: {constant}, handles: {handles}, is_error: {is_error}, riid: RIID, mid: mid::{mid} }};\n\n    \
-             /// Exact size of the constant part, and the most that the arena can hold.\n    \
-             pub const SIZES: Sizes = Sizes {{ constant: {constant}, arena_max: {arena_max}, handles: {handles} }};\n\n"
+            "
+    /// The header that marks this message.
+    pub const HEADER: Header = Header {{
+        size: {constant}, handles: {handles}, is_error: {is_error}, riid: RIID, mid: mid::{mid},
+    }};
+
+    /// Exact size of the constant part, and the most that the arena can hold.
+    pub const SIZES: Sizes = Sizes {{
+        constant: {constant}, arena_max: {arena_max}, handles: {handles},
+    }};
+"
         );
         for field in &self.message.fields {
             let (unit, max) = match &field.ty {
@@ -172,32 +210,39 @@ impl<'a> Form<'a> {
             };
             let (name, limit) = (variable(&field.name), screaming(&field.name));
             out += &format!(
-                "    /// Most {unit} in `{name}`.\n    pub const {limit}_MAX: usize = {max};\n\n"
+                "
+    /// Most {unit} in `{name}`.
+    pub const {limit}_MAX: usize = {max};
+"
             );
         }
         out
     }
 
-    /// Writes the statements that lay `self`'s parameters, or for `in_place` the local variables, into `out`.
-    fn writing(&self, in_place: bool) -> String {
-        let constant = self.message.constant;
-        let dead = if self.message.fields.is_empty() {
+    /// Names the constant part in a function's body, if anything is read from or written to it.
+    fn binding(&self) -> &'static str {
+        if self.message.fields.is_empty() {
             ""
         } else {
             "let constant = "
-        };
-        let mut out = format!("        {dead}Self::HEADER.begin::<{constant}>(out.constant)?;\n");
+        }
+    }
+
+    /// Writes the body of `encode`, or of `encode_in_place`, which has variables instead of fields.
+    fn writing(&self, is_in_place: bool) -> String {
+        let constant = self.message.constant;
+        let mut out = format!(
+            "{}Self::HEADER.begin::<{constant}>(out.constant)?;\n",
+            self.binding()
+        );
         if self.is_borrowing() {
-            out += "        let mut arena = ArenaWriter::new(out.arena);\n";
+            out += "let mut arena = ArenaWriter::new(out.arena);\n";
         }
         for Field { name, ty, at, .. } in &self.message.fields {
-            let value = if in_place {
-                variable(name)
-            } else {
-                format!("self.{}", variable(name))
-            };
+            let owner = if is_in_place { "" } else { "self." };
+            let value = format!("{owner}{}", variable(name));
             let value = match ty {
-                Type::Bytes(max) if in_place => {
+                Type::Bytes(max) if is_in_place => {
                     format!("arena.in_place({}_len, {max})?.1", snake(name))
                 }
                 Type::Bytes(max) => format!("arena.bytes({value}, {max})?"),
@@ -205,22 +250,31 @@ impl<'a> Form<'a> {
                 Type::Sequence(_, max) => format!("arena.seq({value}, {max})?"),
                 _ => value,
             };
-            out += &format!("        {value}.put(constant, {at})?;\n");
+            out += &format!("{value}.put(constant, {at})?;\n");
         }
         let arena = if self.is_borrowing() {
             "arena.len()"
         } else {
             "0"
         };
-        out + &format!("        Ok(Lens {{ constant: {constant}, arena: {arena} }})\n    }}\n\n")
+        out + &format!("Ok(Lens {{ constant: {constant}, arena: {arena} }})")
     }
 
     fn encode(&self) -> String {
         let body = self.writing(false);
         format!(
-            "    /// Writes the message.\n    ///\n    /// # Errors\n    ///\n    \
-             /// [`NkErr::Inval`] if a parameter exceeds its declared size, [`NkErr::NoMem`] if `out` is too small.\n    \
-             #[inline]\n    pub fn encode(&self, out: PartsMut<'_>) -> Result<Lens, NkErr> {{\n{body}"
+            "
+    /// Writes the message.
+    ///
+    /// # Errors
+    ///
+    /// [`NkErr::Inval`] if a parameter exceeds its declared size, [`NkErr::NoMem`] if `out` is
+    /// too small.
+    #[inline]
+    pub fn encode(&self, out: PartsMut<'_>) -> Result<Lens, NkErr> {{
+        {body}
+    }}
+"
         )
     }
 
@@ -228,79 +282,88 @@ impl<'a> Form<'a> {
         let Message {
             fields, constant, ..
         } = self.message;
-        let variable_count = fields
+        let in_arena = fields
             .iter()
             .filter(|field| field.ty.arena_max().is_some())
             .count();
-        let lifetime = if self.is_borrowing() { "'a" } else { "'_" };
-        let arena = if self.is_borrowing() {
-            "let mut arena"
+        let binding = self.binding();
+        let (lifetime, mutable) = if self.is_borrowing() {
+            ("'a", "mut ")
         } else {
-            "let arena"
+            ("'_", "")
         };
-        let bytes = if fields.is_empty() {
-            ""
-        } else {
-            "let constant = "
-        };
-        let mut out = format!(
-            "    /// Reads the message and checks all of it.\n    ///\n    /// # Errors\n    ///\n    \
-             /// [`NkErr::BadMsg`] if `parts` is anything else than this message.\n    #[inline]\n    \
-             pub fn decode(parts: Parts<{lifetime}>) -> Result<Self, NkErr> {{\n        \
-             {bytes}Self::HEADER.open::<{constant}>(parts.constant)?;\n        \
-             {arena} = ArenaReader::<{variable_count}>::new(parts.arena);\n        let message = Self {{\n"
-        );
-        for Field { name, ty, at, .. } in fields {
+        let read = |Field { name, ty, at, .. }: &Field| {
             let value = match ty {
                 Type::Bytes(max) => format!("arena.bytes(Desc::get(constant, {at})?, {max})?"),
                 Type::String(max) => format!("arena.string(Desc::get(constant, {at})?, {max})?"),
                 Type::Sequence(_, max) => format!("arena.seq(Desc::get(constant, {at})?, {max})?"),
                 _ => format!("Wire::get(constant, {at})?"),
             };
-            out += &format!("            {}: {value},\n", variable(name));
-        }
-        out + "        };\n        arena.finish()?;\n        Ok(message)\n    }\n\n"
+            format!("{}: {value},\n", variable(name))
+        };
+        let reads: String = fields.iter().map(read).collect();
+        format!(
+            "
+    /// Reads the message and checks all of it.
+    ///
+    /// # Errors
+    ///
+    /// [`NkErr::BadMsg`] if `parts` is anything else than this message.
+    #[inline]
+    pub fn decode(parts: Parts<{lifetime}>) -> Result<Self, NkErr> {{
+        {binding}Self::HEADER.open::<{constant}>(parts.constant)?;
+        let {mutable}arena = ArenaReader::<{in_arena}>::new(parts.arena);
+        let message = Self {{ {reads} }};
+        arena.finish()?;
+        Ok(message)
+    }}
+"
+        )
     }
 
     /// Lets a server write its one `bytes` result where it will be sent from, without a copy.
     fn in_place(&self) -> String {
         let fields = &self.message.fields;
-        let mut variable_fields = fields.iter().filter(|field| field.ty.arena_max().is_some());
+        let mut in_arena = fields.iter().filter(|field| field.ty.arena_max().is_some());
         let (
-            Kind::Result,
             Some(Field {
                 name,
                 ty: Type::Bytes(max),
                 ..
             }),
             None,
-        ) = (self.kind, variable_fields.next(), variable_fields.next())
+        ) = (in_arena.next(), in_arena.next())
         else {
             return String::new();
         };
+        if self.kind != Kind::Result {
+            return String::new();
+        }
         let name = snake(name);
-        let parameters: String = fields
-            .iter()
-            .map(|field| match &field.ty {
-                Type::Bytes(_) => format!(", {name}_len: usize"),
-                ty => format!(", {}: {}", variable(&field.name), rust_type(ty)),
-            })
-            .collect();
+        let parameter = |field: &Field| match &field.ty {
+            Type::Bytes(_) => format!(", {name}_len: usize"),
+            ty => format!(", {}: {}", variable(&field.name), rust_type(ty)),
+        };
+        let parameters: String = fields.iter().map(parameter).collect();
         let body = self.writing(true);
         format!(
-            "    /// Returns the room where [`Self::encode_in_place`] expects `{name}`, at most its declared size.\n    \
-             pub fn {name}_room<'o>(out: &'o mut PartsMut<'_>) -> &'o mut [u8] {{\n        \
-             let len = out.arena.len().min({max});\n        out.arena.get_mut(..len).unwrap_or_default()\n    }}\n\n    \
-             /// Writes the message around the `{name}_len` bytes that are already in [`Self::{name}_room`].\n    ///\n    \
-             /// # Errors\n    ///\n    /// As `encode`.\n    #[inline]\n    \
-             pub fn encode_in_place(out: PartsMut<'_>{parameters}) -> Result<Lens, NkErr> {{\n{body}"
+            "
+    /// Returns the room where `encode_in_place` expects `{name}`, at most its declared size.
+    pub fn {name}_room<'o>(out: &'o mut PartsMut<'_>) -> &'o mut [u8] {{
+        let len = out.arena.len().min({max});
+        out.arena.get_mut(..len).unwrap_or_default()
+    }}
+
+    /// Writes the message around the `{name}_len` bytes that are already in [`Self::{name}_room`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::encode`].
+    #[inline]
+    pub fn encode_in_place(out: PartsMut<'_>{parameters}) -> Result<Lens, NkErr> {{
+        {body}
+    }}
+"
         )
     }
-}
-
-fn lower_first(text: &str) -> String {
-    let mut chars = text.chars();
-    chars.next().map_or_else(String::new, |first| {
-        first.to_lowercase().chain(chars).collect()
-    })
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! From [`crate::model`] to Rust text: the body of one module per interface.
 //!
-//! The text needs `kos_bindings::nk` in scope as `crate::nk`, no allocator and no macro. Decoding is validating:
-//! there is one function for both, so they cannot disagree.
+//! The text needs `kos_bindings::nk` in scope as `crate::nk`, no allocator and no macro. Decoding
+//! is validating: there is one function for both, so they cannot disagree.
 //!
 //! * `message`: structs, and the forms of messages with `encode` and `decode`.
 //! * `ends`: `Client`, `Server` and `dispatch`.
@@ -19,31 +19,32 @@ use names::{screaming, snake};
 /// Writes the module of one interface.
 #[must_use]
 pub fn generate(interface: &Interface, riid: u16) -> String {
-    let mut out = String::new();
-    out.push_str(
-        "#[allow(unused_imports, reason = \"which are needed depends on the interface\")]\n",
-    );
-    out.push_str("use crate::nk::{ArenaReader, ArenaWriter, CallError, Desc, Fault, Handle, HandleDesc, Header, \
-                  Interface, Lens, Method, Never, NkErr, Parts, PartsMut, Retcode, Seq, Sizes, Transport, Wire};\n\n");
-    for constant in &interface.consts {
-        out.push_str(&constant_item(constant));
-    }
-    for item in &interface.structs {
-        out.push_str(&message::structure(item));
-    }
+    let mut out = USES.to_owned();
+    out.extend(interface.consts.iter().map(constant));
+    out.extend(interface.structs.iter().map(message::structure));
     if interface.methods.is_empty() {
         return out;
     }
-    out.push_str(&identity(interface, riid));
-    for method in &interface.methods {
-        for form in Form::all(method) {
-            out.push_str(&form.text());
-        }
-    }
-    out.push_str(&ends::client(interface));
-    out.push_str(&ends::server(interface));
+    out += &identity(interface, riid);
+    out.extend(
+        interface
+            .methods
+            .iter()
+            .flat_map(Form::all)
+            .map(|form| form.text()),
+    );
+    out += &ends::client(interface);
+    out += &ends::server(interface);
     out
 }
+
+const USES: &str = "
+#[allow(unused_imports, reason = \"which are needed depends on the interface\")]
+use crate::nk::{
+    ArenaReader, ArenaWriter, CallError, Desc, Fault, Handle, HandleDesc, Header, Interface, Lens,
+    Method, Never, NkErr, Parts, PartsMut, Seq, Sizes, Transport, Wire,
+};
+";
 
 /// Returns the name of an interface's module: the last part of the package's name.
 #[must_use]
@@ -53,62 +54,78 @@ pub fn module_name(interface: &Interface) -> String {
 
 /// Turns a comment into Rust documentation.
 #[must_use]
-pub fn doc_lines(doc: &str, indent: &str) -> String {
+pub fn doc_lines(doc: &str) -> String {
     doc.lines()
-        .map(|line| format!("{indent}/// {line}").trim_end().to_owned() + "\n")
+        .map(|line| format!("/// {line}").trim_end().to_owned() + "\n")
         .collect()
 }
 
-fn constant_item(constant: &Const) -> String {
-    let doc = doc_lines(&constant.doc, "");
-    format!(
-        "{doc}pub const {}: {} = {};\n\n",
-        screaming(&constant.name),
-        constant.ty,
-        constant.value
-    )
+fn constant(constant: &Const) -> String {
+    let Const {
+        name, ty, value, ..
+    } = constant;
+    let (doc, name) = (doc_lines(&constant.doc), screaming(name));
+    format!("\n{doc}pub const {name}: {ty} = {value};\n")
 }
 
 /// Numbers and names: what the registry and the headers of messages need.
 fn identity(interface: &Interface, riid: u16) -> String {
     let name = &interface.name;
-    let mut out = format!(
-        "/// The interface's name.\npub const NAME: &str = \"{name}\";\n\n\
-         /// The interface's number in message headers.\npub const RIID: u16 = {riid};\n\n\
-         /// The methods' numbers in message headers.\npub mod mid {{\n"
-    );
-    for (mid, method) in interface.methods.iter().enumerate() {
-        let name = &method.name;
-        out += &format!(
-            "    /// `{name}`\n    pub const {}: u16 = {mid};\n",
-            screaming(name)
-        );
-    }
-    out += "}\n\n/// What the registry knows of this interface.\npub static INTERFACE: Interface = Interface {\n    \
-            name: NAME,\n    riid: RIID,\n    methods: &[\n";
-    out.extend(interface.methods.iter().map(method_entry));
-    out + "    ],\n};\n\n"
+    let mid = |(mid, method): (usize, &Method)| {
+        let (name, constant) = (&method.name, screaming(&method.name));
+        format!("    /// `{name}`\n    pub const {constant}: u16 = {mid};\n")
+    };
+    let mids: String = interface.methods.iter().enumerate().map(mid).collect();
+    let entries: String = interface.methods.iter().map(entry).collect();
+    format!(
+        "
+/// The interface's name.
+pub const NAME: &str = \"{name}\";
+
+/// The interface's number in message headers.
+pub const RIID: u16 = {riid};
+
+/// The methods' numbers in message headers.
+pub mod mid {{
+{mids}}}
+
+/// What the registry knows of this interface.
+pub static INTERFACE: Interface = Interface {{
+    name: NAME,
+    riid: RIID,
+    methods: &[{entries}],
+}};
+"
+    )
 }
 
-fn method_entry(method: &Method) -> String {
+fn entry(method: &Method) -> String {
     let (name, mid) = (&method.name, screaming(&method.name));
-    let error = if method.error.is_some() {
-        format!("Some({name}Err::SIZES)")
-    } else {
-        "None".to_owned()
-    };
-    let response = if method.error.is_some() {
-        format!(
-            "|parts| if Header::is_error_form(parts.constant) {{ {name}Err::decode(parts).map(|_| ()) }} else {{ \
-             {name}Res::decode(parts).map(|_| ()) }}"
-        )
-    } else {
-        format!("|parts| {name}Res::decode(parts).map(|_| ())")
+    let (validate, sizes) = match method.error {
+        None => (String::new(), "None".to_owned()),
+        Some(_) => (
+            format!(
+                "if Header::is_error_form(parts.constant) {{
+                return {name}Err::decode(parts).map(|_| ());
+            }}
+            "
+            ),
+            format!("Some({name}Err::SIZES)"),
+        ),
     };
     format!(
-        "        Method {{\n            name: \"{name}\",\n            mid: mid::{mid},\n            \
-         validate_request: |parts| {name}Req::decode(parts).map(|_| ()),\n            \
-         validate_response: {response},\n            request: {name}Req::SIZES,\n            \
-         result: {name}Res::SIZES,\n            error: {error},\n        }},\n"
+        "
+    Method {{
+        name: \"{name}\",
+        mid: mid::{mid},
+        validate_request: |parts| {name}Req::decode(parts).map(|_| ()),
+        validate_response: |parts| {{
+            {validate}{name}Res::decode(parts).map(|_| ())
+        }},
+        request: {name}Req::SIZES,
+        result: {name}Res::SIZES,
+        error: {sizes},
+    }},
+"
     )
 }

@@ -67,7 +67,11 @@ fn layout_is_that_of_generated_c() {
     assert_eq!(<[u16; 3]>::get(constant, 136), Ok([1, 2, 3]));
     assert_eq!(<[u32; 2]>::get(constant, 144), Ok([32, 3]), "data");
     assert_eq!(Inner::BYTES, 24);
-    assert_eq!(message.arena, *b"hi\0\0\0\0\0\0\x01\0\x03\x02\0\0\0\0\x0b\x0a\x09\x08\x07\x06\x05\x04\xff\0\0\0\0\0\0\0xyz");
+    let items = *b"\x01\0\x03\x02\0\0\0\0\x0b\x0a\x09\x08\x07\x06\x05\x04\xff\0\0\0\0\0\0\0";
+    assert_eq!(
+        message.arena,
+        [&b"hi\0\0\0\0\0\0"[..], &items, b"xyz"].concat()
+    );
     let header = Header::read(constant).expect("a header");
     assert_eq!((header.handles, header.riid, header.mid), (2, u16::MAX, 0));
 }
