@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! `Call`, `Recv` and `Reply` over the port.
+//!
+//! One [`Caller`] and one [`Listener`] exist per domain, made by `entry`. A response borrows the caller and a
+//! request the listener, so neither can be overwritten while somebody looks at it.
+#![expect(
+    unsafe_code,
+    reason = "lends parts of the port as byte slices between two kernel entries"
+)]
+
+use core::sync::atomic::Ordering::{Acquire, Relaxed};
+
+use super::start::enter;
+use crate::nk::{Handle, Lens, Parts, PartsMut, Retcode, Transport};
+use crate::port::{ARENA_BYTES, Area, CONSTANT_BYTES, FOREVER, IrqLines, Port, PortLens, event, op};
+
+/// The domain's port, mapped for as long as the domain lives.
+#[derive(Clone, Copy)]
+pub(super) struct PortRef(*mut u8);
+
+impl PortRef {
+    /// # Safety
+    ///
+    /// `base` is a port of [`crate::port::PORT_BYTES`] that stays mapped, and only one `Caller` and one `Listener`
+    /// are made from it.
+    pub(super) const unsafe fn new(base: *mut u8) -> Self {
+        Self(base)
+    }
+
+
+    pub(super) fn words(self) -> &'static Port {
+        // SAFETY: `new`'s caller promises a mapped port; its words are atomics, so sharing them is sound.
+        unsafe { &*self.0.cast::<Port>() }
+    }
+
+    /// # Safety
+    ///
+    /// Nobody may hold the same area mutably during `'a`, and the kernel must not have the turn.
+    unsafe fn read<'a>(self, area: Area, lens: Lens) -> Parts<'a> {
+        let constant = lens.constant.min(CONSTANT_BYTES);
+        let arena = lens.arena.min(ARENA_BYTES);
+        Parts {
+            // SAFETY: inside the port, which `new`'s caller promises mapped; unshared by our caller's promise.
+            constant: unsafe { core::slice::from_raw_parts(self.0.add(area.constant_at()), constant) },
+            // SAFETY: as above.
+            arena: unsafe { core::slice::from_raw_parts(self.0.add(area.arena_at()), arena) },
+        }
+    }
+
+    /// # Safety
+    ///
+    /// Nobody may hold the same area during `'a`, and the kernel must not have the turn.
+    unsafe fn write<'a>(self, area: Area) -> PartsMut<'a> {
+        let constant = self.0.wrapping_add(area.constant_at());
+        let arena = self.0.wrapping_add(area.arena_at());
+        PartsMut {
+            // SAFETY: inside the port, which `new`'s caller promises mapped; unshared by our caller's promise.
+            constant: unsafe { core::slice::from_raw_parts_mut(constant, CONSTANT_BYTES) },
+            // SAFETY: as above.
+            arena: unsafe { core::slice::from_raw_parts_mut(arena, ARENA_BYTES) },
+        }
+    }
+}
+
+fn load(lens: &PortLens) -> Lens {
+    Lens {
+        constant: lens.constant.load(Relaxed) as usize,
+        arena: lens.arena.load(Relaxed) as usize,
+    }
+}
+
+fn store(to: &PortLens, lens: Lens) {
+    // The kernel refuses what is larger than an area; a length over 4 GiB must not wrap to a small one.
+    to.constant
+        .store(u32::try_from(lens.constant).unwrap_or(u32::MAX), Relaxed);
+    to.arena
+        .store(u32::try_from(lens.arena).unwrap_or(u32::MAX), Relaxed);
+}
+
+#[expect(clippy::cast_possible_wrap, reason = "a Retcode travels as its bits")]
+fn result(port: &Port) -> Result<(), Retcode> {
+    Retcode(port.result.load(Acquire) as i32).ok()
+}
+
+/// The client end: sends requests and waits for their responses.
+#[derive(Debug)]
+pub struct Caller {
+    port: PortRef,
+    timeout_ns: u64,
+}
+
+impl Caller {
+    pub(super) fn new(port: PortRef) -> Self {
+        Self {
+            port,
+            timeout_ns: FOREVER,
+        }
+    }
+
+    /// Limits each following `Call`; [`FOREVER`] leaves it to the kernel.
+    pub fn set_timeout_ns(&mut self, timeout_ns: u64) {
+        self.timeout_ns = timeout_ns;
+    }
+}
+
+impl Transport for Caller {
+    fn request(&mut self) -> PartsMut<'_> {
+        // SAFETY: `&mut self` of the one caller is borrowed for as long as the room is.
+        unsafe { self.port.write(Area::CallRequest) }
+    }
+
+    fn call(&mut self, handle: Handle, lens: Lens) -> Result<Parts<'_>, Retcode> {
+        let port = self.port.words();
+        port.handle.store(handle.0, Relaxed);
+        port.timeout_ns.store(self.timeout_ns, Relaxed);
+        store(&port.call_request, lens);
+        enter(op::CALL);
+        result(port)?;
+        // SAFETY: the kernel filled the area and gave the turn back; `&mut self` keeps the next call away.
+        Ok(unsafe { self.port.read(Area::CallResponse, load(&port.call_response)) })
+    }
+}
+
+/// Names a caller whose request was received, until it is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct CallerId(pub u64);
+
+/// A request and the room for its response.
+#[derive(Debug)]
+pub struct Incoming<'a> {
+    /// Whom to answer.
+    pub caller: CallerId,
+    /// The request; valid until the listener is used again.
+    pub request: Parts<'a>,
+    /// Where the response is built.
+    pub response: PartsMut<'a>,
+}
+
+/// What ended a `Recv`.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// Somebody asks.
+    Request(Incoming<'a>),
+    /// An interrupt line changed: see [`IrqSource::take`].
+    Irq,
+    /// The time passed.
+    Timeout,
+}
+
+/// The server end: receives requests of all clients, and answers them in any order.
+#[derive(Debug)]
+pub struct Listener {
+    port: PortRef,
+}
+
+impl Listener {
+    pub(super) fn new(port: PortRef) -> Self {
+        Self { port }
+    }
+
+    /// Waits up to `timeout_ns` for a request or an interrupt. 0 only looks.
+    ///
+    /// # Errors
+    ///
+    /// The kernel's return code; it is not to be expected while the kernel lives.
+    pub fn recv(&mut self, timeout_ns: u64) -> Result<Event<'_>, Retcode> {
+        let port = self.port.words();
+        port.timeout_ns.store(timeout_ns, Relaxed);
+        enter(op::RECV);
+        result(port)?;
+        Ok(self.event())
+    }
+
+    /// Returns the room for the next response, for an answer that is given later than its `Recv`.
+    pub fn response(&mut self) -> PartsMut<'_> {
+        // SAFETY: `&mut self` of the one listener is borrowed for as long as the room is.
+        unsafe { self.port.write(Area::ServeResponse) }
+    }
+
+    /// Answers `caller` with the `lens` bytes written to the response room; with none, the caller's `Call` fails.
+    ///
+    /// # Errors
+    ///
+    /// `rcNotConnected` if the caller is gone, `rcInvalidArgument` if it is not waiting for an answer or the
+    /// response is malformed (the caller then gets an error), `rcSecurityDisallow` if the policy refused it.
+    pub fn reply(&mut self, caller: CallerId, lens: Lens) -> Result<(), Retcode> {
+        self.put_reply(caller, lens);
+        enter(op::REPLY);
+        result(self.port.words())
+    }
+
+    /// Answers `caller` and waits for what comes next, in one entry into the kernel.
+    ///
+    /// The first result is the reply's, as [`Listener::reply`] gives it.
+    pub fn reply_recv(
+        &mut self,
+        caller: CallerId,
+        lens: Lens,
+        timeout_ns: u64,
+    ) -> (Result<(), Retcode>, Event<'_>) {
+        self.put_reply(caller, lens);
+        let port = self.port.words();
+        port.timeout_ns.store(timeout_ns, Relaxed);
+        enter(op::REPLY_RECV);
+        (result(port), self.event())
+    }
+
+    /// Tells whether a request waits, without entering the kernel. A hint: `recv(0)` gives the answer.
+    #[must_use]
+    pub fn has_request(&self) -> bool {
+        self.port.words().queued.load(Relaxed) != 0
+    }
+
+    fn put_reply(&mut self, caller: CallerId, lens: Lens) {
+        let port = self.port.words();
+        port.caller.store(caller.0, Relaxed);
+        store(&port.serve_response, lens);
+    }
+
+    fn event(&mut self) -> Event<'_> {
+        let port = self.port.words();
+        match port.event.load(Acquire) {
+            event::REQUEST => Event::Request(Incoming {
+                caller: CallerId(port.caller.load(Relaxed)),
+                // SAFETY: the kernel filled the area and gave the turn back; `&mut self` keeps the next one away.
+                request: unsafe { self.port.read(Area::ServeRequest, load(&port.serve_request)) },
+                // SAFETY: another area than the request's, borrowed with `&mut self`.
+                response: unsafe { self.port.write(Area::ServeResponse) },
+            }),
+            event::IRQ => Event::Irq,
+            _ => Event::Timeout,
+        }
+    }
+}
+
+impl core::fmt::Debug for PortRef {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("port")
+    }
+}
+
+/// What happened on the interrupt lines since the last look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct IrqEdges {
+    /// Lines that are high now.
+    pub level: u64,
+    /// Lines that rose.
+    pub rise: u64,
+    /// Lines that fell.
+    pub fall: u64,
+}
+
+/// The domain's interrupt lines. Looking at them costs a load, so it may be done at every enabling of interrupts.
+#[derive(Clone, Copy, Debug)]
+pub struct IrqSource(&'static IrqLines);
+
+impl IrqSource {
+    pub(super) fn new(port: PortRef) -> Self {
+        Self(&port.words().irq)
+    }
+
+    /// Returns the words themselves, for a machine whose C code looks at them.
+    #[must_use]
+    pub fn words(self) -> &'static IrqLines {
+        self.0
+    }
+
+    /// Tells whether an edge waits to be taken.
+    #[inline]
+    #[must_use]
+    pub fn is_pending(self) -> bool {
+        self.0.rise.load(Relaxed) | self.0.fall.load(Relaxed) != 0
+    }
+
+    /// Returns the lines' levels.
+    #[inline]
+    #[must_use]
+    pub fn level(self) -> u64 {
+        self.0.level.load(Acquire)
+    }
+
+    /// Takes the edges: each is returned once. The level is read after them, so it is never older than they are.
+    #[must_use]
+    pub fn take(self) -> IrqEdges {
+        let rise = self.0.rise.swap(0, Acquire);
+        let fall = self.0.fall.swap(0, Acquire);
+        IrqEdges {
+            level: self.level(),
+            rise,
+            fall,
+        }
+    }
+}

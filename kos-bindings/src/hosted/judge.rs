@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The one place where every message is judged.
+//!
+//! Each request, response and error response passes [`Judge::judge`] once, as a private copy, before anybody but
+//! its sender sees it: first the form (the interface's generated validator), then the policy. Nothing reaches the
+//! peer that either refuses.
+
+use std::boxed::Box;
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use crate::nk::{Header, Interface, Method, Parts, Retcode};
+
+/// Which way a message goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// From client to server.
+    Request,
+    /// From server to client: the result.
+    Response,
+    /// From server to client: the error form.
+    Error,
+}
+
+/// A well-formed message, as the policy sees it.
+#[derive(Clone, Copy, Debug)]
+pub struct Subject<'a> {
+    /// Class of the client, for a request and for its answer.
+    pub client: &'a str,
+    /// Class of the server.
+    pub server: &'a str,
+    /// The interface.
+    pub interface: &'static Interface,
+    /// The method.
+    pub method: &'static Method,
+    /// Request, response or error.
+    pub kind: Kind,
+    /// The message; its fields are decoded with the interface's types.
+    pub message: Parts<'a>,
+}
+
+/// What the policy says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Deliver.
+    Allow,
+    /// Refuse with `rcSecurityDisallow`.
+    Deny,
+}
+
+/// Decides on well-formed messages.
+pub trait Policy: Send + Sync {
+    /// Judges one message. Called on the kernel thread of the sender's port: it must be quick and must not block.
+    fn judge(&self, subject: &Subject<'_>) -> Verdict;
+}
+
+/// Lets every well-formed message through on the channels that exist.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct AllowAll;
+
+impl Policy for AllowAll {
+    fn judge(&self, _: &Subject<'_>) -> Verdict {
+        Verdict::Allow
+    }
+}
+
+/// How to find an interface by its RIID.
+pub type Registry = fn(u16) -> Option<&'static Interface>;
+
+/// What a judged request leaves behind, to judge its response by.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Known {
+    pub(crate) interface: &'static Interface,
+    pub(crate) method: &'static Method,
+}
+
+/// Messages judged so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Requests delivered.
+    pub requests: u64,
+    /// Responses delivered, error forms included.
+    pub responses: u64,
+    /// Messages that were not what they claimed.
+    pub malformed: u64,
+    /// Messages that the policy refused.
+    pub denied: u64,
+}
+
+/// The judge: registry, policy and counters.
+pub(crate) struct Judge {
+    registry: Registry,
+    policy: Box<dyn Policy>,
+    requests: AtomicU64,
+    responses: AtomicU64,
+    malformed: AtomicU64,
+    denied: AtomicU64,
+}
+
+impl fmt::Debug for Judge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Judge").field("counts", &self.counts()).finish_non_exhaustive()
+    }
+}
+
+/// Who talks to whom, by class.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Between<'a> {
+    pub(crate) client: &'a str,
+    pub(crate) server: &'a str,
+}
+
+impl Judge {
+    pub(crate) fn new(registry: Registry, policy: Box<dyn Policy>) -> Self {
+        Self {
+            registry,
+            policy,
+            requests: AtomicU64::new(0),
+            responses: AtomicU64::new(0),
+            malformed: AtomicU64::new(0),
+            denied: AtomicU64::new(0),
+        }
+    }
+
+    pub(crate) fn counts(&self) -> Counts {
+        Counts {
+            requests: self.requests.load(Relaxed),
+            responses: self.responses.load(Relaxed),
+            malformed: self.malformed.load(Relaxed),
+            denied: self.denied.load(Relaxed),
+        }
+    }
+
+    /// Judges a request on a handle that allows interface `only` (0: any that is registered).
+    pub(crate) fn request(&self, between: Between<'_>, only: u16, message: Parts<'_>) -> Result<Known, Retcode> {
+        let known = self.lookup(only, message);
+        let known = known.ok_or_else(|| self.refuse_form())?;
+        (known.method.validate_request)(message).map_err(|_| self.refuse_form())?;
+        self.judge(between, known, Kind::Request, message)?;
+        self.requests.fetch_add(1, Relaxed);
+        Ok(known)
+    }
+
+    /// Judges the answer to the request that `known` came from.
+    pub(crate) fn response(&self, between: Between<'_>, known: Known, message: Parts<'_>) -> Result<(), Retcode> {
+        let header = Header::read(message.constant).map_err(|_| self.refuse_form())?;
+        (known.method.validate_response)(message).map_err(|_| self.refuse_form())?;
+        let kind = if header.is_error { Kind::Error } else { Kind::Response };
+        self.judge(between, known, kind, message)?;
+        self.responses.fetch_add(1, Relaxed);
+        Ok(())
+    }
+
+    fn lookup(&self, only: u16, message: Parts<'_>) -> Option<Known> {
+        let header = Header::read(message.constant).ok()?;
+        if only != 0 && header.riid != only {
+            return None;
+        }
+        let interface = (self.registry)(header.riid)?;
+        let method = interface.method(header.mid)?;
+        Some(Known { interface, method })
+    }
+
+    fn refuse_form(&self) -> Retcode {
+        self.malformed.fetch_add(1, Relaxed);
+        Retcode::INVALID_ARGUMENT
+    }
+
+    /// The verdict on one well-formed message.
+    fn judge(&self, between: Between<'_>, known: Known, kind: Kind, message: Parts<'_>) -> Result<(), Retcode> {
+        let subject = Subject {
+            client: between.client,
+            server: between.server,
+            interface: known.interface,
+            method: known.method,
+            kind,
+            message,
+        };
+        match self.policy.judge(&subject) {
+            Verdict::Allow => Ok(()),
+            Verdict::Deny => {
+                self.denied.fetch_add(1, Relaxed);
+                Err(Retcode::SECURITY_DISALLOW)
+            }
+        }
+    }
+}

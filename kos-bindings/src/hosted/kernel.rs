@@ -1,0 +1,506 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The kernel: makes domains, connects them, and lets nothing past the judge.
+
+use std::boxed::Box;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs::File;
+use std::os::fd::AsFd;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::string::{String, ToString};
+use std::sync::atomic::Ordering::{Relaxed, Release};
+use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::thread::JoinHandle;
+use std::time::Duration;
+use std::vec::Vec;
+
+use super::cpu::{self, Cpu};
+use super::error::Error;
+use super::handles::{Entry, Rights, Target};
+use super::judge::{AllowAll, Counts, Judge, Policy, Registry};
+use super::launcher::{Launcher, Limits};
+use super::life::{Cause, Death, Life};
+use super::lines::Lines;
+use super::local::LocalClient;
+use super::process::Process;
+use super::reaper::{Watch, reap};
+use super::report::Memory;
+use super::seccomp;
+use super::serve::serve;
+use super::server::{Server, ServerObject};
+use super::shared::Shared;
+use crate::port::{BootInfo, Channel, MAX_CHANNELS, NAME_BYTES, Span, clock, isolation};
+
+/// What the supervisor hears from its kernel, on a thread of the kernel's.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Event {
+    /// A domain ended. Its clients have been told already.
+    Died(Death),
+    /// A server object panicked; its caller got `rcFail`.
+    ServerPanicked {
+        /// The server's name.
+        server: String,
+        /// The panic's text.
+        text: String,
+    },
+}
+
+/// How a kernel behaves.
+pub struct Config {
+    /// Where everything that hands messages over runs.
+    pub cpu: Cpu,
+    /// How long a domain may hold a request without entering the kernel before it is killed; `None`: for ever.
+    pub watchdog: Option<Duration>,
+    /// How long any client's `Call` may take before it fails with `rcTimeout`; `None`: for ever.
+    ///
+    /// The domain lives on: it serves others, and its late answer is dropped.
+    pub call_timeout: Option<Duration>,
+    /// Finds interfaces.
+    pub registry: Registry,
+    /// Judges messages.
+    pub policy: Box<dyn Policy>,
+    /// Hears events.
+    pub on_event: Box<dyn Fn(Event) + Send + Sync>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            cpu: Cpu::Current,
+            watchdog: Some(Duration::from_secs(2)),
+            call_timeout: Some(Duration::from_secs(30)),
+            registry: crate::idl::interface,
+            policy: Box::new(AllowAll),
+            on_event: Box::new(|_| {}),
+        }
+    }
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config")
+            .field("cpu", &self.cpu)
+            .field("watchdog", &self.watchdog)
+            .field("call_timeout", &self.call_timeout)
+            .finish_non_exhaustive()
+    }
+}
+
+fn nanoseconds(limit: Option<Duration>) -> u64 {
+    limit.and_then(|limit| u64::try_from(limit.as_nanos()).ok()).unwrap_or(u64::MAX)
+}
+
+impl Config {
+    pub(crate) fn watchdog_ns(&self) -> u64 {
+        nanoseconds(self.watchdog)
+    }
+
+    pub(crate) fn call_timeout_ns(&self) -> u64 {
+        nanoseconds(self.call_timeout)
+    }
+}
+
+/// What the kernel's threads share.
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub(crate) config: Config,
+    pub(crate) cpu: Option<usize>,
+    pub(crate) judge: Judge,
+    pub(crate) watch: Watch,
+    pub(crate) is_stopping: AtomicBool,
+    launcher: Launcher,
+    filter: Vec<u8>,
+    domains: Mutex<BTreeMap<u64, Arc<Process>>>,
+    ids: AtomicU64,
+}
+
+impl Inner {
+    /// Returns a number that was not used before.
+    pub(crate) fn next_id(&self) -> u64 {
+        self.ids.fetch_add(1, Relaxed)
+    }
+
+    fn domains(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<Process>>> {
+        self.domains.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.domains().is_empty()
+    }
+
+    pub(crate) fn remove(&self, domain: u64) -> Option<Arc<Process>> {
+        self.domains().remove(&domain)
+    }
+
+    pub(crate) fn server_panicked(&self, server: &str, text: String) {
+        (self.config.on_event)(Event::ServerPanicked {
+            server: server.to_string(),
+            text,
+        });
+    }
+}
+
+/// Something that can be called: a server object or a domain's listener.
+#[derive(Clone, Debug)]
+pub struct Endpoint(pub(crate) Target);
+
+/// A channel that a domain is born with.
+#[derive(Clone, Debug)]
+pub struct ChannelSpec {
+    /// How the domain finds it, 23 bytes at the most.
+    pub name: String,
+    /// The one interface that may be called; 0 for any.
+    pub riid: u16,
+    /// Who answers.
+    pub endpoint: Endpoint,
+    /// What may be done with it.
+    pub rights: Rights,
+}
+
+/// A domain to be made.
+#[derive(Clone, Debug)]
+pub struct DomainSpec {
+    /// Its name, unique or not; the driver's.
+    pub name: String,
+    /// Its class in the policy's eyes.
+    pub class: String,
+    /// The image: a static ELF that begins with [`crate::domain_start!`].
+    pub image: PathBuf,
+    /// The flattened device tree.
+    pub dtb: Vec<u8>,
+    /// `name=value` arguments.
+    pub args: Vec<String>,
+    /// Whom it may call.
+    pub channels: Vec<ChannelSpec>,
+    /// Its interrupt lines.
+    pub lines: Lines,
+    /// How much memory it may write, image and heap together.
+    pub memory_bytes: u64,
+    /// Its initial stack.
+    pub stack_bytes: u64,
+    /// Whether its time is virtual.
+    pub is_virtual_time: bool,
+    /// When the decision to start it was made, or where its virtual time begins.
+    pub start_ns: u64,
+    /// Linux console log level.
+    pub log_level: u32,
+    /// For the shim.
+    pub flags: u32,
+}
+
+impl DomainSpec {
+    /// Describes a domain that runs `image` and has nothing else.
+    #[must_use]
+    pub fn new(name: &str, image: impl Into<PathBuf>) -> Self {
+        Self {
+            name: name.to_string(),
+            class: name.to_string(),
+            image: image.into(),
+            dtb: Vec::new(),
+            args: Vec::new(),
+            channels: Vec::new(),
+            lines: Lines::new(),
+            memory_bytes: 16 << 20,
+            stack_bytes: 256 << 10,
+            is_virtual_time: false,
+            start_ns: super::clock_ns(),
+            log_level: 7,
+            flags: 0,
+        }
+    }
+
+    /// Lays out the blob, and the boot information with it. Handles are filled in by `handles`.
+    pub(crate) fn layout(&self, filter: &[u8], isolation: u32, handles: &[u32]) -> Result<(BootInfo, Vec<u8>), Error> {
+        let mut blob = Vec::with_capacity(self.dtb.len() + filter.len() + 64);
+        let mut put = |bytes: &[u8]| {
+            // Parts are 8-byte aligned: the device tree wants it, and the first one is on a page.
+            blob.resize(blob.len().next_multiple_of(8), 0);
+            let offset = u32::try_from(blob.len()).map_err(|_| Error::Blob)?;
+            blob.extend_from_slice(bytes);
+            let len = u32::try_from(bytes.len()).map_err(|_| Error::Blob)?;
+            Ok(Span { offset, len })
+        };
+        let args = self.args.iter().flat_map(|arg| arg.bytes().chain([0])).collect::<Vec<u8>>();
+        let mut boot = BootInfo {
+            isolation,
+            clock: if self.is_virtual_time { clock::VIRTUAL } else { clock::REAL },
+            log_level: self.log_level,
+            start_ns: self.start_ns,
+            heap_bytes: self.memory_bytes,
+            dtb: put(&self.dtb)?,
+            seccomp: put(filter)?,
+            args: put(&args)?,
+            channel_count: u32::try_from(self.channels.len()).unwrap_or(u32::MAX),
+            flags: self.flags,
+            ..BootInfo::EMPTY
+        };
+        boot.blob_bytes = blob.len() as u64;
+        for (i, channel) in self.channels.iter().enumerate() {
+            let too_long = || Error::Channel(channel.name.clone());
+            let slot = boot.channels.get_mut(i).filter(|_| i < MAX_CHANNELS).ok_or_else(too_long)?;
+            *slot = Channel {
+                handle: handles.get(i).copied().unwrap_or(0),
+                riid: channel.riid.into(),
+                ..Channel::NONE
+            };
+            let name = channel.name.as_bytes();
+            let room = slot.name.get_mut(..name.len()).filter(|_| name.len() < NAME_BYTES);
+            room.ok_or_else(too_long)?.copy_from_slice(name);
+        }
+        Ok((boot, blob))
+    }
+}
+
+/// A domain, alive or dead.
+#[derive(Clone, Debug)]
+pub struct DomainHandle {
+    process: Arc<Process>,
+}
+
+impl DomainHandle {
+    /// Returns its number in this kernel.
+    #[must_use]
+    pub fn id(&self) -> u64 {
+        self.process.id
+    }
+
+    fn life(&self) -> Option<&Life> {
+        self.process.life.as_ref()
+    }
+
+    /// Returns its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.life().map_or("", |life| &life.name)
+    }
+
+    /// Returns its process id.
+    #[must_use]
+    pub fn pid(&self) -> i32 {
+        self.life().and_then(Life::pid).unwrap_or(0)
+    }
+
+    /// Returns what others call to reach its listener.
+    #[must_use]
+    pub fn endpoint(&self) -> Endpoint {
+        Endpoint(Target::Process(Arc::downgrade(&self.process)))
+    }
+
+    /// Waits until it received for the first time. Returns false if it died or `limit` passed before.
+    #[must_use]
+    pub fn wait_ready(&self, limit: Duration) -> bool {
+        self.process.wait_ready(limit)
+    }
+
+    /// Sets interrupt line `line`; the hardware's way is [`Lines`].
+    pub fn set_line(&self, line: u32, is_high: bool) {
+        self.process.set_line(line, is_high);
+    }
+
+    /// Kills it. Its clients get `rcNotConnected`.
+    pub fn kill(&self) {
+        if let Some(life) = self.life() {
+            life.kill(Cause::Stopped);
+        }
+    }
+
+    /// Returns how it died, if it is dead.
+    #[must_use]
+    pub fn death(&self) -> Option<Death> {
+        self.life().and_then(Life::death)
+    }
+
+    /// Waits for its death.
+    #[must_use]
+    pub fn wait_death(&self, limit: Duration) -> Option<Death> {
+        self.life()?.wait(limit)
+    }
+
+    /// Reads what its process costs.
+    ///
+    /// # Errors
+    ///
+    /// If it is gone.
+    pub fn memory(&self) -> std::io::Result<Memory> {
+        Memory::of(self.pid())
+    }
+}
+
+/// The hosted kernel. Dropping it ends every domain.
+#[derive(Debug)]
+pub struct Kernel {
+    inner: Arc<Inner>,
+    reaper: Option<JoinHandle<()>>,
+}
+
+/// Enough for a server object's work; a page is paid when it is touched.
+const THREAD_STACK_BYTES: usize = 1 << 20;
+/// Beside its data: image, reserved ranges, the port.
+const ADDRESS_SPACE_BYTES: u64 = 1 << 30;
+
+impl Kernel {
+    /// Starts a kernel and, inside the outer sandbox, the launcher of its domains.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Sandbox`] where this machine does not permit the sandbox; there is no way to run without.
+    pub fn new(config: Config) -> Result<Self, Error> {
+        let cpu = config.cpu.resolve();
+        let (give_launcher, launcher) = mpsc::sync_channel(1);
+        let (give_inner, inner) = mpsc::sync_channel::<Arc<Inner>>(1);
+        let reaper = std::thread::Builder::new()
+            .name("reaper".to_string())
+            .spawn(move || {
+                cpu::pin(cpu);
+                // The launcher must be this thread's child: the domains die with their parent thread.
+                if give_launcher.send(Launcher::start(cpu)).is_ok()
+                    && let Ok(inner) = inner.recv()
+                {
+                    reap(&inner);
+                }
+            })
+            .map_err(Error::Thread)?;
+        let ended = |_| Error::Launcher(std::io::ErrorKind::BrokenPipe.into());
+        let launcher = launcher.recv().map_err(ended)??;
+        let registry = config.registry;
+        let mut config = config;
+        let policy = std::mem::replace(&mut config.policy, Box::new(AllowAll));
+        let inner = Arc::new(Inner {
+            config,
+            cpu,
+            judge: Judge::new(registry, policy),
+            watch: Watch::new()?,
+            is_stopping: AtomicBool::new(false),
+            launcher,
+            filter: seccomp::program().map_err(|error| Error::Seccomp(error.to_string()))?,
+            domains: Mutex::default(),
+            ids: AtomicU64::new(1),
+        });
+        // It waits for exactly this.
+        let _ = give_inner.send(Arc::clone(&inner));
+        Ok(Self {
+            inner,
+            reaper: Some(reaper),
+        })
+    }
+
+    /// Makes `server` callable.
+    pub fn register(&self, name: &str, server: impl Server + 'static) -> Endpoint {
+        Endpoint(Target::Server(Arc::new(ServerObject::new(
+            name.to_string(),
+            Box::new(server),
+        ))))
+    }
+
+    /// Makes a domain. It runs when this returns; [`DomainHandle::wait_ready`] tells when it listens.
+    ///
+    /// # Errors
+    ///
+    /// One variant of [`Error`] per step.
+    pub fn spawn(&self, spec: &DomainSpec) -> Result<DomainHandle, Error> {
+        let path = || spec.image.display().to_string();
+        let image = File::open(&spec.image).map_err(|error| Error::Image(path(), error))?;
+        let metadata = image.metadata().map_err(|error| Error::Image(path(), error))?;
+        if rustix::process::geteuid().is_root() && metadata.permissions().mode() & 0o1 == 0 {
+            return Err(Error::ImageMode(path()));
+        }
+        let handles = (1..).take(spec.channels.len()).collect::<Vec<u32>>();
+        let (boot, blob) = spec.layout(&self.inner.filter, isolation::PROCESS, &handles)?;
+        let shared = Shared::create(&boot, &blob).map_err(|error| Error::Port(error.into()))?;
+        let life = Life::new(spec.name.clone());
+        let process = self.process(&spec.class, shared, Some(life));
+        for channel in &spec.channels {
+            process.handles().insert(Entry {
+                target: channel.endpoint.0.clone(),
+                riid: channel.riid,
+                rights: channel.rights,
+            });
+        }
+        spec.lines.attach(&process);
+        let limits = Limits {
+            data: spec.memory_bytes,
+            address_space: spec.memory_bytes.saturating_add(ADDRESS_SPACE_BYTES),
+            stack: spec.stack_bytes,
+        };
+        let born = self.inner.launcher.spawn(image.as_fd(), process.shared.file(), limits);
+        let (pid, pidfd) = born?;
+        self.adopt(process, pid, pidfd)
+    }
+
+    /// Starts to serve and watch a process that was just born.
+    fn adopt(&self, process: Arc<Process>, pid: i32, pidfd: std::os::fd::OwnedFd) -> Result<DomainHandle, Error> {
+        if let Some(life) = &process.life {
+            life.born(pid, pidfd);
+            self.inner.domains().insert(process.id, Arc::clone(&process));
+            let watched = life.pidfd().map_or(Ok(()), |pidfd| self.inner.watch.add(process.id, pidfd));
+            let served = watched.and_then(|()| self.start_thread(&process));
+            if served.is_err() {
+                life.kill(Cause::Stopped);
+            }
+            served?;
+        }
+        Ok(DomainHandle { process })
+    }
+
+    fn process(&self, class: &str, shared: Shared, life: Option<Life>) -> Arc<Process> {
+        Arc::new(Process::new(self.inner.next_id(), class.to_string(), shared, life))
+    }
+
+    /// Starts the kernel thread of a port.
+    fn start_thread(&self, process: &Arc<Process>) -> Result<(), Error> {
+        let inner = Arc::clone(&self.inner);
+        let process = Arc::clone(process);
+        std::thread::Builder::new()
+            .name(std::format!("port {}", process.id))
+            .stack_size(THREAD_STACK_BYTES)
+            .spawn(move || {
+                cpu::pin(inner.cpu);
+                // Linux rounds a sleep up by 50 µs otherwise, and a domain's timers end here.
+                let _ = rustix::thread::set_current_timer_slack(std::num::NonZero::new(1));
+                serve(&inner, &process);
+            })
+            .map(drop)
+            .map_err(Error::Thread)
+    }
+
+    /// Makes a client of `domain` in this process. `class` is what the policy calls it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Port`] if memory for the port is missing.
+    pub fn client(&self, class: &str, domain: &DomainHandle) -> Result<LocalClient, Error> {
+        let shared = Shared::create(&BootInfo::EMPTY, &[]).map_err(|error| Error::Port(error.into()))?;
+        let process = self.process(class, shared, None);
+        let handle = process.handles().insert(Entry {
+            target: domain.endpoint().0,
+            riid: 0,
+            rights: Rights::CALL,
+        });
+        Ok(LocalClient::new(Arc::clone(&self.inner), process, handle))
+    }
+
+    /// Returns how many messages were judged.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.inner.judge.counts()
+    }
+}
+
+impl Drop for Kernel {
+    fn drop(&mut self) {
+        self.inner.is_stopping.store(true, Release);
+        for process in self.inner.domains().values() {
+            if let Some(life) = &process.life {
+                life.kill(Cause::Stopped);
+            }
+        }
+        self.inner.watch.wake();
+        if let Some(reaper) = self.reaper.take() {
+            let _ = reaper.join();
+        }
+        self.inner.launcher.stop();
+    }
+}

@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The child process behind a domain: killing it, and what is known of its death.
+
+use std::fmt;
+use std::os::fd::OwnedFd;
+use std::string::String;
+use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+use std::vec::Vec;
+
+use rustix::process::{Signal, pidfd_send_signal};
+
+use crate::port::Epitaph;
+
+/// Why a domain ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// By its own doing: it exited, crashed, or exhausted its memory.
+    Itself,
+    /// It held a request for longer than the watchdog allows without entering the kernel.
+    Watchdog,
+    /// It broke the protocol of its port.
+    Protocol,
+    /// The supervisor stopped it.
+    Stopped,
+}
+
+/// How a domain's process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// It exited with this code. 120 to 125 mean that it could not be started: see [`crate::domain::step`].
+    Exited(i32),
+    /// This signal killed it.
+    Signaled(i32),
+    /// Somebody else took its exit status.
+    Unknown,
+}
+
+/// The epitaph of a domain, out of its port: its own words, to be believed as far as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LastWords {
+    /// Signal that it met, or 0.
+    pub signal: u32,
+    /// Faulting address.
+    pub addr: u64,
+    /// Instruction pointer.
+    pub ip: u64,
+    /// Stack pointer.
+    pub sp: u64,
+    /// Frame pointer.
+    pub bp: u64,
+    /// What happened.
+    pub cause: String,
+    /// Return addresses, innermost first.
+    pub frames: Vec<u64>,
+}
+
+impl LastWords {
+    pub(crate) fn of(epitaph: &Epitaph) -> Option<Self> {
+        let cause = epitaph.cause.get(..epitaph.cause_len as usize)?;
+        if cause.is_empty() {
+            return None;
+        }
+        Some(Self {
+            signal: epitaph.signal,
+            addr: epitaph.addr,
+            ip: epitaph.ip,
+            sp: epitaph.sp,
+            bp: epitaph.bp,
+            cause: String::from_utf8_lossy(cause).into_owned(),
+            frames: epitaph.frames.get(..epitaph.frame_count as usize)?.to_vec(),
+        })
+    }
+}
+
+/// A domain's death.
+#[derive(Clone, Debug)]
+pub struct Death {
+    /// The domain's number in its kernel.
+    pub domain: u64,
+    /// Its name.
+    pub name: String,
+    /// Its process, which is gone.
+    pub pid: i32,
+    /// How the process ended.
+    pub status: Status,
+    /// Why.
+    pub cause: Cause,
+    /// What it said last.
+    pub last_words: Option<LastWords>,
+}
+
+impl fmt::Display for Death {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "domain {:?} ", self.name)?;
+        match self.cause {
+            Cause::Watchdog => f.write_str("was stopped: it did not enter the kernel in time")?,
+            Cause::Protocol => f.write_str("was stopped: it broke the protocol of its port")?,
+            Cause::Stopped => f.write_str("was stopped")?,
+            Cause::Itself => match self.status {
+                Status::Exited(code) => write!(f, "exited with status {code}")?,
+                Status::Signaled(signal) => write!(f, "was ended by signal {signal}")?,
+                Status::Unknown => f.write_str("ended")?,
+            },
+        }
+        match &self.last_words {
+            Some(words) => write!(f, ": {}", words.cause),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The process of a domain.
+#[derive(Debug)]
+pub(crate) struct Life {
+    pub(crate) name: String,
+    process: OnceLock<(i32, OwnedFd)>,
+    cause: Mutex<Cause>,
+    death: Mutex<Option<Death>>,
+    ended: Condvar,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Life {
+    pub(crate) fn new(name: String) -> Self {
+        Self {
+            name,
+            process: OnceLock::new(),
+            cause: Mutex::new(Cause::Itself),
+            death: Mutex::new(None),
+            ended: Condvar::new(),
+        }
+    }
+
+    /// Notes the process, once it exists.
+    pub(crate) fn born(&self, pid: i32, pidfd: OwnedFd) {
+        // It is set once, by the spawn that made this value.
+        let _ = self.process.set((pid, pidfd));
+    }
+
+    pub(crate) fn pid(&self) -> Option<i32> {
+        self.process.get().map(|(pid, _)| *pid)
+    }
+
+    pub(crate) fn pidfd(&self) -> Option<&OwnedFd> {
+        self.process.get().map(|(_, pidfd)| pidfd)
+    }
+
+    /// Kills the process; the first cause stands. A process that is gone already stays as it is.
+    pub(crate) fn kill(&self, cause: Cause) {
+        let Some(pidfd) = self.pidfd() else {
+            return;
+        };
+        let mut known = lock(&self.cause);
+        if *known == Cause::Itself && pidfd_send_signal(pidfd, Signal::KILL).is_ok() {
+            *known = cause;
+        }
+    }
+
+    /// Notes the death and tells those who wait for it.
+    pub(crate) fn ended(&self, domain: u64, status: Status, epitaph: &Epitaph) -> Death {
+        let cause = match status {
+            // It was already ending by itself when it was killed.
+            Status::Exited(_) => Cause::Itself,
+            _ => *lock(&self.cause),
+        };
+        let death = Death {
+            domain,
+            name: self.name.clone(),
+            pid: self.pid().unwrap_or(0),
+            status,
+            cause,
+            last_words: LastWords::of(epitaph),
+        };
+        *lock(&self.death) = Some(death.clone());
+        self.ended.notify_all();
+        death
+    }
+
+    pub(crate) fn death(&self) -> Option<Death> {
+        lock(&self.death).clone()
+    }
+
+    /// Waits for the death.
+    pub(crate) fn wait(&self, limit: Duration) -> Option<Death> {
+        let end = Instant::now() + limit;
+        let mut death = lock(&self.death);
+        while death.is_none() {
+            let rest = end.checked_duration_since(Instant::now())?;
+            death = self
+                .ended
+                .wait_timeout(death, rest)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
+        }
+        death.clone()
+    }
+}

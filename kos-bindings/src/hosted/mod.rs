@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The trusted side of the hosted back end: one process that holds handles, channels, domains and the judge.
+//!
+//! ```text
+//!  client process            kernel process                                    domain process (sandboxed)
+//!  Connection ── port ── kernel thread ──┐   copy, validate, judge   ┌── kernel thread ── port ── Caller, Listener
+//!                                        └──────▶ Process ◀──────────┘
+//!                                            Server objects (buses, firmware, log)
+//! ```
+//!
+//! * [`Kernel`], [`Config`], [`DomainSpec`], [`DomainHandle`]: making and watching domains.
+//! * [`Server`], [`Endpoint`], [`Lines`]: what domains call, and what interrupts them.
+//! * [`judge`]: the one place where every message is judged.
+//! * [`LocalClient`]: a client in this process. [`socket`]: clients in others.
+//! * [`inproc`]: a domain without isolation, inside its client.
+//! * [`Event`], [`Death`]: what the supervisor hears. [`Error`]: why something could not be made.
+
+mod cpu;
+mod error;
+mod handles;
+mod kernel;
+pub mod judge;
+mod launcher;
+mod life;
+mod lines;
+mod local;
+mod process;
+mod reaper;
+mod report;
+mod seccomp;
+mod serve;
+mod server;
+mod shared;
+
+pub use cpu::Cpu;
+pub use error::Error;
+pub use handles::Rights;
+pub use kernel::{ChannelSpec, Config, DomainHandle, DomainSpec, Endpoint, Event, Kernel};
+pub use launcher::{NAMESPACES, Step};
+pub use life::{Cause, Death, LastWords, Status};
+pub use lines::Lines;
+pub use local::LocalClient;
+pub use report::Memory;
+pub use seccomp::ALLOWED;
+pub use server::Server;
+
+/// Reads `CLOCK_MONOTONIC` in nanoseconds.
+#[must_use]
+pub fn clock_ns() -> u64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    // CLOCK_MONOTONIC is never negative.
+    let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
+    let rest = u64::try_from(time.tv_nsec).unwrap_or(0);
+    seconds.wrapping_mul(1_000_000_000).wrapping_add(rest)
+}

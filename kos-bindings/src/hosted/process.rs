@@ -1,0 +1,404 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! A process as the kernel sees it: its port, its handles, the requests that wait for it.
+//!
+//! ```text
+//!   phase        who changes it                          what it waits for
+//!   Running      it enters the kernel                    nothing: it has the turn, or its kernel thread works
+//!   Receiving    a client's kernel thread, a line,       a request, an interrupt, the deadline
+//!                its own kernel thread at the deadline
+//!   Calling(id)  the server's kernel thread at Reply,    the answer to call `id`, the deadline, the server's death
+//!                or whoever notices the server's death
+//!   Dead         the reaper or the door                  nothing, ever
+//! ```
+//!
+//! No function holds the locks of two processes, so there is no order to keep.
+
+use std::collections::VecDeque;
+use std::string::String;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
+use std::vec::Vec;
+
+use super::handles::HandleTable;
+use super::judge::Known;
+use super::life::{Cause, Life};
+use super::shared::{Message, Shared};
+use crate::nk::{Lens, Parts, Retcode};
+use crate::port::{Area, PortLens, event, turn};
+use crate::sys;
+
+/// The most requests that wait for one listener; the next one gets `rcBusy`.
+const MAX_QUEUED: usize = 256;
+
+/// A `Call` that waits for its answer, as its client sees it.
+#[derive(Debug)]
+pub(crate) struct Pending {
+    pub(crate) id: u64,
+    /// On `CLOCK_MONOTONIC`; `u64::MAX` is never.
+    pub(crate) deadline_ns: u64,
+    /// When the server is to be looked at next, if it is watched.
+    pub(crate) watch_ns: u64,
+    pub(crate) server: Weak<Process>,
+}
+
+/// A request on its way, as its server sees it.
+#[derive(Debug)]
+pub(crate) struct Request {
+    pub(crate) id: u64,
+    pub(crate) client: Arc<Process>,
+    pub(crate) known: Known,
+}
+
+#[derive(Debug)]
+pub(crate) enum Phase {
+    Running,
+    Receiving { deadline_ns: u64 },
+    Calling(Pending),
+    Dead,
+}
+
+#[derive(Debug)]
+struct State {
+    phase: Phase,
+    queue: VecDeque<(Request, Message)>,
+    taken: Vec<Request>,
+    is_ready: bool,
+}
+
+/// A process with one port.
+#[derive(Debug)]
+pub(crate) struct Process {
+    pub(crate) id: u64,
+    /// What the policy calls it.
+    pub(crate) class: String,
+    pub(crate) shared: Shared,
+    pub(crate) handles: Mutex<HandleTable>,
+    /// The child process behind it, if it is a domain.
+    pub(crate) life: Option<Life>,
+    state: Mutex<State>,
+    changed: Condvar,
+    /// When it last got the turn, on `CLOCK_MONOTONIC`; 0 while the kernel has it.
+    running_since_ns: AtomicU64,
+    /// The lines' levels; those in the port are for the domain to read and can be overwritten by it.
+    lines: Mutex<u64>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn store(to: &PortLens, lens: Lens) {
+    // Both are at most the size of an area.
+    to.constant.store(u32::try_from(lens.constant).unwrap_or(0), Relaxed);
+    to.arena.store(u32::try_from(lens.arena).unwrap_or(0), Relaxed);
+}
+
+impl Process {
+    pub(crate) fn new(id: u64, class: String, shared: Shared, life: Option<Life>) -> Self {
+        Self {
+            id,
+            class,
+            shared,
+            handles: Mutex::default(),
+            life,
+            state: Mutex::new(State {
+                phase: Phase::Running,
+                queue: VecDeque::new(),
+                taken: Vec::new(),
+                is_ready: false,
+            }),
+            changed: Condvar::new(),
+            running_since_ns: AtomicU64::new(sys::clock_ns()),
+            lines: Mutex::new(0),
+        }
+    }
+
+    pub(crate) fn handles(&self) -> MutexGuard<'_, HandleTable> {
+        lock(&self.handles)
+    }
+
+    pub(crate) fn is_dead(&self) -> bool {
+        matches!(lock(&self.state).phase, Phase::Dead)
+    }
+
+    /// Tells whether an operation of the process is still open.
+    pub(crate) fn is_waiting(&self) -> bool {
+        matches!(lock(&self.state).phase, Phase::Receiving { .. } | Phase::Calling(_))
+    }
+
+    /// Ends a process that does not keep the protocol.
+    pub(crate) fn break_off(&self) {
+        match &self.life {
+            Some(life) => life.kill(Cause::Protocol),
+            None => self.bury(),
+        }
+    }
+
+    /// Notes that the process entered the kernel.
+    pub(crate) fn entered(&self) {
+        self.running_since_ns.store(0, Relaxed);
+    }
+
+    /// Gives the turn back; the phase must have been set before.
+    fn give_turn(&self) {
+        self.running_since_ns.store(super::clock_ns(), Relaxed);
+        let port = self.shared.port();
+        port.turn.store(turn::USER, Release);
+        sys::futex_wake(&port.turn, turn::USER_BIT);
+    }
+
+    /// Ends an operation that did not have to wait.
+    pub(crate) fn finish(&self, code: Retcode) {
+        self.set_result(code);
+        self.give_turn();
+    }
+
+    pub(crate) fn set_result(&self, code: Retcode) {
+        self.shared.port().result.store(code.0.cast_unsigned(), Relaxed);
+    }
+
+    /// Reads how the last `Call` ended.
+    pub(crate) fn response(&self) -> Result<Lens, Retcode> {
+        let port = self.shared.port();
+        Retcode(port.result.load(Acquire).cast_signed()).ok()?;
+        Ok(Lens {
+            constant: port.call_response.constant.load(Relaxed) as usize,
+            arena: port.call_response.arena.load(Relaxed) as usize,
+        })
+    }
+
+    /// Copies the answer to a `Call` into the port.
+    pub(crate) fn put_response(&self, parts: Parts<'_>) {
+        let lens = self.shared.copy_out(Area::CallResponse, parts);
+        store(&self.shared.port().call_response, lens);
+    }
+
+    fn put_event(&self, what: u32) {
+        self.shared.port().event.store(what, Release);
+    }
+
+    fn put_request(&self, state: &mut State, request: Request, parts: Parts<'_>) {
+        let lens = self.shared.copy_out(Area::ServeRequest, parts);
+        let port = self.shared.port();
+        store(&port.serve_request, lens);
+        port.caller.store(request.id, Relaxed);
+        self.put_event(event::REQUEST);
+        state.taken.push(request);
+    }
+
+    /// Client side: opens a call. It must be open before the server can answer it.
+    pub(crate) fn begin_call(&self, pending: Pending) {
+        let mut state = lock(&self.state);
+        if !matches!(state.phase, Phase::Dead) {
+            state.phase = Phase::Calling(pending);
+        }
+    }
+
+    /// Client side: ends call `id` with an answer or an error. Returns whether the client still waited for it.
+    pub(crate) fn complete(&self, id: u64, answer: Result<Parts<'_>, Retcode>) -> bool {
+        let mut state = lock(&self.state);
+        if !matches!(&state.phase, Phase::Calling(pending) if pending.id == id) {
+            return false;
+        }
+        let code = match answer {
+            Ok(parts) => {
+                self.put_response(parts);
+                Retcode::OK
+            }
+            Err(code) => code,
+        };
+        state.phase = Phase::Running;
+        drop(state);
+        self.finish(code);
+        true
+    }
+
+    fn waits_for(&self, id: u64) -> bool {
+        matches!(&lock(&self.state).phase, Phase::Calling(pending) if pending.id == id)
+    }
+
+    /// Server side: hands a request over, at once or when the server asks.
+    pub(crate) fn deliver(&self, request: Request, parts: Parts<'_>) -> Result<(), Retcode> {
+        let mut state = lock(&self.state);
+        match state.phase {
+            Phase::Dead => Err(Retcode::NOT_CONNECTED),
+            Phase::Receiving { .. } => {
+                self.put_request(&mut state, request, parts);
+                state.phase = Phase::Running;
+                drop(state);
+                self.give_turn();
+                Ok(())
+            }
+            _ if state.queue.len() >= MAX_QUEUED => Err(Retcode::BUSY),
+            _ => {
+                state.queue.push_back((request, Message::copy_of(parts)));
+                self.hint(&state);
+                Ok(())
+            }
+        }
+    }
+
+    fn hint(&self, state: &State) {
+        let count = u32::try_from(state.queue.len()).unwrap_or(u32::MAX);
+        self.shared.port().queued.store(count, Relaxed);
+    }
+
+    /// Server side: starts a `Recv` that may wait until `deadline_ns` (0: only look).
+    pub(crate) fn receive(&self, deadline_ns: u64) {
+        let mut state = lock(&self.state);
+        if !state.is_ready {
+            state.is_ready = true;
+            self.changed.notify_all();
+        }
+        while let Some((request, message)) = state.queue.pop_front() {
+            self.hint(&state);
+            // A client that gave up or died while its request waited is passed over. Its lock is taken without ours.
+            drop(state);
+            let is_wanted = request.client.waits_for(request.id);
+            state = lock(&self.state);
+            if is_wanted {
+                self.put_request(&mut state, request, message.whole());
+                drop(state);
+                self.give_turn();
+                return;
+            }
+        }
+        let irq = &self.shared.port().irq;
+        let what = if irq.rise.load(Acquire) | irq.fall.load(Acquire) != 0 {
+            event::IRQ
+        } else if deadline_ns == 0 {
+            event::TIMEOUT
+        } else {
+            if !matches!(state.phase, Phase::Dead) {
+                state.phase = Phase::Receiving { deadline_ns };
+            }
+            return;
+        };
+        drop(state);
+        self.put_event(what);
+        self.give_turn();
+    }
+
+    /// Server side: takes the request that `id` names off the list of those to be answered.
+    pub(crate) fn take(&self, id: u64) -> Option<Request> {
+        let mut state = lock(&self.state);
+        let at = state.taken.iter().position(|request| request.id == id)?;
+        Some(state.taken.swap_remove(at))
+    }
+
+    /// Returns when [`Process::expire`] wants to be called, or `u64::MAX`.
+    pub(crate) fn deadline_ns(&self) -> u64 {
+        match &lock(&self.state).phase {
+            Phase::Receiving { deadline_ns } => *deadline_ns,
+            Phase::Calling(pending) => pending.deadline_ns.min(pending.watch_ns),
+            Phase::Running | Phase::Dead => u64::MAX,
+        }
+    }
+
+    /// Ends what waited until `now_ns`. Returns a server that held a call for as long as `watchdog_ns` without
+    /// entering the kernel, if there is one.
+    pub(crate) fn expire(&self, now_ns: u64, watchdog_ns: u64) -> Option<Arc<Self>> {
+        let mut state = lock(&self.state);
+        match &mut state.phase {
+            Phase::Receiving { deadline_ns } if *deadline_ns <= now_ns => {
+                state.phase = Phase::Running;
+                drop(state);
+                self.put_event(event::TIMEOUT);
+                self.give_turn();
+                None
+            }
+            Phase::Calling(pending) if pending.deadline_ns <= now_ns => {
+                state.phase = Phase::Running;
+                drop(state);
+                self.finish(Retcode::TIMEOUT);
+                None
+            }
+            Phase::Calling(pending) if pending.watch_ns <= now_ns => {
+                let server = pending.server.upgrade()?;
+                let since = match server.running_since_ns.load(Relaxed) {
+                    0 => now_ns,
+                    since => since,
+                };
+                pending.watch_ns = since.max(now_ns.saturating_sub(watchdog_ns)).saturating_add(watchdog_ns);
+                let is_stuck = now_ns.saturating_sub(since) >= watchdog_ns;
+                is_stuck.then_some(server)
+            }
+            _ => None,
+        }
+    }
+
+    /// Sets interrupt line `line` to `is_high`.
+    pub(crate) fn set_line(&self, line: u32, is_high: bool) {
+        let Some(bit) = 1u64.checked_shl(line) else {
+            return;
+        };
+        let mut levels = lock(&self.lines);
+        if (*levels & bit != 0) == is_high {
+            return;
+        }
+        *levels ^= bit;
+        let irq = &self.shared.port().irq;
+        // The level first: who takes the edge then reads a level that is not older.
+        if is_high {
+            irq.level.fetch_or(bit, AcqRel);
+            irq.rise.fetch_or(bit, AcqRel);
+        } else {
+            irq.level.fetch_and(!bit, AcqRel);
+            irq.fall.fetch_or(bit, AcqRel);
+        }
+        drop(levels);
+        let mut state = lock(&self.state);
+        if matches!(state.phase, Phase::Receiving { .. }) {
+            state.phase = Phase::Running;
+            drop(state);
+            self.put_event(event::IRQ);
+            self.give_turn();
+        }
+    }
+
+    /// Ends the process for the kernel: whoever waits for it gets `rcNotConnected`, now.
+    pub(crate) fn bury(&self) {
+        let mut state = lock(&self.state);
+        state.phase = Phase::Dead;
+        let queue = std::mem::take(&mut state.queue);
+        let taken = std::mem::take(&mut state.taken);
+        drop(state);
+        self.changed.notify_all();
+        self.close_port();
+        for request in queue.into_iter().map(|(request, _)| request).chain(taken) {
+            request.client.complete(request.id, Err(Retcode::NOT_CONNECTED));
+        }
+    }
+
+    /// Wakes both sides of a dead port. The word changes too, so a side that is just going to sleep does not.
+    pub(crate) fn close_port(&self) {
+        let port = self.shared.port();
+        port.turn.store(turn::DEAD, Release);
+        sys::futex_wake(&port.turn, turn::USER_BIT);
+        sys::futex_wake(&port.turn, turn::KERNEL_BIT);
+    }
+
+    /// Waits until the process received for the first time. Returns whether it did, and lives.
+    pub(crate) fn wait_ready(&self, limit: Duration) -> bool {
+        let end = Instant::now() + limit;
+        let mut state = lock(&self.state);
+        loop {
+            if matches!(state.phase, Phase::Dead) {
+                return false;
+            }
+            if state.is_ready {
+                return true;
+            }
+            let Some(rest) = end.checked_duration_since(Instant::now()) else {
+                return false;
+            };
+            state = self
+                .changed
+                .wait_timeout(state, rest)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
+        }
+    }
+}

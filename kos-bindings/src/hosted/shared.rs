@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! A port's memory, seen from the kernel: a sealed memory file, mapped here and in the domain or client.
+//!
+//! The peer may write at any time, against the rules. So nothing is ever borrowed from here but atomics: messages
+//! are copied out once, into memory of the kernel's own, and only the copy is looked at.
+#![expect(unsafe_code, reason = "mapped memory that another process writes")]
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::ptr::NonNull;
+use std::vec::Vec;
+
+use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create};
+use rustix::io::Result;
+use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
+
+use crate::nk::{Lens, Parts, PartsMut};
+use crate::port::{
+    ARENA_BYTES, Area, BOOT_AT, BootInfo, CAUSE_BYTES, CONSTANT_BYTES, EPITAPH_AT, Epitaph, MAX_FRAMES, PORT_BYTES,
+    Port,
+};
+
+/// A message in memory of the kernel's own.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Message {
+    constant: Vec<u8>,
+    arena: Vec<u8>,
+}
+
+impl Message {
+    /// Makes room for the largest message.
+    pub(crate) fn with_room() -> Self {
+        Self {
+            constant: std::vec![0; CONSTANT_BYTES],
+            arena: std::vec![0; ARENA_BYTES],
+        }
+    }
+
+    /// Returns the first `lens` bytes of the parts; what does not exist reads as empty.
+    pub(crate) fn parts(&self, lens: Lens) -> Parts<'_> {
+        Parts {
+            constant: self.constant.get(..lens.constant).unwrap_or_default(),
+            arena: self.arena.get(..lens.arena).unwrap_or_default(),
+        }
+    }
+
+    /// Lends the whole room.
+    pub(crate) fn room(&mut self) -> PartsMut<'_> {
+        PartsMut {
+            constant: &mut self.constant,
+            arena: &mut self.arena,
+        }
+    }
+
+    /// Copies a message for a queue; costs what the message is long.
+    pub(crate) fn copy_of(parts: Parts<'_>) -> Self {
+        Self {
+            constant: parts.constant.to_vec(),
+            arena: parts.arena.to_vec(),
+        }
+    }
+
+    /// Returns all of a message that [`Message::copy_of`] made.
+    pub(crate) fn whole(&self) -> Parts<'_> {
+        Parts {
+            constant: &self.constant,
+            arena: &self.arena,
+        }
+    }
+}
+
+/// A mapping of a port and its blob.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    base: NonNull<u8>,
+    bytes: usize,
+    file: OwnedFd,
+}
+
+// SAFETY: the mapping lives as long as the value and is reached through atomics and raw copies only.
+unsafe impl Send for Shared {}
+// SAFETY: as above.
+unsafe impl Sync for Shared {}
+
+impl Shared {
+    /// Makes a port whose blob is `blob`, with `boot` in its place.
+    pub(crate) fn create(boot: &BootInfo, blob: &[u8]) -> Result<Self> {
+        let bytes = PORT_BYTES + blob.len().next_multiple_of(crate::port::PAGE);
+        let file = memfd_create("port", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
+        ftruncate(&file, bytes as u64)?;
+        // Without these a peer could cut the file and make the kernel fault on its own mapping.
+        fcntl_add_seals(&file, SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL)?;
+        let shared = Self::map(file, bytes)?;
+        // SAFETY: both lie inside the mapping, which nobody else has yet.
+        unsafe { shared.at(BOOT_AT).cast::<BootInfo>().write(*boot) };
+        // SAFETY: as above.
+        unsafe { shared.at(PORT_BYTES).copy_from_nonoverlapping(blob.as_ptr(), blob.len()) };
+        Ok(shared)
+    }
+
+    /// Maps a port that somebody else made. The file must be one of [`PORT_BYTES`] at least.
+    pub(crate) fn open(file: OwnedFd) -> Result<Self> {
+        let size = rustix::fs::fstat(&file)?.st_size;
+        if usize::try_from(size).unwrap_or(0) < PORT_BYTES {
+            return Err(rustix::io::Errno::INVAL);
+        }
+        Self::map(file, PORT_BYTES)
+    }
+
+    fn map(file: OwnedFd, bytes: usize) -> Result<Self> {
+        let prot = ProtFlags::READ | ProtFlags::WRITE;
+        // SAFETY: a fresh mapping at an address that the system chooses.
+        let base = unsafe { mmap(std::ptr::null_mut(), bytes, prot, MapFlags::SHARED, &file, 0) }?;
+        let base = NonNull::new(base.cast()).ok_or(rustix::io::Errno::NOMEM)?;
+        Ok(Self { base, bytes, file })
+    }
+
+    fn at(&self, offset: usize) -> *mut u8 {
+        self.base.as_ptr().wrapping_add(offset)
+    }
+
+    /// Returns the base address, for a domain in this very process.
+    pub(crate) fn base(&self) -> *mut u8 {
+        self.base.as_ptr()
+    }
+
+    /// Returns the file, to be handed to the peer.
+    pub(crate) fn file(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
+    }
+
+    /// Returns the port's words.
+    pub(crate) fn port(&self) -> &Port {
+        // SAFETY: the mapping holds a port for as long as `self` lives, and the words are atomics.
+        unsafe { self.base.cast::<Port>().as_ref() }
+    }
+
+    /// Copies a message of hostile `lens` from `area` into `to`. `None` if it claims more than fits.
+    pub(crate) fn copy_in(&self, area: Area, lens: Lens, to: &mut Message) -> Option<()> {
+        if lens.constant > CONSTANT_BYTES || lens.arena > ARENA_BYTES {
+            return None;
+        }
+        let constant = to.constant.get_mut(..lens.constant)?;
+        let arena = to.arena.get_mut(..lens.arena)?;
+        // SAFETY: `lens` was checked against the area. The peer may write meanwhile: we get some mix of bytes,
+        // which is as good as any other hostile message.
+        unsafe { copy(self.at(area.constant_at()), constant.as_mut_ptr(), lens.constant) };
+        // SAFETY: as above.
+        unsafe { copy(self.at(area.arena_at()), arena.as_mut_ptr(), lens.arena) };
+        Some(())
+    }
+
+    /// Copies a message into `area`; its size was checked when it was copied in.
+    pub(crate) fn copy_out(&self, area: Area, parts: Parts<'_>) -> Lens {
+        let lens = Lens {
+            constant: parts.constant.len().min(CONSTANT_BYTES),
+            arena: parts.arena.len().min(ARENA_BYTES),
+        };
+        // SAFETY: cut to the area.
+        unsafe { copy(parts.constant.as_ptr(), self.at(area.constant_at()), lens.constant) };
+        // SAFETY: as above.
+        unsafe { copy(parts.arena.as_ptr(), self.at(area.arena_at()), lens.arena) };
+        lens
+    }
+
+    /// Lends an area without a copy.
+    ///
+    /// # Safety
+    ///
+    /// Nobody else, in this process or another, touches the area during the borrow.
+    pub(crate) unsafe fn view(&self, area: Area, lens: Lens) -> Option<Parts<'_>> {
+        if lens.constant > CONSTANT_BYTES || lens.arena > ARENA_BYTES {
+            return None;
+        }
+        Some(Parts {
+            // SAFETY: checked against the area; unshared by our caller's promise.
+            constant: unsafe { std::slice::from_raw_parts(self.at(area.constant_at()), lens.constant) },
+            // SAFETY: as above.
+            arena: unsafe { std::slice::from_raw_parts(self.at(area.arena_at()), lens.arena) },
+        })
+    }
+
+    /// Lends the room of an area.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Shared::view`].
+    #[expect(clippy::mut_from_ref, reason = "the caller promises that nobody else looks")]
+    pub(crate) unsafe fn room(&self, area: Area) -> PartsMut<'_> {
+        PartsMut {
+            // SAFETY: an area is that long; unshared by our caller's promise.
+            constant: unsafe { std::slice::from_raw_parts_mut(self.at(area.constant_at()), CONSTANT_BYTES) },
+            // SAFETY: as above.
+            arena: unsafe { std::slice::from_raw_parts_mut(self.at(area.arena_at()), ARENA_BYTES) },
+        }
+    }
+
+    /// Copies the epitaph, cut to what it may hold.
+    pub(crate) fn epitaph(&self) -> Epitaph {
+        // SAFETY: it lies inside the mapping and is plain data; the peer is dead or lies.
+        let mut epitaph = unsafe { self.at(EPITAPH_AT).cast::<Epitaph>().read() };
+        epitaph.cause_len = epitaph.cause_len.min(u32::try_from(CAUSE_BYTES).unwrap_or(0));
+        epitaph.frame_count = epitaph.frame_count.min(u32::try_from(MAX_FRAMES).unwrap_or(0));
+        epitaph
+    }
+}
+
+/// # Safety
+///
+/// `from` and `to` are valid for `bytes` and do not overlap.
+#[inline]
+unsafe fn copy(from: *const u8, to: *mut u8, bytes: usize) {
+    if bytes != 0 {
+        // SAFETY: our caller's promise.
+        unsafe { std::ptr::copy_nonoverlapping(from, to, bytes) };
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        // SAFETY: the mapping is ours, and all borrows of it ended with `self`.
+        let done = unsafe { munmap(self.base.as_ptr().cast(), self.bytes) };
+        debug_assert!(done.is_ok(), "a whole mapping can always be unmapped");
+    }
+}

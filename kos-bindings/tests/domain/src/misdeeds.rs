@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What a broken or hostile driver might do.
+
+use core::fmt::Write;
+use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
+
+use kos_bindings::domain::{Boot, CallerId, Crash, Domain, Event, die};
+use kos_bindings::nk::{Parts, Retcode};
+use kos_bindings::port::{Area, op, turn};
+
+/// Recurses until the stack ends.
+#[inline(never)]
+#[expect(unconditional_recursion, reason = "the stack is to end")]
+pub fn overflow(depth: u64) -> u64 {
+    let mut room = [depth; 64];
+    core::hint::black_box(&mut room);
+    overflow(depth + 1) + room[63]
+}
+
+/// Writes to each page.
+pub fn touch(at: *mut u8, bytes: usize) {
+    for offset in (0..bytes).step_by(4096) {
+        unsafe { at.add(offset).write_volatile(1) };
+    }
+}
+
+/// Reads an address that is not mapped.
+pub fn segfault() -> ! {
+    let value = unsafe { (0xdead_0000 as *const u8).read_volatile() };
+    die(Crash { cause: b"an unmapped address was readable", signal: value.into(), ..Crash::default() }, 3)
+}
+
+static SECOND: AtomicU32 = AtomicU32::new(0);
+
+/// Keeps what two replies to one request said.
+pub fn note(first: Result<(), Retcode>, second: Result<(), Retcode>) {
+    let bits = |result: Result<(), Retcode>| result.err().map_or(0, |code| code.0 as u32 & 0xff);
+    SECOND.store(bits(first) << 8 | bits(second), Relaxed);
+}
+
+/// Answers the request after this one first, then this one with what the other contained.
+pub fn serve_one_before(domain: &mut Domain, caller: CallerId, mine: &[u8]) {
+    loop {
+        if let Ok(Event::Request(incoming)) = domain.listener.recv(u64::MAX) {
+            let other = incoming.caller;
+            let lens = super::answer(incoming.request, incoming.response, b"other");
+            let _ = domain.listener.reply(other, lens);
+            break;
+        }
+    }
+    let mine = Parts { constant: mine, arena: &[] };
+    let lens = super::answer(mine, domain.listener.response(), b"mine");
+    let _ = domain.listener.reply(caller, lens);
+}
+
+/// Receives with short timeouts, many times.
+pub fn timeouts(domain: &mut Domain) -> u32 {
+    let mut count = 0;
+    for round in 0..2000u64 {
+        if let Ok(Event::Timeout) = domain.listener.recv(round % 3 * 1000) {
+            count += 1;
+        }
+    }
+    count
+}
+
+/// Writes into its own port against the rules: posts again and again while the kernel has the turn.
+pub fn break_protocol(domain: &mut Domain) -> ! {
+    // The response room is the fourth area of the port; the words are at its start.
+    let room = domain.listener.response().constant.as_mut_ptr();
+    let port = room.wrapping_sub(Area::ServeResponse.constant_at());
+    // Everything but the turn word, then the turn, over and over.
+    for round in 0u32.. {
+        for word in 1..64 {
+            unsafe { port.cast::<u32>().add(word).write_volatile(round.wrapping_mul(0x9e37_79b9) ^ word as u32) };
+        }
+        for op in [op::RECV, 99, op::REPLY_RECV] {
+            unsafe { port.cast::<u32>().add(1).write_volatile(op) };
+            unsafe { port.cast::<u32>().write_volatile(turn::KERNEL) };
+            wake(port);
+        }
+    }
+    die(Crash::default(), 4)
+}
+
+fn wake(word: *mut u8) {
+    const FUTEX: usize = 202;
+    const WAKE_BITSET: usize = 10;
+    super::escape::syscall(FUTEX, [word as usize, WAKE_BITSET, 1, 0, 0, turn::KERNEL_BIT as usize]);
+}
+
+/// Says what the boot information says.
+pub fn describe(boot: Boot, text: &mut [u8]) -> usize {
+    let mut out = Text { text, used: 0 };
+    let _ = write!(out, "dtb={} clock={} log={} second={:#x}", boot.dtb().len(), boot.clock, boot.log_level, SECOND.load(Relaxed));
+    for arg in boot.args() {
+        let _ = write!(out, " {arg}");
+    }
+    for channel in boot.channels() {
+        let _ = write!(out, " {}={}:{}", channel.name(), channel.handle, channel.riid);
+    }
+    out.used
+}
+
+pub struct Text<'a> {
+    pub text: &'a mut [u8],
+    pub used: usize,
+}
+
+impl Write for Text<'_> {
+    fn write_str(&mut self, s: &str) -> core::fmt::Result {
+        let room = self.text.get_mut(self.used..self.used + s.len()).ok_or(core::fmt::Error)?;
+        room.copy_from_slice(s.as_bytes());
+        self.used += s.len();
+        Ok(())
+    }
+}
