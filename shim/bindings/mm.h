@@ -1,4 +1,3 @@
-#include <linux/printk.h>
 #include <linux/slab.h>
 #include <linux/gfp.h>
 #include <linux/mm.h>
@@ -22,6 +21,7 @@ enum mm_constants {
 	MM_SLAB_HWCACHE_ALIGN = (unsigned int)SLAB_HWCACHE_ALIGN,
 	MM_SLAB_TYPESAFE_BY_RCU = (unsigned int)SLAB_TYPESAFE_BY_RCU,
 	MM_PAGE_SHIFT = PAGE_SHIFT,
+	MM_PAGE_SIZE = PAGE_SIZE,
 	MM_KMALLOC_TYPES = NR_KMALLOC_TYPES,
 	MM_KMALLOC_SHIFT_LOW = KMALLOC_SHIFT_LOW,
 	MM_KMALLOC_SHIFT_HIGH = KMALLOC_SHIFT_HIGH,

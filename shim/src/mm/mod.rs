@@ -8,10 +8,10 @@
 //!
 //! * [`gfp`]: the allocation flags; [`caller`]: who asked, kept in debug builds only.
 //! * [`pages`]: which page is free (a bitmap, first fit); [`page_api`]: pages as C sees them.
-//! * [`slab`]: one cache; [`classes`]: the kmalloc sizes; [`registry`]: caches that come and go.
-//! * [`kmalloc`]: any size, from a class or from pages.
-//! * [`debug`]: red zones, poison, quarantine (feature `debug`); [`report`]: what failure says.
-//! * [`raw`]: the only code that touches an object or a page descriptor; [`ffi`]: the C symbols.
+//! * [`classes`]: the kmalloc sizes; [`registry`]: caches that come and go; [`report`]: what failure says.
+//! * [`raw`]: all that touches an object: one cache ([`raw::slab`]), any size ([`raw::kmalloc`]), red
+//!   zones, poison and quarantine (feature `debug`).
+//! * [`ffi`]: the C symbols.
 //! * [`bytes`]: `memcpy` and friends (feature `domain`).
 //!
 //! Consulted: Linux 6.12 and 6.1, `include/linux/{slab,gfp,vmalloc,percpu}.h`,
@@ -21,17 +21,13 @@
 pub mod bytes;
 pub mod caller;
 pub mod classes;
-#[cfg(feature = "debug")]
-pub mod debug;
 pub mod ffi;
 pub mod gfp;
-pub mod kmalloc;
 pub mod page_api;
 pub mod pages;
 pub mod raw;
 pub mod registry;
 pub mod report;
-pub mod slab;
 #[cfg(test)]
 mod tests;
 
