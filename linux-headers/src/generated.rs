@@ -31,6 +31,10 @@ pub(crate) fn make(tree: &Tree, kconfig: &Kconfig, config: &Config, arch: Arch) 
     write(&dir.join("utsrelease.h"), &format!("#define UTS_RELEASE \"{}-linux-compat\"\n", tree.full_version))?;
     write(&dir.join("utsversion.h"), "#define UTS_VERSION \"#1\"\n")?;
     write(&dir.join("compile.h"), "#define UTS_MACHINE \"linux-compat\"\n#define LINUX_COMPILE_BY \"linux-compat\"\n#define LINUX_COMPILE_HOST \"domain\"\n#define LINUX_COMPILER \"cc\"\n")?;
+    // init/Makefile has it included before init/version.c.
+    write(&root.join("init/utsversion-tmp.h"), "#define UTS_VERSION \"#1\"\n")?;
+    // Debian's own addition to the messages of an oops.
+    write(&dir.join("package.h"), "#define LINUX_PACKAGE_ID \"\"\n")?;
     write(&dir.join("uapi/linux/version.h"), &version(&tree.full_version))?;
     write(&dir.join("timeconst.h"), &timeconst(config.get("HZ").parse().unwrap_or(100)))?;
     write(&dir.join("asm-offsets.h"), "/* nothing is written in assembly against a C structure */\n")?;

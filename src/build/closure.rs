@@ -74,8 +74,10 @@ struct Work<'a> {
     /// Undefined names, and who refers to them first and in all.
     wanted: BTreeMap<String, BTreeSet<(usize, u32)>>,
     loaded: HashSet<u32>,
-    /// Objects that do not define what the index promised, or that clash with the shim.
+    /// Files that do not compile, or that clash with the shim.
     refused: HashMap<u32, String>,
+    /// What the index promised and a compiled file does not define.
+    broken: HashSet<(u32, String)>,
     given_up: HashMap<String, Option<String>>,
     called: HashSet<String>,
 }
@@ -125,6 +127,7 @@ pub fn close(compiler: &Compiler<'_>, index: &Index, waist: &Waist, script: &Scr
         wanted: BTreeMap::new(),
         loaded: HashSet::new(),
         refused: HashMap::new(),
+        broken: HashSet::new(),
         given_up: HashMap::new(),
         called: HashSet::new(),
     };
@@ -260,8 +263,8 @@ impl Work<'_> {
             let Some(object) = self.index.kbuild.objects.get(file as usize) else { continue };
             let (rank, reason) = if let Some(reason) = self.refused.get(&file) {
                 (2, reason.clone())
-            } else if self.loaded.contains(&file) {
-                continue;
+            } else if self.loaded.contains(&file) || self.broken.contains(&(file, name.to_owned())) {
+                (2, "does not define it in this configuration".to_owned())
             } else if !object.is_enabled(config) {
                 let off = object.symbols().filter(|symbol| !config.is_on(symbol)).collect::<Vec<_>>().join(", CONFIG_");
                 (0, if off.is_empty() { "not part of this configuration".to_owned() } else { format!("needs CONFIG_{off}") })
@@ -308,7 +311,7 @@ impl Work<'_> {
             if let Some((_, symbol)) = &why
                 && !object.defs.contains_key(symbol)
             {
-                self.refused.insert(file, "does not define it in this configuration".to_owned());
+                self.broken.insert((file, symbol.clone()));
                 continue;
             }
             if self.loaded.insert(file) {

@@ -113,6 +113,7 @@ impl<'a> Compiler<'a> {
             move |error| BuildError::Io { path, error }
         };
         std::fs::create_dir_all(dir).map_err(io(dir))?;
+        super::hostgen::prepare(&self.tree.dir, &self.setup.generated, &object.source)?;
         self.ran.fetch_add(1, Ordering::Relaxed);
         let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
         let made = dir.join(format!(".{}-{serial}.o", std::process::id()));
@@ -122,6 +123,8 @@ impl<'a> Compiler<'a> {
             .args(&self.setup.flags)
             .args(&self.extra)
             .args(own)
+            .arg(format!("-I{}", self.setup.generated.display()))
+            .arg(format!("-I{}", super::hostgen::dir(&self.setup.generated, &object.source).display()))
             .arg("-MD")
             .arg("-MF")
             .arg(&depfile)

@@ -95,6 +95,19 @@ pub struct Built {
     pub report: Report,
 }
 
+/// The engine itself: another engine may build another image from the same files.
+const ENGINE: [&str; 9] = [
+    include_str!("closure.rs"),
+    include_str!("compile.rs"),
+    include_str!("engine.rs"),
+    include_str!("index/lex.rs"),
+    include_str!("kbuild/walk.rs"),
+    include_str!("link.rs"),
+    include_str!("lookup.rs"),
+    include_str!("objfile.rs"),
+    include_str!("report.rs"),
+];
+
 /// What an earlier build of the same request looked at and made.
 #[derive(Serialize, Deserialize)]
 struct Memo {
@@ -131,7 +144,7 @@ fn memo_key(request: &BuildRequest) -> Result<String, BuildError> {
     let mut request = request.clone();
     request.board_dtb = None;
     let compiler = Stamp::of(&which(&request.cc));
-    Ok(hash::text(&format!("{request:?} {board} {compiler:?} {}", env!("CARGO_PKG_VERSION"))))
+    Ok(hash::text(&format!("{request:?} {board} {compiler:?} {}", ENGINE.concat())))
 }
 
 /// Where a command is found; for its stamp only.

@@ -10,6 +10,7 @@ mod engine;
 mod error;
 pub mod fdt;
 pub mod hash;
+mod hostgen;
 pub mod index;
 pub mod kbuild;
 pub mod link;

@@ -13,6 +13,8 @@ pub struct Found {
     pub weak: Vec<String>,
     /// Values of `.compatible = "…"`.
     pub compatible: Vec<String>,
+    /// C files that it includes, as written: what they define is defined here.
+    pub includes: Vec<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -29,12 +31,13 @@ struct Lexer<'a> {
     depth: usize,
     ifs: Vec<usize>,
     line_start: bool,
+    includes: Vec<String>,
 }
 
 /// Reads one file.
 #[must_use]
 pub fn scan(text: &[u8]) -> Found {
-    let mut lexer = Lexer { text, at: 0, depth: 0, ifs: Vec::new(), line_start: true };
+    let mut lexer = Lexer { text, at: 0, depth: 0, ifs: Vec::new(), line_start: true, includes: Vec::new() };
     let mut found = Found::default();
     let mut declaration = Declaration::default();
     let mut last_word: &[u8] = b"";
@@ -57,6 +60,7 @@ pub fn scan(text: &[u8]) -> Found {
             declaration.feed(token, &mut found);
         }
     }
+    found.includes = lexer.includes;
     found
 }
 
@@ -138,6 +142,11 @@ impl<'a> Lexer<'a> {
             self.depth = self.ifs.last().copied().unwrap_or(self.depth);
         } else if rest.starts_with(b"endif") {
             self.ifs.pop();
+        } else if let Some(path) = rest.strip_prefix(b"include") {
+            let mut quotes = path.split(|byte| matches!(byte, b'"' | b'\n')).skip(1);
+            if let Some(path) = quotes.next().filter(|path| path.ends_with(b".c")) {
+                push(&mut self.includes, path);
+            }
         }
         self.skip_line();
     }
@@ -327,6 +336,7 @@ mod tests {
         let text = br#"
             /* int comment(void) {} */
             #include <x.h>
+            # include "part.c"
             #define MACRO(x) int x(void) { }
             extern int other;
             int proto(int a, char (*b)(void));
@@ -362,5 +372,6 @@ mod tests {
         assert_eq!(strong, ["array", "bus_type_x", "function", "lock", "pointer", "second", "table", "variable"]);
         assert_eq!(found.weak, ["soft"]);
         assert_eq!(found.compatible, ["adi,adxl345"]);
+        assert_eq!(found.includes, ["part.c"]);
     }
 }

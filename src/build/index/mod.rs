@@ -11,10 +11,10 @@ use linux_headers::{Tree, cache};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Raised whenever the meaning of the stored index changes.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 3;
 
 /// The index of one tree. Files are numbers of [`Kbuild::objects`].
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -55,10 +55,7 @@ impl Index {
         let found: Vec<_> = kbuild
             .objects
             .par_iter()
-            .map(|object| {
-                let text = std::fs::read(tree.dir.join(&object.source)).unwrap_or_default();
-                if object.source.ends_with(".S") { lex::Found::default() } else { lex::scan(&text) }
-            })
+            .map(|object| scan(&tree.dir.join(&object.source), 0))
             .collect();
         let mut index = Self { kbuild, ..Self::default() };
         for (number, found) in (0u32..).zip(found) {
@@ -98,4 +95,19 @@ impl Index {
     pub fn compatibles(&self) -> impl Iterator<Item = &str> {
         self.compatible.keys().map(String::as_str)
     }
+}
+
+/// Reads one file, and the C files that it includes.
+fn scan(path: &Path, depth: u8) -> lex::Found {
+    if path.extension().is_some_and(|extension| extension == "S") || depth > 3 {
+        return lex::Found::default();
+    }
+    let mut found = lex::scan(&std::fs::read(path).unwrap_or_default());
+    for include in std::mem::take(&mut found.includes) {
+        let inner = scan(&path.with_file_name(include), depth + 1);
+        found.strong.extend(inner.strong);
+        found.weak.extend(inner.weak);
+        found.compatible.extend(inner.compatible);
+    }
+    found
 }

@@ -131,11 +131,24 @@ impl Reader<'_> {
             }
             "include" | "-include" | "sinclude" => self.include(rest.trim()),
             "" | "export" | "unexport" | "override" => {}
+            _ if word.starts_with("$(foreach") => self.foreach(line),
             _ => {
                 if let Some((name, op, value)) = split_assignment(line) {
                     self.assign(name, op, value);
                 }
             }
+        }
+    }
+
+    /// `$(foreach name, list, $(eval line))`: one line for each word of the list.
+    fn foreach(&mut self, line: &str) {
+        let Some(inner) = line.strip_prefix("$(foreach").and_then(|rest| rest.strip_suffix(')')) else { return };
+        let (name, rest) = split_top(inner);
+        let (list, body) = split_top(rest);
+        let Some(body) = body.trim().strip_prefix("$(eval").and_then(|rest| rest.strip_suffix(')')) else { return };
+        let reference = format!("$({})", name.trim());
+        for word in self.expand(list).split_whitespace() {
+            self.line(body.trim().replace(&reference, word).as_str());
         }
     }
 

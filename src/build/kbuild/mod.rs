@@ -99,6 +99,8 @@ impl Kbuild {
         for flags in dir.all.iter().chain(own) {
             if flags.guards.iter().all(|guard| guard.holds(&value)) {
                 let text = expand::expand(&flags.flags, &expand::Lookup::Config(&value));
+                // `-I dir` in two words is `-Idir`.
+                let text = text.replace("-I ", "-I");
                 out.extend(text.split_whitespace().filter_map(|flag| absolute(flag, root)));
             }
         }

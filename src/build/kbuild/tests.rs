@@ -51,7 +51,7 @@ fn conditionals_guard_what_they_hold() {
     let root = tree(
         "conditional",
         &[
-            ("Kbuild", "ifeq ($(CONFIG_A)$(CONFIG_B),yy)\nobj-y += both.o\nelse ifdef CONFIG_A\nobj-y += one.o\nelse\nobj-y += none.o\nendif\nobj-$(subst m,y,$(CONFIG_A)) += sub.o\nccflags-$(CONFIG_A) += -DA -I$(srctree)/x\nCFLAGS_sub.o := -DSUB\n"),
+            ("Kbuild", "ifeq ($(CONFIG_A)$(CONFIG_B),yy)\nobj-y += both.o\nelse ifdef CONFIG_A\nobj-y += one.o\nelse\nobj-y += none.o\nendif\nobj-$(subst m,y,$(CONFIG_A)) += sub.o\nccflags-$(CONFIG_A) += -DA -I$(srctree)/x\nCFLAGS_sub.o := -DSUB\nlist = sub.o none.o\n$(foreach f, $(list), \\\n\t$(eval CFLAGS_$(f) += -I $(srctree)/each))\n"),
             ("both.c", ""),
             ("one.c", ""),
             ("none.c", ""),
@@ -67,5 +67,6 @@ fn conditionals_guard_what_they_hold() {
     let flags = kbuild.flags(sub, &one, &root);
     assert!(flags.contains(&"-DSUB".to_owned()) && flags.contains(&"-DA".to_owned()), "{flags:?}");
     assert!(flags.contains(&format!("-I{}/x", root.display())), "{flags:?}");
+    assert!(flags.contains(&format!("-I{}/each", root.display())), "{flags:?}");
     fs::remove_dir_all(root).expect("removes");
 }
