@@ -2,10 +2,7 @@
 //! From physics to the numbers of a converter.
 
 /// The nearest whole number, limited to a signed number of `bits` bits (at most 16): what a saturating converter gives.
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "the value is clamped to 16 bits first"
-)]
+#[expect(clippy::cast_possible_truncation, reason = "the value is clamped to 16 bits first")]
 pub fn quantise(value: f64, bits: u32) -> i16 {
     let limit = f64::from(1i32 << (bits.clamp(1, 16) - 1));
     value.round().clamp(-limit, limit - 1.0) as i16

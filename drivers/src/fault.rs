@@ -55,8 +55,7 @@ pub enum FaultKind {
     NoIrq,
 }
 
-const FORMS: &str =
-    "absent, whoami=0xNN, hold, stuck=0xNN, fail-nth=N:ERRNO, fail-from=N:ERRNO or no-irq";
+const FORMS: &str = "absent, whoami=0xNN, hold, stuck=0xNN, fail-nth=N:ERRNO, fail-from=N:ERRNO or no-irq";
 
 impl Fault {
     /// Parses `TARGET=FAULT`; several faults of one target are separated by `|`.
@@ -79,14 +78,11 @@ impl Fault {
             fact,
         };
         let Some((target, kinds)) = text.split_once('=') else {
-            return Err(fail(format!(
-                "no \"=\", expected TARGET=FAULT where FAULT is {FORMS}"
-            )));
+            return Err(fail(format!("no \"=\", expected TARGET=FAULT where FAULT is {FORMS}")));
         };
         if target.trim().is_empty() {
             return Err(fail(
-                "no target, expected a node such as \"chip@53\" or a bus such as \"i2c0\""
-                    .to_owned(),
+                "no target, expected a node such as \"chip@53\" or a bus such as \"i2c0\"".to_owned(),
             ));
         }
         kinds
@@ -135,11 +131,7 @@ fn failure(text: &str, on: bool) -> Result<FaultKind, String> {
         )
     };
     let (nth, errno) = text.split_once(':').ok_or_else(expected)?;
-    let nth = nth
-        .parse()
-        .ok()
-        .filter(|&nth| nth > 0)
-        .ok_or_else(expected)?;
+    let nth = nth.parse().ok().filter(|&nth| nth > 0).ok_or_else(expected)?;
     let errno = Errno::from_name(errno).ok_or_else(expected)?;
     Ok(FaultKind::Fail { nth, on, errno })
 }
@@ -241,10 +233,7 @@ mod tests {
         for (text, part) in [
             ("chip@53", "expected TARGET=FAULT"),
             ("=hold", "no target"),
-            (
-                "chip@53=broken",
-                "unknown fault \"broken\", expected absent",
-            ),
+            ("chip@53=broken", "unknown fault \"broken\", expected absent"),
             ("chip@53=whoami=0x100", "expected 0x00 to 0xff"),
             ("chip@53=fail-nth=0:EIO", "is not N:ERRNO"),
             ("chip@53=fail-nth=1:EWHAT", "errors: EPERM EIO"),

@@ -14,15 +14,13 @@
 //! | [`stimulus`] | the physical world |
 //! | [`fault`] | what can go wrong, on request |
 //! | [`transcript`] | what went over the buses |
+//! | [`server`] | the buses, lines and clock as servers over IPC |
 //! | [`tree`], [`dts`] | reading and compiling device trees |
 //! | [`convert`], [`ring`], [`sampler`], [`errno`] | small parts |
 
 #![cfg_attr(
     test,
-    expect(
-        clippy::unwrap_used,
-        reason = "a test that unwraps an error has failed"
-    )
+    expect(clippy::unwrap_used, reason = "a test that unwraps an error has failed")
 )]
 
 pub mod adxl345;
@@ -36,14 +34,12 @@ pub mod fault;
 pub mod regs;
 pub mod ring;
 pub mod sampler;
+pub mod server;
 pub mod stimulus;
 pub mod transcript;
 pub mod tree;
 
-pub use board::{
-    BoardError, BoardOptions, BusId, Clock, I2cData, I2cMsg, LineSink, SharedBoard, SimBoard,
-    SpiXfer,
-};
+pub use board::{BoardError, BoardOptions, BusId, Clock, I2cData, I2cMsg, LineSink, SharedBoard, SimBoard, SpiXfer};
 pub use errno::Errno;
 pub use fault::Fault;
 pub use stimulus::Stimulus;

@@ -68,10 +68,7 @@ pub struct RegFile<const N: usize> {
 impl<const N: usize> RegFile<N> {
     /// Registers at their reset values.
     pub fn new(map: &'static RegMap<N>) -> Self {
-        RegFile {
-            map,
-            value: map.reset,
-        }
+        RegFile { map, value: map.reset }
     }
 
     /// Puts all registers back to their reset values.

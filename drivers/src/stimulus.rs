@@ -82,9 +82,7 @@ impl Stimulus {
     /// # Errors
     ///
     /// As [`apply`](Self::apply), for the first text that does not parse.
-    pub fn parse_all<'a>(
-        texts: impl IntoIterator<Item = &'a str>,
-    ) -> Result<Stimulus, StimulusError> {
+    pub fn parse_all<'a>(texts: impl IntoIterator<Item = &'a str>) -> Result<Stimulus, StimulusError> {
         let mut stimulus = Stimulus::default();
         for text in texts {
             stimulus.apply(text)?;
@@ -130,9 +128,7 @@ impl Stimulus {
             ));
         };
         if key == "seed" {
-            self.seed = values
-                .parse()
-                .map_err(|_| not_a_number(text, values, form))?;
+            self.seed = values.parse().map_err(|_| not_a_number(text, values, form))?;
             return Ok(());
         }
         let mut numbers = [0.0f64; 3];
@@ -143,10 +139,7 @@ impl Stimulus {
             return Err(StimulusError::new(text, fact));
         }
         for (number, value) in numbers.iter_mut().zip(values.split(',')) {
-            *number = value
-                .trim()
-                .parse()
-                .map_err(|_| not_a_number(text, value, form))?;
+            *number = value.trim().parse().map_err(|_| not_a_number(text, value, form))?;
             if !number.is_finite() {
                 return Err(not_a_number(text, value, form));
             }
@@ -255,10 +248,7 @@ mod tests {
             ("", "it is empty, expected one of accel=X,Y,Z"),
             ("accel", "has no \"=\""),
             ("speed=1", "unknown quantity \"speed\""),
-            (
-                "temp=warm",
-                "\"warm\" is not a number, expected temp=T in °C",
-            ),
+            ("temp=warm", "\"warm\" is not a number, expected temp=T in °C"),
             ("temp=inf", "\"inf\" is not a number"),
             ("temp=3 rate=1", "\"rate\" has 1 value, expected 3"),
         ] {
@@ -271,12 +261,8 @@ mod tests {
     #[test]
     fn noise_is_bounded_and_repeats() {
         let world = Stimulus::parse("accel=0,0,0 accel-noise=0.5").unwrap();
-        let one: Vec<f64> = (0..1000)
-            .map(|t| world.accel_at(0, t * 10_000_000))
-            .collect();
-        let two: Vec<f64> = (0..1000)
-            .map(|t| world.accel_at(0, t * 10_000_000))
-            .collect();
+        let one: Vec<f64> = (0..1000).map(|t| world.accel_at(0, t * 10_000_000)).collect();
+        let two: Vec<f64> = (0..1000).map(|t| world.accel_at(0, t * 10_000_000)).collect();
         assert_eq!(one, two);
         assert!(one.iter().all(|v| v.abs() <= 0.5));
         assert!(one.iter().any(|v| *v > 0.25) && one.iter().any(|v| *v < -0.25));

@@ -63,18 +63,11 @@ struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     fn err<T>(&self, what: &'static str) -> Result<T, TreeError> {
-        Err(TreeError {
-            offset: self.at,
-            what,
-        })
+        Err(TreeError { offset: self.at, what })
     }
 
     fn bytes(&mut self, len: usize) -> Result<&'a [u8], TreeError> {
-        let Some(bytes) = self
-            .at
-            .checked_add(len)
-            .and_then(|end| self.blob.get(self.at..end))
-        else {
+        let Some(bytes) = self.at.checked_add(len).and_then(|end| self.blob.get(self.at..end)) else {
             return self.err("the blob ends too early");
         };
         // All tokens are aligned to 4 bytes.
@@ -84,9 +77,7 @@ impl<'a> Reader<'a> {
 
     fn word(&mut self) -> Result<u32, TreeError> {
         let bytes = self.bytes(4)?;
-        Ok(bytes
-            .iter()
-            .fold(0, |word, &byte| word << 8 | u32::from(byte)))
+        Ok(bytes.iter().fold(0, |word, &byte| word << 8 | u32::from(byte)))
     }
 
     fn size(&mut self) -> Result<usize, TreeError> {

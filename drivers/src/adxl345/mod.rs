@@ -153,11 +153,7 @@ impl Adxl345 {
     /// The bits of INT_SOURCE: the events that have happened, and the state of the data.
     fn source(&self) -> u8 {
         let fifo_on = self.fifo.is_on();
-        let ready = if fifo_on {
-            !self.fifo.is_empty()
-        } else {
-            self.unread
-        };
+        let ready = if fifo_on { !self.fifo.is_empty() } else { self.unread };
         let mut source = self.events;
         // While it sleeps, the chip does not tell of data (data sheet, "Sleep bit").
         if ready && !self.is_asleep() {
@@ -188,11 +184,7 @@ impl Adxl345 {
         let format = self.regs.get(reg::DATA_FORMAT);
         let range = u32::from(format & 0x03);
         // 10 bits in every range, or with full resolution one bit more for each doubling of the range.
-        let bits = if format & FORMAT_FULL_RES != 0 {
-            10 + range
-        } else {
-            10
-        };
+        let bits = if format & FORMAT_FULL_RES != 0 { 10 + range } else { 10 };
         let per_g = if format & FORMAT_FULL_RES != 0 {
             LSB_PER_G
         } else {
@@ -210,20 +202,14 @@ impl Adxl345 {
         let g = self.measure(time_ns, world);
         self.latest = g.map(|axis| self.format(axis));
         let asleep = self.is_asleep();
-        self.events |= self.motion.sample(&self.regs, time_ns, g)
-            & self.regs.get(reg::INT_ENABLE)
-            & int::EVENTS;
+        self.events |= self.motion.sample(&self.regs, time_ns, g) & self.regs.get(reg::INT_ENABLE) & int::EVENTS;
         if self.is_asleep() != asleep {
             self.sampler.start(time_ns + self.period_ns());
         }
         if self.fifo.is_on() {
             // The event that the trigger mode waits for is an interrupt on the pin that FIFO_CTL names.
             let map = self.regs.get(reg::INT_MAP);
-            let on_pin = if self.regs.has(reg::FIFO_CTL, 0x20) {
-                map
-            } else {
-                !map
-            };
+            let on_pin = if self.regs.has(reg::FIFO_CTL, 0x20) { map } else { !map };
             let triggered = self.events & on_pin != 0;
             self.fifo.push(self.latest, triggered);
             self.overrun |= self.fifo.is_full();

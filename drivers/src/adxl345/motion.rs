@@ -72,16 +72,8 @@ impl Motion {
         let link = regs.has(reg::POWER_CTL, LINK);
         if enabled & int::ACTIVITY != 0 && (!link || self.quiet) && self.is_active(regs, g) {
             events |= int::ACTIVITY;
-            (
-                self.quiet,
-                self.asleep,
-                self.inact_reference,
-                self.inactive_since,
-            ) = (false, false, None, None);
-        } else if enabled & int::INACTIVITY != 0
-            && !(link && self.quiet)
-            && self.is_inactive(regs, now, g)
-        {
+            (self.quiet, self.asleep, self.inact_reference, self.inactive_since) = (false, false, None, None);
+        } else if enabled & int::INACTIVITY != 0 && !(link && self.quiet) && self.is_inactive(regs, now, g) {
             events |= int::INACTIVITY;
             self.act_reference = None;
             self.quiet = link;
@@ -173,11 +165,7 @@ impl Motion {
             },
             (Tap::Between { since }, false) if now - since > latent + window => Tap::Idle,
             (Tap::Above { since, second }, false) if now - since <= duration => {
-                events = if second {
-                    int::DOUBLE_TAP
-                } else {
-                    int::SINGLE_TAP
-                };
+                events = if second { int::DOUBLE_TAP } else { int::SINGLE_TAP };
                 if second || latent == 0 || window == 0 {
                     Tap::Idle
                 } else {
@@ -197,10 +185,7 @@ impl Motion {
 /// Which of the axes in `enabled` (bit 2 is x, bit 0 is z) are further than `threshold` from `reference`.
 fn axes_above(enabled: u8, g: [f64; 3], reference: [f64; 3], threshold: f64) -> u8 {
     let mut axes = 0;
-    for (bit, (value, reference)) in [0x04, 0x02, 0x01]
-        .into_iter()
-        .zip(g.into_iter().zip(reference))
-    {
+    for (bit, (value, reference)) in [0x04, 0x02, 0x01].into_iter().zip(g.into_iter().zip(reference)) {
         if enabled & bit != 0 && (value - reference).abs() > threshold {
             axes |= bit;
         }

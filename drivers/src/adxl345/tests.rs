@@ -86,14 +86,7 @@ fn reset_values_are_those_of_the_data_sheet() {
 
 #[test]
 fn gravity_comes_out_within_one_lsb_in_every_format() {
-    for (sign, axis) in [
-        (1.0, 0),
-        (-1.0, 0),
-        (1.0, 1),
-        (-1.0, 1),
-        (1.0, 2),
-        (-1.0, 2),
-    ] {
+    for (sign, axis) in [(1.0, 0), (-1.0, 0), (1.0, 1), (-1.0, 1), (1.0, 2), (-1.0, 2)] {
         for range in 0..4u8 {
             for full_res in [0x00, 0x08] {
                 let (mut board, bus) = board();
@@ -277,12 +270,7 @@ fn activity_inactivity_and_sleep_take_turns_in_link_mode() {
     write(&mut board, bus, reg::THRESH_INACT, 4);
     write(&mut board, bus, reg::TIME_INACT, 2);
     write(&mut board, bus, reg::ACT_INACT_CTL, 0x77);
-    write(
-        &mut board,
-        bus,
-        reg::INT_ENABLE,
-        int::ACTIVITY | int::INACTIVITY,
-    );
+    write(&mut board, bus, reg::INT_ENABLE, int::ACTIVITY | int::INACTIVITY);
     write(&mut board, bus, reg::POWER_CTL, 0x38);
     wait(&mut board, 1900 * MS);
     assert_eq!(board.line(0), Ok(false));
@@ -298,10 +286,7 @@ fn activity_inactivity_and_sleep_take_turns_in_link_mode() {
     wait(&mut board, 126 * MS);
     assert_eq!(board.line(0), Ok(true));
     assert_eq!(read1(&mut board, bus, reg::ACT_TAP_STATUS), 0x20);
-    assert_eq!(
-        read1(&mut board, bus, reg::INT_SOURCE) & int::ACTIVITY,
-        int::ACTIVITY
-    );
+    assert_eq!(read1(&mut board, bus, reg::INT_SOURCE) & int::ACTIVITY, int::ACTIVITY);
 }
 
 #[test]
@@ -333,12 +318,7 @@ fn taps_are_single_or_double() {
         write(&mut board, bus, reg, value);
     }
     write(&mut board, bus, reg::TAP_AXES, 0x01);
-    write(
-        &mut board,
-        bus,
-        reg::INT_ENABLE,
-        int::SINGLE_TAP | int::DOUBLE_TAP,
-    );
+    write(&mut board, bus, reg::INT_ENABLE, int::SINGLE_TAP | int::DOUBLE_TAP);
     write(&mut board, bus, reg::POWER_CTL, MEASURE);
     let mut events = Vec::new();
     for _ in 0..2 {

@@ -123,8 +123,7 @@ impl Engine {
         let needed = (1 + ((regs.get(reg::ANY_EN) >> 4) & 0x03)) * 4;
         let before = self.before.unwrap_or(sample);
         let slope = |axis: usize| i32::from(sample[axis]) - i32::from(before[axis]);
-        let above =
-            (0..3).find(|&axis| regs.has(reg::ANY_EN, 1 << axis) && slope(axis).abs() > threshold);
+        let above = (0..3).find(|&axis| regs.has(reg::ANY_EN, 1 << axis) && slope(axis).abs() > threshold);
         self.slopes = if above.is_some() {
             self.slopes.saturating_add(1)
         } else {
@@ -140,10 +139,7 @@ impl Engine {
     /// (1 + high_dur) · 2.5 ms.
     fn high_rate(&mut self, regs: &RegFile<0x40>, now: u64, sample: Sample) -> (bool, u8) {
         let mut found = (false, 0);
-        for (axis, th_reg) in [reg::HIGH_TH_X, reg::HIGH_TH_Y, reg::HIGH_TH_Z]
-            .into_iter()
-            .enumerate()
-        {
+        for (axis, th_reg) in [reg::HIGH_TH_X, reg::HIGH_TH_Y, reg::HIGH_TH_Z].into_iter().enumerate() {
             let th = regs.get(th_reg);
             if th & 0x01 == 0 {
                 self.high_since[axis] = None;
@@ -166,18 +162,10 @@ impl Engine {
     }
 
     /// INT_STATUS_0 to 3.
-    pub(super) fn status(
-        &self,
-        regs: &RegFile<0x40>,
-        status_reg: u8,
-        now: u64,
-        has_fifo_event: bool,
-    ) -> u8 {
+    pub(super) fn status(&self, regs: &RegFile<0x40>, status_reg: u8, now: u64, has_fifo_event: bool) -> u8 {
         let flag = |is_set: bool, bit: u8| if is_set { bit } else { 0 };
         match status_reg {
-            reg::INT_STATUS_0 => {
-                flag(self.any.is_active(now), ANY_INT) | flag(self.high.is_active(now), HIGH_INT)
-            }
+            reg::INT_STATUS_0 => flag(self.any.is_active(now), ANY_INT) | flag(self.high.is_active(now), HIGH_INT),
             reg::INT_STATUS_1 => {
                 let fifo = has_fifo_event && regs.has(reg::INT_EN_0, FIFO_EN);
                 flag(now < self.new_data_until, DATA_INT) | flag(fifo, FIFO_INT)
@@ -188,13 +176,7 @@ impl Engine {
     }
 
     /// The interrupt pin `pin`, 0 for INT1.
-    pub(super) fn pin(
-        &self,
-        regs: &RegFile<0x40>,
-        pin: usize,
-        now: u64,
-        has_fifo_event: bool,
-    ) -> Pin {
+    pub(super) fn pin(&self, regs: &RegFile<0x40>, pin: usize, now: u64, has_fifo_event: bool) -> Pin {
         let ((data_reg, data, fifo), (motion_reg, any, high)) = (DATA_MAP[pin], MOTION_MAP[pin]);
         let is_active = (regs.has(data_reg, data) && now < self.new_data_until)
             || (regs.has(data_reg, fifo) && has_fifo_event && regs.has(reg::INT_EN_0, FIFO_EN))
@@ -207,13 +189,8 @@ impl Engine {
 
     /// When an interrupt that is active now releases by itself.
     pub(super) fn next_release(&self, regs: &RegFile<0x40>, now: u64) -> u64 {
-        let is_mapped =
-            regs.get(reg::INT_MAP_0) | regs.get(reg::INT_MAP_1) | regs.get(reg::INT_MAP_2) != 0;
-        let ends = [
-            self.new_data_until,
-            self.any.kept_until,
-            self.high.kept_until,
-        ];
+        let is_mapped = regs.get(reg::INT_MAP_0) | regs.get(reg::INT_MAP_1) | regs.get(reg::INT_MAP_2) != 0;
+        let ends = [self.new_data_until, self.any.kept_until, self.high.kept_until];
         ends.into_iter()
             .filter(|&end| is_mapped && end > now)
             .min()
@@ -222,14 +199,12 @@ impl Engine {
 
     /// Whether a sample can change a pin.
     pub(super) fn needs_samples(&self, regs: &RegFile<0x40>) -> bool {
-        let mapped = |map: [(u8, u8, u8); 2], which: fn((u8, u8, u8)) -> u8| {
-            map.iter().any(|&m| regs.has(m.0, which(m)))
-        };
+        let mapped =
+            |map: [(u8, u8, u8); 2], which: fn((u8, u8, u8)) -> u8| map.iter().any(|&m| regs.has(m.0, which(m)));
         (regs.has(reg::INT_EN_0, DATA_EN) && mapped(DATA_MAP, |m| m.1))
             || (regs.has(reg::INT_EN_0, FIFO_EN) && mapped(DATA_MAP, |m| m.2))
             || (regs.has(reg::ANY_EN, 0x07) && mapped(MOTION_MAP, |m| m.1))
-            || (mapped(MOTION_MAP, |m| m.2)
-                && [0x22, 0x24, 0x26].iter().any(|&th| regs.has(th, 0x01)))
+            || (mapped(MOTION_MAP, |m| m.2) && [0x22, 0x24, 0x26].iter().any(|&th| regs.has(th, 0x01)))
     }
 }
 

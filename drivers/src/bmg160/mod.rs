@@ -164,9 +164,7 @@ impl Bmg160 {
     fn take_sample(&mut self, time_ns: u64, world: &Stimulus) {
         let range = u32::from(self.regs.get(reg::RANGE)).min(4);
         let per_degree = LSB_PER_DEGREE * f64::from(1 << range);
-        self.latest = std::array::from_fn(|axis| {
-            quantise(world.rate_at(axis, time_ns).to_degrees() * per_degree, 16)
-        });
+        self.latest = std::array::from_fn(|axis| quantise(world.rate_at(axis, time_ns).to_degrees() * per_degree, 16));
         let [temp, _] = quantise((world.temp - TEMP_CENTRE) * 2.0, 8).to_le_bytes();
         self.regs.set(reg::TEMP, temp);
         self.fifo.push(self.latest);
@@ -194,11 +192,7 @@ impl Bmg160 {
             self.reset();
         } else if old & SUSPEND != 0 {
             let is_fast = self.regs.has(reg::LPM2, FAST_POWER_UP);
-            self.wake(if is_fast {
-                FAST_START_UP_NS
-            } else {
-                START_UP_NS
-            });
+            self.wake(if is_fast { FAST_START_UP_NS } else { START_UP_NS });
         }
     }
 }
@@ -221,9 +215,7 @@ impl RegModel for Bmg160 {
 
     fn status(&self) -> Status {
         let has_fifo_event = self.fifo.has_event(&self.regs);
-        let pins = std::array::from_fn::<_, PINS, _>(|pin| {
-            self.engine.pin(&self.regs, pin, self.now, has_fifo_event)
-        });
+        let pins = std::array::from_fn::<_, PINS, _>(|pin| self.engine.pin(&self.regs, pin, self.now, has_fifo_event));
         let mut next_event = self.engine.next_release(&self.regs, self.now);
         if self.engine.needs_samples(&self.regs) {
             next_event = next_event.min(self.sampler.next());
@@ -268,9 +260,7 @@ impl RegModel for Bmg160 {
             reg::RANGE if self.start_up == StartUp::Instant && self.sampler.is_running() => {
                 self.sampler.start(self.now);
             }
-            reg::BW if old != new && self.sampler.is_running() => {
-                self.sampler.start(self.now + self.period_ns())
-            }
+            reg::BW if old != new && self.sampler.is_running() => self.sampler.start(self.now + self.period_ns()),
             _ => {}
         }
     }

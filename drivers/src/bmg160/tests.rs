@@ -77,23 +77,13 @@ fn edges(board: &mut SimBoard) -> Arc<Mutex<Vec<bool>>> {
 #[test]
 fn one_radian_per_second_comes_out_within_one_lsb_in_every_range() {
     for (code, per_degree) in [(0, 16.4), (1, 32.8), (2, 65.6), (3, 131.2), (4, 262.4)] {
-        for (axis, sign) in [
-            (0, 1.0),
-            (0, -1.0),
-            (1, 1.0),
-            (1, -1.0),
-            (2, 1.0),
-            (2, -1.0),
-        ] {
+        for (axis, sign) in [(0, 1.0), (0, -1.0), (1, 1.0), (1, -1.0), (2, 1.0), (2, -1.0)] {
             let (mut board, bus) = board();
             let mut world = Stimulus::default();
             world.rate[axis] = sign;
             board.set_stimulus(world);
             write(&mut board, bus, reg::RANGE, code);
-            for (i, raw) in axes(&mut board, bus, reg::RATE_X_LSB)
-                .into_iter()
-                .enumerate()
-            {
+            for (i, raw) in axes(&mut board, bus, reg::RATE_X_LSB).into_iter().enumerate() {
                 let expected = world.rate[i].to_degrees() * per_degree;
                 assert!((f64::from(raw) - expected).abs() <= 1.0, "{raw} {expected}");
             }
@@ -106,10 +96,7 @@ fn too_fast_a_rotation_saturates() {
     let (mut board, bus) = board();
     board.set_stimulus(Stimulus::parse("rate=100,-100,0").unwrap());
     wait(&mut board, MS);
-    assert_eq!(
-        axes(&mut board, bus, reg::RATE_X_LSB),
-        [i16::MAX, i16::MIN, 0]
-    );
+    assert_eq!(axes(&mut board, bus, reg::RATE_X_LSB), [i16::MAX, i16::MIN, 0]);
 }
 
 #[test]
@@ -292,10 +279,7 @@ fn stream_keeps_the_newest_hundred_and_tells_of_the_overrun() {
     assert_eq!(read::<3>(&mut board, bus, reg::FIFO_DATA)[0], 6);
     let frames = read::<24>(&mut board, bus, reg::FIFO_DATA);
     for (i, frame) in (6i16..).zip(frames.chunks(6)) {
-        assert_eq!(
-            frame,
-            [i.to_le_bytes(), [0; 2], (-i).to_le_bytes()].concat()
-        );
+        assert_eq!(frame, [i.to_le_bytes(), [0; 2], (-i).to_le_bytes()].concat());
     }
     assert_eq!(read1(&mut board, bus, reg::FIFO_STATUS), 0x80 | 96);
     write(&mut board, bus, reg::FIFO_CONFIG_1, 0x80);

@@ -80,10 +80,7 @@ impl SimBoard {
         };
         board.now = board.now_ns();
         let gpio = board.build_lines(&tree)?;
-        for (kind, compatible) in [
-            (BusKind::I2c, "linux-compat,i2c"),
-            (BusKind::Spi, "linux-compat,spi"),
-        ] {
+        for (kind, compatible) in [(BusKind::I2c, "linux-compat,i2c"), (BusKind::Spi, "linux-compat,spi")] {
             for node in tree.compatible(compatible) {
                 board.build_bus(&tree, node, kind, gpio)?;
             }
@@ -116,13 +113,7 @@ impl SimBoard {
         Ok(Some(gpio))
     }
 
-    fn build_bus(
-        &mut self,
-        tree: &Tree,
-        id: NodeId,
-        kind: BusKind,
-        gpio: Option<NodeId>,
-    ) -> Result<(), BoardError> {
+    fn build_bus(&mut self, tree: &Tree, id: NodeId, kind: BusKind, gpio: Option<NodeId>) -> Result<(), BoardError> {
         let (node, path) = (tree.node(id), tree.path(id));
         let Some(channel) = node.string("linux-compat,channel") else {
             return bad_node(
@@ -131,16 +122,9 @@ impl SimBoard {
             );
         };
         if self.bus(channel).is_some() {
-            return bad_node(
-                path,
-                format!("channel {channel:?} is the channel of another bus too"),
-            );
+            return bad_node(path, format!("channel {channel:?} is the channel of another bus too"));
         }
-        let default_hz = if kind == BusKind::I2c {
-            400_000
-        } else {
-            1_000_000
-        };
+        let default_hz = if kind == BusKind::I2c { 400_000 } else { 1_000_000 };
         let hz = node.u32("clock-frequency").unwrap_or(default_hz);
         if hz == 0 {
             return bad_node(path, "clock-frequency is 0, expected Hz");
@@ -154,38 +138,25 @@ impl SimBoard {
             faults: Faults::default(),
             held: false,
         };
-        for &child in node
-            .children
-            .iter()
-            .filter(|&&child| tree.node(child).is_enabled())
-        {
+        for &child in node.children.iter().filter(|&&child| tree.node(child).is_enabled()) {
             self.build_chip(tree, child, &mut bus, gpio)?;
         }
         self.buses.push(bus);
         Ok(())
     }
 
-    fn build_chip(
-        &mut self,
-        tree: &Tree,
-        id: NodeId,
-        bus: &mut Bus,
-        gpio: Option<NodeId>,
-    ) -> Result<(), BoardError> {
+    fn build_chip(&mut self, tree: &Tree, id: NodeId, bus: &mut Bus, gpio: Option<NodeId>) -> Result<(), BoardError> {
         let (node, path) = (tree.node(id), tree.path(id));
         let Some(reg) = node.cells("reg").and_then(|cells| cells.first().copied()) else {
             return bad_node(path, "no reg, expected the chip's address or chip select");
         };
         let Some(make) = model_of(node) else {
             let names = node.strings("compatible").collect::<Vec<_>>().join(", ");
-            self.warnings.push(format!(
-                "{path}: no model for \"{names}\": it will not answer"
-            ));
+            self.warnings
+                .push(format!("{path}: no model for \"{names}\": it will not answer"));
             return Ok(());
         };
-        let index = u8::try_from(self.slots.len())
-            .ok()
-            .filter(|&index| index != NO_CHIP);
+        let index = u8::try_from(self.slots.len()).ok().filter(|&index| index != NO_CHIP);
         let (Some(index), Some(place)) = (index, bus.chips.get_mut(reg as usize)) else {
             return bad_node(
                 path,
@@ -193,10 +164,7 @@ impl SimBoard {
             );
         };
         if *place != NO_CHIP {
-            return bad_node(
-                path,
-                format!("reg {reg:#x} is the address of another chip too"),
-            );
+            return bad_node(path, format!("reg {reg:#x} is the address of another chip too"));
         }
         *place = index;
         let mut chip = make(&self.chip_options);
@@ -230,18 +198,13 @@ impl SimBoard {
         let names: Vec<&str> = node.strings("interrupt-names").collect();
         for (position, (controller, line)) in interrupts(tree, id)?.into_iter().enumerate() {
             let pin = match names.get(position) {
-                Some(name) => pin_names
-                    .iter()
-                    .position(|pin| pin.eq_ignore_ascii_case(name)),
+                Some(name) => pin_names.iter().position(|pin| pin.eq_ignore_ascii_case(name)),
                 None => Some(position).filter(|&pin| pin < PINS),
             };
             let Some(pin) = pin else {
                 return bad_node(
                     tree.path(id),
-                    format!(
-                        "interrupt {position} is no pin, expected {}",
-                        pin_names.join(", ")
-                    ),
+                    format!("interrupt {position} is no pin, expected {}", pin_names.join(", ")),
                 );
             };
             if Some(controller) != gpio {
@@ -306,8 +269,6 @@ fn interrupts(tree: &Tree, id: NodeId) -> Result<Vec<(NodeId, u32)>, BoardError>
 
 /// Takes one interrupt specifier: its line, and what follows.
 fn split_spec<'a>(controller: &Node, cells: &'a [u32]) -> Option<(u32, &'a [u32])> {
-    let count = controller
-        .u32("#interrupt-cells")
-        .filter(|&count| count > 0)? as usize;
+    let count = controller.u32("#interrupt-cells").filter(|&count| count > 0)? as usize;
     Some((*cells.first()?, cells.get(count..)?))
 }

@@ -134,11 +134,7 @@ impl I2cTransfer<'_> {
         match self.board.slots.get_mut(self.slot) {
             Some(slot) => {
                 slot.chip.i2c_read(bytes);
-                if let Some(value) = slot
-                    .faults
-                    .stuck
-                    .or(self.board.buses[self.bus].faults.stuck)
-                {
+                if let Some(value) = slot.faults.stuck.or(self.board.buses[self.bus].faults.stuck) {
                     bytes.fill(value);
                 }
             }
@@ -189,11 +185,7 @@ impl I2cTransfer<'_> {
         let Some(&chip) = bus.chips.get(usize::from(addr)) else {
             return self.fail(Errno::EINVAL);
         };
-        let slot = if chip == NO_CHIP {
-            NOBODY
-        } else {
-            usize::from(chip)
-        };
+        let slot = if chip == NO_CHIP { NOBODY } else { usize::from(chip) };
         if slot != self.slot && self.slot != NOBODY {
             // The chip before sees the START of somebody else's message: for it the transfer is over.
             self.stop();
@@ -202,13 +194,7 @@ impl I2cTransfer<'_> {
         self.slot = slot;
         self.dir = dir;
         let bus = &self.board.buses[self.bus];
-        if (bus.held
-            || bus.faults.any
-            || self
-                .board
-                .slots
-                .get(slot)
-                .is_some_and(|slot| slot.faults.any))
+        if (bus.held || bus.faults.any || self.board.slots.get(slot).is_some_and(|slot| slot.faults.any))
             && let Some(errno) = self.faulty(slot, first)
         {
             return self.fail(errno);
@@ -231,12 +217,7 @@ impl I2cTransfer<'_> {
     #[cold]
     fn record_start(&mut self, addr: u16) {
         let (bus, now) = (&self.board.buses[self.bus], self.board.now);
-        if let Some(record) = self
-            .board
-            .transcript
-            .as_mut()
-            .filter(|record| !record.is_open())
-        {
+        if let Some(record) = self.board.transcript.as_mut().filter(|record| !record.is_open()) {
             record.begin(now, &bus.channel, addr);
         }
     }
@@ -264,10 +245,7 @@ impl I2cTransfer<'_> {
         if !first {
             return None;
         }
-        faults
-            .iter_mut()
-            .flatten()
-            .find_map(|faults| faults.transfer())
+        faults.iter_mut().flatten().find_map(|faults| faults.transfer())
     }
 
     fn fail(&mut self, errno: Errno) -> bool {

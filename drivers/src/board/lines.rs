@@ -85,9 +85,7 @@ impl Lines {
 
     /// Whether a chip's output is connected.
     pub(crate) fn has_chip(&self, line: u32) -> bool {
-        self.lines
-            .get(line as usize)
-            .is_some_and(|line| line.drivers.len() > 1)
+        self.lines.get(line as usize).is_some_and(|line| line.drivers.len() > 1)
     }
 
     pub(crate) fn drive(&mut self, driver: Driver, pin: Pin) {

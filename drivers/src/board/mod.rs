@@ -61,6 +61,9 @@ enum BusKind {
 /// Under the real clock, a longer gap is not gone through event by event.
 const CATCH_UP_NS: u64 = 1_000_000_000;
 
+/// Time stops here, after 146 years, so that adding a period to it cannot overflow whatever a domain asks for.
+const END_OF_TIME: u64 = 1 << 62;
+
 /// In [`Bus::chips`]: nobody has this address.
 const NO_CHIP: u8 = 0xff;
 
@@ -111,10 +114,7 @@ impl SimBoard {
 
     /// The bus with this channel name (`linux-compat,channel`).
     pub fn bus(&self, channel: &str) -> Option<BusId> {
-        self.buses
-            .iter()
-            .position(|bus| bus.channel == channel)
-            .map(BusId)
+        self.buses.iter().position(|bus| bus.channel == channel).map(BusId)
     }
 
     /// The channels of the I²C buses.
@@ -155,15 +155,18 @@ impl SimBoard {
 
     /// Moves time to `until_ns` or to the next hardware event, whichever is first, lets what is due then happen, and
     /// returns the time. Under the real clock time moves by itself: this only catches up with it.
+    ///
+    /// With nothing to wait for, neither `until_ns` (`u64::MAX`) nor an event, virtual time stands still.
     pub fn advance(&mut self, until_ns: u64) -> u64 {
-        let target = match self.clock {
-            Clock::Virtual => until_ns.min(self.next_event).max(self.now),
-            Clock::Real(_) => {
-                self.catch_up();
-                self.now
+        match self.clock {
+            Clock::Virtual => {
+                let target = until_ns.min(self.next_event);
+                if target != NEVER {
+                    self.run_to(target.max(self.now));
+                }
             }
-        };
-        self.run_to(target);
+            Clock::Real(_) => self.catch_up(),
+        }
         self.now
     }
 
@@ -214,9 +217,7 @@ impl SimBoard {
             return Ok(());
         }
         let chips = self.slots.iter().map(|slot| slot.node.as_str());
-        let known: Vec<&str> = chips
-            .chain(self.buses.iter().map(|bus| bus.channel.as_str()))
-            .collect();
+        let known: Vec<&str> = chips.chain(self.buses.iter().map(|bus| bus.channel.as_str())).collect();
         let fact = format!("no such chip or bus, expected one of {}", known.join(", "));
         Err(FaultError {
             text: fault.target.clone(),
@@ -298,19 +299,12 @@ impl SimBoard {
     /// # Errors
     ///
     /// `EINVAL` if there is no such line, `EBUSY` if a chip drives it: two outputs on a wire burn.
-    pub fn set_line_direction(
-        &mut self,
-        line: u32,
-        is_output: bool,
-        value: bool,
-    ) -> Result<(), Errno> {
+    pub fn set_line_direction(&mut self, line: u32, is_output: bool, value: bool) -> Result<(), Errno> {
         self.catch_up();
         if is_output && self.lines.has_chip(line) {
             return Err(Errno::EBUSY);
         }
-        self.lines
-            .set_out(line, is_output, value)
-            .ok_or(Errno::EINVAL)
+        self.lines.set_out(line, is_output, value).ok_or(Errno::EINVAL)
     }
 
     /// Drives a line from outside the board, as a button or a test does; `None` lets go of it.
@@ -341,6 +335,7 @@ impl SimBoard {
 
     /// Lets all events up to `target` happen, each at its time, and makes `target` the present.
     fn run_to(&mut self, target: u64) {
+        let target = target.min(END_OF_TIME).max(self.now);
         while self.next_event <= target {
             self.now = self.next_event.max(self.now);
             for index in 0..self.slots.len() {
@@ -366,12 +361,7 @@ impl SimBoard {
         };
         if next_event != slot.next_event {
             slot.next_event = next_event;
-            self.next_event = self
-                .slots
-                .iter()
-                .map(|slot| slot.next_event)
-                .min()
-                .unwrap_or(NEVER);
+            self.next_event = self.slots.iter().map(|slot| slot.next_event).min().unwrap_or(NEVER);
         }
         let slot = &mut self.slots[index];
         for (pin, level) in status.pins.into_iter().enumerate() {
@@ -399,7 +389,7 @@ impl SimBoard {
                 .now
                 .saturating_add(bits.saturating_mul(ns_per_bit))
                 .saturating_add(extra_ns);
-            if end >= self.next_event {
+            if end >= self.next_event.min(END_OF_TIME) {
                 self.run_to(end);
             } else {
                 self.now = end;

@@ -41,10 +41,7 @@ impl SharedBoard {
     pub fn with<R>(&self, work: impl FnOnce(&mut SimBoard) -> R) -> R {
         let mut state = self.lock();
         let result = work(&mut state.board);
-        if state
-            .waits_for
-            .is_some_and(|time| state.board.next_event < time)
-        {
+        if state.waits_for.is_some_and(|time| state.board.next_event < time) {
             self.0.changed.notify_one();
         }
         result

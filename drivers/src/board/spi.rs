@@ -6,9 +6,14 @@
 use super::{BusId, BusKind, NO_CHIP, SimBoard};
 use crate::errno::Errno;
 
-/// One piece of a message: bytes out, bytes in, or both. The longer of the two gives the length.
+/// No master is slower than 10 kHz. Bounds the virtual time, and the hardware events in it, that a request can ask for.
+const SLOWEST_NS_PER_BIT: u64 = 100_000;
+
+/// One piece of a message: bytes out, bytes in, or both. The longest of `tx`, `rx` and `len` gives the length.
 #[derive(Default)]
 pub struct SpiXfer<'a> {
+    /// Clock at least so many bytes.
+    pub len: usize,
     /// Bytes to the chip; zeros if there are fewer than bytes to receive.
     pub tx: &'a [u8],
     /// Room for bytes from the chip.
@@ -43,13 +48,7 @@ impl SimBoard {
     ///
     /// `ENODEV` for a bus or chip select that there is not, `EINVAL` for a word size other than 8, or what a
     /// fault on the board asks for.
-    pub fn spi_transfer(
-        &mut self,
-        bus: BusId,
-        cs: u32,
-        mode: u32,
-        xfers: &mut [SpiXfer<'_>],
-    ) -> Result<(), Errno> {
+    pub fn spi_transfer(&mut self, bus: BusId, cs: u32, mode: u32, xfers: &mut [SpiXfer<'_>]) -> Result<(), Errno> {
         let mut transfer = self.spi_begin(bus, cs, mode)?;
         for xfer in xfers {
             transfer.piece(xfer);
@@ -87,16 +86,8 @@ impl SimBoard {
             }
         }
         // SPI has nothing to hold: a transfer that never ends is how Linux's core sees a stuck controller.
-        let ns = if self.buses[bus_index].held {
-            1_000_000_000
-        } else {
-            0
-        };
-        let failed = if ns > 0 {
-            Some(Errno::ETIMEDOUT)
-        } else {
-            failed
-        };
+        let ns = if self.buses[bus_index].held { 1_000_000_000 } else { 0 };
+        let failed = if ns > 0 { Some(Errno::ETIMEDOUT) } else { failed };
         if let Some(record) = &mut self.transcript {
             record.begin(
                 self.now,
@@ -129,7 +120,7 @@ impl SpiTransfer<'_> {
             self.failed = Some(Errno::EINVAL);
             return;
         }
-        let len = xfer.tx.len().max(xfer.rx.len());
+        let len = xfer.tx.len().max(xfer.rx.len()).max(xfer.len);
         self.select(true);
         match self.slot.and_then(|slot| self.board.slots.get_mut(slot)) {
             Some(slot) => {
@@ -152,7 +143,7 @@ impl SpiTransfer<'_> {
         }
         let ns_per_bit = match xfer.speed_hz {
             0 => self.board.buses[self.bus].ns_per_bit,
-            hz => 1_000_000_000u64.div_ceil(u64::from(hz)),
+            hz => 1_000_000_000u64.div_ceil(u64::from(hz)).min(SLOWEST_NS_PER_BIT),
         };
         self.ns += (8 * len as u64)
             .saturating_mul(ns_per_bit)

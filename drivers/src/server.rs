@@ -1,0 +1,505 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! The board as bus servers: `linuxcompat.I2c`, `Spi`, `Gpio` and `Clock` over IPC.
+//!
+//! Each server is one bus, or the lines, or the clock, of a [`SharedBoard`]. The caller is a driver's domain, which may
+//! be hostile: the message layer has checked the form of each request, and here each size in it is added up with care
+//! and compared with the bytes that came along, before anything moves on a bus.
+//!
+//! # Examples
+//!
+//! ```
+//! use board::server::I2cServer;
+//! use board::{BoardOptions, SharedBoard, SimBoard};
+//! use kos_bindings::nk::{Parts, PartsMut};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let dtb = board::dts::compile(concat!(env!("CARGO_MANIFEST_DIR"), "/boards/adxl345-i2c.dts").as_ref())?;
+//! let shared = SharedBoard::new(SimBoard::new(&dtb, BoardOptions::default())?);
+//! let mut server = I2cServer::new(&shared, "i2c0").ok_or("no such bus")?;
+//! // What the kernel's registry wants:
+//! let answer = move |riid: u16, request: Parts<'_>, response: PartsMut<'_>| server.answer(riid, request, response);
+//! # let _: Box<dyn FnMut(u16, Parts<'_>, PartsMut<'_>) -> _ + Send> = Box::new(answer);
+//! # Ok(())
+//! # }
+//! ```
+
+use crate::board::{BusId, SharedBoard, SimBoard, SpiXfer, flags};
+use crate::errno::Errno;
+use kos_bindings::idl::{clock, gpio, i2c, spi};
+use kos_bindings::nk::{Fault, Lens, Never, NkErr, Parts, PartsMut, Retcode};
+
+/// An I²C bus.
+pub struct I2cServer {
+    board: SharedBoard,
+    bus: BusId,
+}
+
+/// An SPI bus.
+pub struct SpiServer {
+    board: SharedBoard,
+    bus: BusId,
+}
+
+/// The lines.
+pub struct GpioServer {
+    board: SharedBoard,
+}
+
+/// Virtual time.
+pub struct ClockServer {
+    board: SharedBoard,
+}
+
+macro_rules! answer {
+    ($server:ident, $interface:ident) => {
+        impl $server {
+            /// Answers a message of this server's interface.
+            ///
+            /// # Errors
+            ///
+            /// `rcInvalidArgument` if the message is of another interface or malformed, or has no room for its answer.
+            pub fn answer(&mut self, riid: u16, request: Parts<'_>, response: PartsMut<'_>) -> Result<Lens, Retcode> {
+                if riid != $interface::RIID {
+                    return Err(Retcode::INVALID_ARGUMENT);
+                }
+                $interface::dispatch(self, request, response).map_err(|_: NkErr| Retcode::INVALID_ARGUMENT)
+            }
+        }
+    };
+}
+
+answer!(I2cServer, i2c);
+answer!(SpiServer, spi);
+answer!(GpioServer, gpio);
+answer!(ClockServer, clock);
+
+impl I2cServer {
+    /// The bus with this channel name, if the board has it as an I²C bus.
+    pub fn new(board: &SharedBoard, channel: &str) -> Option<Self> {
+        let bus = board.with(|sim| {
+            sim.i2c_channels()
+                .any(|name| name == channel)
+                .then(|| sim.bus(channel))?
+        })?;
+        Some(I2cServer {
+            board: board.clone(),
+            bus,
+        })
+    }
+}
+
+impl SpiServer {
+    /// The bus with this channel name, if the board has it as an SPI bus.
+    pub fn new(board: &SharedBoard, channel: &str) -> Option<Self> {
+        let bus = board.with(|sim| {
+            sim.spi_channels()
+                .any(|name| name == channel)
+                .then(|| sim.bus(channel))?
+        })?;
+        Some(SpiServer {
+            board: board.clone(),
+            bus,
+        })
+    }
+}
+
+impl GpioServer {
+    /// The lines of the board.
+    pub fn new(board: &SharedBoard) -> Self {
+        GpioServer { board: board.clone() }
+    }
+}
+
+impl ClockServer {
+    /// The clock of the board, if it is virtual.
+    pub fn new(board: &SharedBoard) -> Option<Self> {
+        board
+            .with(|sim| sim.is_virtual())
+            .then(|| ClockServer { board: board.clone() })
+    }
+}
+
+/// Cuts the first `len` bytes off `bytes`.
+fn take<'a>(bytes: &mut &'a [u8], len: usize) -> Result<&'a [u8], Errno> {
+    let (head, tail) = bytes.split_at_checked(len).ok_or(Errno::EINVAL)?;
+    *bytes = tail;
+    Ok(head)
+}
+
+/// Cuts the first `len` bytes off the room `bytes`.
+fn take_mut<'a>(bytes: &mut &'a mut [u8], len: usize) -> Result<&'a mut [u8], Errno> {
+    let (head, tail) = std::mem::take(bytes).split_at_mut_checked(len).ok_or(Errno::EMSGSIZE)?;
+    *bytes = tail;
+    Ok(head)
+}
+
+impl i2c::Server for I2cServer {
+    fn xfer(&mut self, request: i2c::XferReq<'_>, mut response: PartsMut<'_>) -> Result<Lens, Fault<i2c::XferErr>> {
+        let bus = self.bus;
+        let room = i2c::XferRes::rdata_room(&mut response);
+        match self.board.with(|board| i2c_xfer(board, bus, &request, room)) {
+            Ok((done, len)) => Ok(i2c::XferRes::encode_in_place(response, done, len)?),
+            Err(Errno(errno)) => Err(i2c::XferErr { errno }.into()),
+        }
+    }
+
+    fn functionality(&mut self, _: i2c::FunctionalityReq, response: PartsMut<'_>) -> Result<Lens, Fault<Never>> {
+        Ok(i2c::FunctionalityRes {
+            func: flags::FUNCTIONALITY,
+        }
+        .encode(response)?)
+    }
+}
+
+/// Returns the number of messages done and of bytes read into `room`.
+fn i2c_xfer(
+    board: &mut SimBoard,
+    bus: BusId,
+    request: &i2c::XferReq<'_>,
+    mut room: &mut [u8],
+) -> Result<(u32, usize), Errno> {
+    let (mut read_len, mut write_len) = (0usize, 0usize);
+    for msg in request.msgs {
+        let sum = if msg.flags & i2c::FLAG_READ != 0 {
+            &mut read_len
+        } else {
+            &mut write_len
+        };
+        *sum = sum.checked_add(usize::from(msg.len)).ok_or(Errno::EINVAL)?;
+        if msg.reserved != 0 {
+            return Err(Errno::EINVAL);
+        }
+    }
+    if write_len != request.wdata.len() {
+        return Err(Errno::EINVAL);
+    }
+    if read_len > room.len() {
+        return Err(Errno::EMSGSIZE);
+    }
+    let mut wdata = request.wdata;
+    let mut transfer = board.i2c_begin(bus)?;
+    for msg in request.msgs {
+        let len = usize::from(msg.len);
+        if msg.flags & i2c::FLAG_READ != 0 {
+            transfer.read(msg.addr, msg.flags, take_mut(&mut room, len)?);
+        } else {
+            transfer.write(msg.addr, msg.flags, take(&mut wdata, len)?);
+        }
+    }
+    let done = transfer.finish()?;
+    Ok((u32::try_from(done).map_err(|_| Errno::EMSGSIZE)?, read_len))
+}
+
+impl spi::Server for SpiServer {
+    fn transfer(
+        &mut self,
+        request: spi::TransferReq<'_>,
+        mut response: PartsMut<'_>,
+    ) -> Result<Lens, Fault<spi::TransferErr>> {
+        let bus = self.bus;
+        let room = spi::TransferRes::rx_room(&mut response);
+        match self.board.with(|board| spi_transfer(board, bus, &request, room)) {
+            Ok(len) => Ok(spi::TransferRes::encode_in_place(response, len)?),
+            Err(Errno(errno)) => Err(spi::TransferErr { errno }.into()),
+        }
+    }
+}
+
+/// Returns the number of bytes received into `room`.
+fn spi_transfer(
+    board: &mut SimBoard,
+    bus: BusId,
+    request: &spi::TransferReq<'_>,
+    mut room: &mut [u8],
+) -> Result<usize, Errno> {
+    let (mut tx_len, mut rx_len, mut total) = (0usize, 0usize, 0usize);
+    for xfer in request.xfers {
+        let len = usize::try_from(xfer.len).map_err(|_| Errno::EINVAL)?;
+        let add = |sum: usize, is_used: bool| sum.checked_add(if is_used { len } else { 0 }).ok_or(Errno::EINVAL);
+        tx_len = add(tx_len, xfer.flags & spi::FLAG_TX != 0)?;
+        rx_len = add(rx_len, xfer.flags & spi::FLAG_RX != 0)?;
+        total = add(total, true)?;
+        let is_unknown = xfer.flags & !(spi::FLAG_TX | spi::FLAG_RX | spi::FLAG_CS_CHANGE) != 0;
+        if is_unknown || xfer.reserved != [0; 3] {
+            return Err(Errno::EINVAL);
+        }
+    }
+    // A piece that neither sends nor receives has no bytes to bound its length: the sum must be bounded too.
+    let limit = usize::try_from(spi::MAX_BYTES).map_err(|_| Errno::EINVAL)?;
+    if tx_len != request.tx.len() || total > limit.saturating_mul(2) {
+        return Err(Errno::EINVAL);
+    }
+    if rx_len > room.len() {
+        return Err(Errno::EMSGSIZE);
+    }
+    let mut tx = request.tx;
+    let mut transfer = board.spi_begin(bus, request.cs, request.mode)?;
+    for xfer in request.xfers {
+        let len = usize::try_from(xfer.len).map_err(|_| Errno::EINVAL)?;
+        transfer.piece(&mut SpiXfer {
+            len,
+            tx: if xfer.flags & spi::FLAG_TX != 0 {
+                take(&mut tx, len)?
+            } else {
+                &[]
+            },
+            rx: if xfer.flags & spi::FLAG_RX != 0 {
+                take_mut(&mut room, len)?
+            } else {
+                &mut []
+            },
+            speed_hz: xfer.speed_hz,
+            cs_change: xfer.flags & spi::FLAG_CS_CHANGE != 0,
+            delay_ns: xfer.delay_ns,
+            bits_per_word: xfer.bits_per_word,
+        });
+    }
+    transfer.finish()?;
+    Ok(rx_len)
+}
+
+impl gpio::Server for GpioServer {
+    fn lines(&mut self, _: gpio::LinesReq, response: PartsMut<'_>) -> Result<Lens, Fault<Never>> {
+        let count = self.board.with(|board| board.line_count());
+        Ok(gpio::LinesRes { count }.encode(response)?)
+    }
+
+    fn get(&mut self, request: gpio::GetReq, response: PartsMut<'_>) -> Result<Lens, Fault<gpio::GetErr>> {
+        match self.board.with(|board| board.line(request.line)) {
+            Ok(level) => Ok(gpio::GetRes { value: u8::from(level) }.encode(response)?),
+            Err(Errno(errno)) => Err(gpio::GetErr { errno }.into()),
+        }
+    }
+
+    fn set(&mut self, request: gpio::SetReq, response: PartsMut<'_>) -> Result<Lens, Fault<gpio::SetErr>> {
+        match self
+            .board
+            .with(|board| board.set_line(request.line, request.value != 0))
+        {
+            Ok(()) => Ok(gpio::SetRes {}.encode(response)?),
+            Err(Errno(errno)) => Err(gpio::SetErr { errno }.into()),
+        }
+    }
+
+    fn direction(
+        &mut self,
+        request: gpio::DirectionReq,
+        response: PartsMut<'_>,
+    ) -> Result<Lens, Fault<gpio::DirectionErr>> {
+        match self.board.with(|board| board.line_is_output(request.line)) {
+            Ok(is_output) => {
+                let dir = if is_output {
+                    gpio::DIRECTION_OUT
+                } else {
+                    gpio::DIRECTION_IN
+                };
+                Ok(gpio::DirectionRes { dir }.encode(response)?)
+            }
+            Err(Errno(errno)) => Err(gpio::DirectionErr { errno }.into()),
+        }
+    }
+
+    fn set_direction(
+        &mut self,
+        request: gpio::SetDirectionReq,
+        response: PartsMut<'_>,
+    ) -> Result<Lens, Fault<gpio::SetDirectionErr>> {
+        let is_output = match request.dir {
+            gpio::DIRECTION_OUT => true,
+            gpio::DIRECTION_IN => false,
+            _ => {
+                return Err(gpio::SetDirectionErr { errno: Errno::EINVAL.0 }.into());
+            }
+        };
+        let value = request.value != 0;
+        match self
+            .board
+            .with(|board| board.set_line_direction(request.line, is_output, value))
+        {
+            Ok(()) => Ok(gpio::SetDirectionRes {}.encode(response)?),
+            Err(Errno(errno)) => Err(gpio::SetDirectionErr { errno }.into()),
+        }
+    }
+}
+
+impl clock::Server for ClockServer {
+    fn advance(&mut self, request: clock::AdvanceReq, response: PartsMut<'_>) -> Result<Lens, Fault<Never>> {
+        let now_ns = self.board.with(|board| board.advance(request.until_ns));
+        Ok(clock::AdvanceRes { now_ns }.encode(response)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{BoardOptions, adxl345};
+    use kos_bindings::nk::Seq;
+
+    fn shared(dts: &str) -> SharedBoard {
+        let dtb = crate::dts::compile_text(dts).unwrap();
+        SharedBoard::new(SimBoard::new(&dtb, BoardOptions::default()).unwrap())
+    }
+
+    /// Room for one message.
+    struct Room(Vec<u8>, Vec<u8>);
+
+    impl Room {
+        fn new() -> Self {
+            Room(vec![0; 512], vec![0; 1 << 17])
+        }
+
+        fn parts_mut(&mut self) -> PartsMut<'_> {
+            PartsMut {
+                constant: &mut self.0,
+                arena: &mut self.1,
+            }
+        }
+
+        fn parts(&self, lens: Lens) -> Parts<'_> {
+            Parts {
+                constant: &self.0[..lens.constant],
+                arena: &self.1[..lens.arena],
+            }
+        }
+    }
+
+    fn i2c_call(server: &mut I2cServer, msgs: &[i2c::Msg], wdata: &[u8]) -> Result<(u32, Vec<u8>), i32> {
+        let (mut request, mut response) = (Room::new(), Room::new());
+        let sent = i2c::XferReq {
+            msgs: Seq::from(msgs),
+            wdata,
+        }
+        .encode(request.parts_mut())
+        .unwrap();
+        let lens = server
+            .answer(i2c::RIID, request.parts(sent), response.parts_mut())
+            .unwrap();
+        match i2c::XferRes::decode(response.parts(lens)) {
+            Ok(res) => Ok((res.done, res.rdata.to_vec())),
+            Err(_) => Err(i2c::XferErr::decode(response.parts(lens)).unwrap().errno),
+        }
+    }
+
+    const fn msg(flags: u16, len: u16) -> i2c::Msg {
+        i2c::Msg {
+            addr: 0x53,
+            flags,
+            len,
+            reserved: 0,
+        }
+    }
+
+    #[test]
+    fn i2c_reads_a_register_and_refuses_lengths_that_lie() {
+        let shared = shared(include_str!("../boards/adxl345-i2c.dts"));
+        assert!(SpiServer::new(&shared, "i2c0").is_none() && I2cServer::new(&shared, "i2c9").is_none());
+        let mut server = I2cServer::new(&shared, "i2c0").unwrap();
+        let read = [msg(0, 1), msg(i2c::FLAG_READ, 1)];
+        assert_eq!(i2c_call(&mut server, &read, &[0]), Ok((2, vec![0xe5])));
+        assert_eq!(i2c_call(&mut server, &read, &[]), Err(Errno::EINVAL.0));
+        assert_eq!(i2c_call(&mut server, &read, &[0, 0]), Err(Errno::EINVAL.0));
+        let reserved = i2c::Msg {
+            reserved: 1,
+            ..msg(0, 0)
+        };
+        assert_eq!(i2c_call(&mut server, &[reserved], &[]), Err(Errno::EINVAL.0));
+        let huge = [msg(i2c::FLAG_READ, u16::MAX); 64];
+        assert_eq!(i2c_call(&mut server, &huge, &[]), Err(Errno::EMSGSIZE.0));
+        let nobody = i2c::Msg {
+            addr: 0x10,
+            ..msg(0, 0)
+        };
+        assert_eq!(i2c_call(&mut server, &[nobody], &[]), Err(Errno::ENXIO.0));
+        assert_eq!(i2c_call(&mut server, &[], &[]), Ok((0, vec![])));
+    }
+
+    fn spi_call(server: &mut SpiServer, xfers: &[spi::Xfer], tx: &[u8]) -> Result<Vec<u8>, i32> {
+        let (mut request, mut response) = (Room::new(), Room::new());
+        let req = spi::TransferReq {
+            cs: 0,
+            mode: 3,
+            xfers: Seq::from(xfers),
+            tx,
+        };
+        let sent = req.encode(request.parts_mut()).unwrap();
+        let lens = server
+            .answer(spi::RIID, request.parts(sent), response.parts_mut())
+            .unwrap();
+        match spi::TransferRes::decode(response.parts(lens)) {
+            Ok(res) => Ok(res.rx.to_vec()),
+            Err(_) => Err(spi::TransferErr::decode(response.parts(lens)).unwrap().errno),
+        }
+    }
+
+    #[test]
+    fn spi_reads_a_register_and_refuses_lengths_that_lie() {
+        let shared = shared(include_str!("../boards/adxl345-spi.dts"));
+        let mut server = SpiServer::new(&shared, "spi0").unwrap();
+        let piece = |flags, len| spi::Xfer {
+            len,
+            speed_hz: 0,
+            flags,
+            delay_ns: 0,
+            bits_per_word: 0,
+            reserved: [0; 3],
+        };
+        let read = [piece(spi::FLAG_TX, 1), piece(spi::FLAG_RX, 1)];
+        assert_eq!(spi_call(&mut server, &read, &[0x80]), Ok(vec![0xe5]));
+        assert_eq!(
+            spi_call(&mut server, &[piece(spi::FLAG_TX | spi::FLAG_RX, 2)], &[0x80, 0]),
+            Ok(vec![0, 0xe5])
+        );
+        assert_eq!(spi_call(&mut server, &read, &[]), Err(Errno::EINVAL.0));
+        assert_eq!(spi_call(&mut server, &[piece(0, u32::MAX)], &[]), Err(Errno::EINVAL.0));
+        assert_eq!(spi_call(&mut server, &[piece(8, 1)], &[]), Err(Errno::EINVAL.0));
+        let nine_bits = spi::Xfer {
+            bits_per_word: 9,
+            ..piece(0, 1)
+        };
+        assert_eq!(spi_call(&mut server, &[nine_bits], &[]), Err(Errno::EINVAL.0));
+    }
+
+    #[test]
+    fn a_message_of_another_interface_is_refused() {
+        let shared = shared(include_str!("../boards/adxl345-i2c.dts"));
+        let mut server = GpioServer::new(&shared);
+        let (mut request, mut response) = (Room::new(), Room::new());
+        let sent = gpio::LinesReq {}.encode(request.parts_mut()).unwrap();
+        let refused = server.answer(i2c::RIID, request.parts(sent), response.parts_mut());
+        assert_eq!(refused, Err(Retcode::INVALID_ARGUMENT));
+        let lens = server
+            .answer(gpio::RIID, request.parts(sent), response.parts_mut())
+            .unwrap();
+        assert_eq!(gpio::LinesRes::decode(response.parts(lens)).unwrap().count, 4);
+    }
+
+    #[test]
+    fn the_clock_stops_at_the_hardware_event() {
+        let shared = shared(include_str!("../boards/adxl345-i2c.dts"));
+        let mut i2c = I2cServer::new(&shared, "i2c0").unwrap();
+        for data in [[adxl345::reg::INT_ENABLE, 0x80], [adxl345::reg::POWER_CTL, 0x08]] {
+            i2c_call(&mut i2c, &[msg(0, 2)], &data).unwrap();
+        }
+        let mut server = ClockServer::new(&shared).unwrap();
+        let mut advance = |until_ns| {
+            let (mut request, mut response) = (Room::new(), Room::new());
+            let sent = clock::AdvanceReq { until_ns }.encode(request.parts_mut()).unwrap();
+            let lens = server
+                .answer(clock::RIID, request.parts(sent), response.parts_mut())
+                .unwrap();
+            clock::AdvanceRes::decode(response.parts(lens)).unwrap().now_ns
+        };
+        // The sample is there and nobody reads it: there is nothing to wait for.
+        let now = shared.with(|board| board.now_ns());
+        assert_eq!(shared.with(|board| board.line(0)), Ok(true));
+        assert_eq!(advance(u64::MAX), now);
+        i2c_call(&mut i2c, &[msg(0, 1), msg(i2c::FLAG_READ, 6)], &[adxl345::reg::DATAX0]).unwrap();
+        assert_eq!(shared.with(|board| board.line(0)), Ok(false));
+        let event = advance(u64::MAX);
+        assert!(event > now && event < now + 11_000_000, "{now} {event}");
+        assert_eq!(shared.with(|board| board.line(0)), Ok(true));
+        // However far a domain wants to go, the board stays sound.
+        assert!(advance(u64::MAX - 1) < u64::MAX / 2);
+        i2c_call(&mut i2c, &[msg(0, 1), msg(i2c::FLAG_READ, 6)], &[adxl345::reg::DATAX0]).unwrap();
+    }
+}
