@@ -31,6 +31,7 @@ use super::seccomp;
 use super::serve::serve;
 use super::server::{Server, ServerObject};
 use super::shared::Shared;
+use crate::nk::Handle;
 use crate::port::{BootInfo, Channel, MAX_CHANNELS, NAME_BYTES, Span, clock, isolation};
 
 /// What the supervisor hears from its kernel, on a thread of the kernel's.
@@ -135,12 +136,68 @@ impl Inner {
         self.domains().remove(&domain)
     }
 
+    fn process(&self, class: &str, shared: Shared, life: Option<Life>) -> Arc<Process> {
+        Arc::new(Process::new(self.next_id(), class.to_string(), shared, life))
+    }
+
+    /// Starts the kernel thread of a port.
+    fn start_thread(self: &Arc<Self>, process: &Arc<Process>) -> Result<(), Error> {
+        let inner = Arc::clone(self);
+        let process = Arc::clone(process);
+        std::thread::Builder::new()
+            .name(std::format!("port {}", process.id))
+            .stack_size(THREAD_STACK_BYTES)
+            .spawn(move || {
+                cpu::pin(inner.cpu);
+                // Linux rounds a sleep up by 50 µs otherwise, and a domain's timers end here.
+                let _ = rustix::thread::set_current_timer_slack(std::num::NonZero::new(1));
+                serve(&inner, &process);
+            })
+            .map(drop)
+            .map_err(Error::Thread)
+    }
+
+    /// Makes a process that only calls, with one handle.
+    fn new_client(&self, class: &str, endpoint: Endpoint, rights: Rights) -> Result<(Arc<Process>, Handle), Error> {
+        let shared = Shared::create(&BootInfo::EMPTY, &[]).map_err(|error| Error::Port(error.into()))?;
+        let process = self.process(class, shared, None);
+        let handle = process.handles().insert(Entry {
+            target: endpoint.0,
+            riid: 0,
+            rights,
+        });
+        Ok((process, handle))
+    }
+
+    /// Makes a client from outside of the domain called `name`, and its kernel thread.
+    pub(crate) fn admit(self: &Arc<Self>, name: &str, rights: Rights) -> Result<(Arc<Process>, Handle), String> {
+        let found = self.domains().values().find(|process| is_called(process, name)).cloned();
+        let domain = found.ok_or_else(|| String::from("no such domain"))?;
+        let endpoint = Endpoint(Target::Process(Arc::downgrade(&domain)));
+        let (process, handle) = self
+            .new_client("linuxcompat.Client", endpoint, rights)
+            .map_err(|error| error.to_string())?;
+        self.start_thread(&process).map_err(|error| error.to_string())?;
+        Ok((process, handle))
+    }
+
+    /// Returns name, number and process of each domain.
+    pub(crate) fn names(&self) -> Vec<(String, u64, i32)> {
+        let domains = self.domains();
+        let lives = domains.values().filter_map(|process| Some((process.id, process.life.as_ref()?)));
+        lives.map(|(id, life)| (life.name.clone(), id, life.pid().unwrap_or(0))).collect()
+    }
+
     pub(crate) fn server_panicked(&self, server: &str, text: String) {
         (self.config.on_event)(Event::ServerPanicked {
             server: server.to_string(),
             text,
         });
     }
+}
+
+fn is_called(process: &Process, name: &str) -> bool {
+    process.life.as_ref().is_some_and(|life| life.name == name)
 }
 
 /// Something that can be called: a server object or a domain's listener.
@@ -411,7 +468,7 @@ impl Kernel {
         let (boot, blob) = spec.layout(&self.inner.filter, isolation::PROCESS, &handles)?;
         let shared = Shared::create(&boot, &blob).map_err(|error| Error::Port(error.into()))?;
         let life = Life::new(spec.name.clone());
-        let process = self.process(&spec.class, shared, Some(life));
+        let process = self.inner.process(&spec.class, shared, Some(life));
         for channel in &spec.channels {
             process.handles().insert(Entry {
                 target: channel.endpoint.0.clone(),
@@ -436,7 +493,7 @@ impl Kernel {
             life.born(pid, pidfd);
             self.inner.domains().insert(process.id, Arc::clone(&process));
             let watched = life.pidfd().map_or(Ok(()), |pidfd| self.inner.watch.add(process.id, pidfd));
-            let served = watched.and_then(|()| self.start_thread(&process));
+            let served = watched.and_then(|()| self.inner.start_thread(&process));
             if served.is_err() {
                 life.kill(Cause::Stopped);
             }
@@ -445,25 +502,8 @@ impl Kernel {
         Ok(DomainHandle { process })
     }
 
-    fn process(&self, class: &str, shared: Shared, life: Option<Life>) -> Arc<Process> {
-        Arc::new(Process::new(self.inner.next_id(), class.to_string(), shared, life))
-    }
-
-    /// Starts the kernel thread of a port.
-    fn start_thread(&self, process: &Arc<Process>) -> Result<(), Error> {
-        let inner = Arc::clone(&self.inner);
-        let process = Arc::clone(process);
-        std::thread::Builder::new()
-            .name(std::format!("port {}", process.id))
-            .stack_size(THREAD_STACK_BYTES)
-            .spawn(move || {
-                cpu::pin(inner.cpu);
-                // Linux rounds a sleep up by 50 µs otherwise, and a domain's timers end here.
-                let _ = rustix::thread::set_current_timer_slack(std::num::NonZero::new(1));
-                serve(&inner, &process);
-            })
-            .map(drop)
-            .map_err(Error::Thread)
+    pub(super) fn inner(&self) -> &Arc<Inner> {
+        &self.inner
     }
 
     /// Makes a client of `domain` in this process. `class` is what the policy calls it.
@@ -472,13 +512,7 @@ impl Kernel {
     ///
     /// [`Error::Port`] if memory for the port is missing.
     pub fn client(&self, class: &str, domain: &DomainHandle) -> Result<LocalClient, Error> {
-        let shared = Shared::create(&BootInfo::EMPTY, &[]).map_err(|error| Error::Port(error.into()))?;
-        let process = self.process(class, shared, None);
-        let handle = process.handles().insert(Entry {
-            target: domain.endpoint().0,
-            riid: 0,
-            rights: Rights::CALL,
-        });
+        let (process, handle) = self.inner.new_client(class, domain.endpoint(), Rights::CALL)?;
         Ok(LocalClient::new(Arc::clone(&self.inner), process, handle))
     }
 

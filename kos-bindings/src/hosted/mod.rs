@@ -19,6 +19,7 @@ mod cpu;
 mod error;
 mod handles;
 mod kernel;
+pub mod inproc;
 pub mod judge;
 mod launcher;
 mod life;
@@ -31,6 +32,7 @@ mod seccomp;
 mod serve;
 mod server;
 mod shared;
+pub mod socket;
 
 pub use cpu::Cpu;
 pub use error::Error;
