@@ -357,3 +357,53 @@ fn freeing_pages_twice_is_caught() {
     page_api::put(heap::frame(index), 1);
     page_api::put(heap::frame(index), 1);
 }
+
+#[cfg(feature = "debug")]
+mod debug {
+    use super::*;
+
+    #[test]
+    #[should_panic(expected = "was overrun: byte 60 of 60")]
+    fn an_overrun_is_caught_when_the_object_is_freed() {
+        let _heap = start();
+        let at = alloc(60);
+        fill(at, 1, 61);
+        free(at);
+    }
+
+    #[test]
+    #[should_panic(expected = "use after free")]
+    fn a_write_after_free_is_caught_when_the_object_leaves_the_quarantine() {
+        let _heap = start();
+        let at = alloc(60);
+        free(at);
+        fill(at + 5, 1, 1);
+        registry::shrink_all();
+    }
+
+    #[test]
+    #[should_panic(expected = "double free")]
+    fn a_late_double_free_is_caught() {
+        let _heap = start();
+        let (a, b) = (alloc(60), alloc(60));
+        free(a);
+        free(b);
+        free(a);
+    }
+
+    #[test]
+    #[should_panic(expected = "not at an object")]
+    fn a_pointer_into_an_object_is_caught() {
+        let _heap = start();
+        free(alloc(60) + 8);
+    }
+
+    #[test]
+    fn ksize_lets_the_whole_object_be_used() {
+        let _heap = start();
+        let at = alloc(60);
+        assert_eq!(kmalloc::claim_all(at, Caller::SHIM), 64);
+        fill(at, 1, 64);
+        free(at);
+    }
+}

@@ -16,6 +16,7 @@ pub mod heap;
 pub mod kmalloc;
 pub mod object;
 pub mod slab;
+mod slab_list;
 
 #[repr(transparent)]
 /// A value that only the domain's one thread uses.

@@ -39,6 +39,23 @@ pub unsafe fn fill(address: usize, byte: u8, len: usize) {
     unsafe { at::<u8>(address).write_bytes(byte, len) }
 }
 
+/// Zeroes an object and returns its address, as `memset` does: the last thing `kzalloc` does is a jump.
+///
+/// # Safety
+///
+/// As for [`fill`].
+#[inline(always)]
+pub unsafe fn zero(address: usize, len: usize) -> usize {
+    #[cfg(not(feature = "domain"))]
+    unsafe extern "C" {
+        fn memset(s: *mut core::ffi::c_void, c: core::ffi::c_int, count: usize) -> *mut core::ffi::c_void;
+    }
+    #[cfg(feature = "domain")]
+    use crate::mm::bytes::memset;
+    // SAFETY: the caller guarantees it.
+    unsafe { memset(at(address), 0, len) }.addr()
+}
+
 /// Copies `len` bytes between two blocks.
 ///
 /// # Safety
