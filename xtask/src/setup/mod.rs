@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! `cargo xtask setup`: finds out what the machine lacks and installs that, and nothing else.
+//!
+//! A look costs a few file system calls and starts no program, since every task begins with it.
+//! [`clang`] knows where bindgen will look for libclang, [`apt`] installs packages, [`kernel`] fetches trees.
+
+mod apt;
+mod clang;
+mod kernel;
+
+use crate::{Usage, run};
+use anyhow::Result;
+use std::fmt;
+
+/// Packages are missing and this user may not install them.
+#[derive(Debug)]
+pub(crate) struct NeedsRoot {
+    command: String,
+}
+
+impl fmt::Display for NeedsRoot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "installing packages needs root; run this once, then try again:\n\n    {}\n",
+            self.command
+        )
+    }
+}
+
+impl std::error::Error for NeedsRoot {}
+
+/// Something the machine must have, and the packages that bring it.
+struct Need {
+    what: &'static str,
+    why: &'static str,
+    is_there: fn() -> bool,
+    /// Alternatives: the first that the machine's package lists know is installed.
+    packages: &'static [&'static str],
+}
+
+const NEEDS: [Need; 3] = [
+    Need {
+        what: "gcc",
+        why: "compiles the drivers and links the images",
+        is_there: || {
+            ["gcc", "ld", "strip"]
+                .into_iter()
+                .all(|program| run::find(program).is_some())
+                && has_libc_headers()
+        },
+        packages: &["gcc libc6-dev"],
+    },
+    Need {
+        what: "libclang",
+        why: "reads the kernel's headers for bindgen",
+        is_there: || clang::find().is_some(),
+        packages: &[
+            "libclang1-14",
+            "libclang1-19",
+            "libclang1-16",
+            "libclang1",
+            "libclang-dev",
+        ],
+    },
+    Need {
+        what: "dtc",
+        why: "compiles the boards' device trees",
+        is_there: || run::find("dtc").is_some(),
+        packages: &["device-tree-compiler"],
+    },
+];
+
+fn has_libc_headers() -> bool {
+    std::path::Path::new("/usr/include/stdio.h").exists()
+}
+
+/// `cargo xtask setup`.
+pub(crate) fn command(args: &[String]) -> Result<bool> {
+    if let Some(arg) = args.first() {
+        return Err(Usage(format!("setup: unexpected argument {arg:?}")).into());
+    }
+    let did = ensure()?;
+    println!("set-up: {}", if did { "done" } else { "nothing to do" });
+    Ok(true)
+}
+
+/// Installs what is missing; returns whether anything was.
+pub(crate) fn ensure() -> Result<bool> {
+    let missing: Vec<&Need> = NEEDS.iter().filter(|need| !(need.is_there)()).collect();
+    if !missing.is_empty() {
+        eprintln!("set-up: this machine lacks");
+        for need in &missing {
+            eprintln!("  {:<9} which {}", need.what, need.why);
+        }
+        apt::install(&missing.iter().map(|need| need.packages).collect::<Vec<_>>())?;
+        if let Some(need) = missing.iter().find(|need| !(need.is_there)()) {
+            anyhow::bail!("{} was installed but cannot be found", need.what);
+        }
+    }
+    let fetched = kernel::ensure()?;
+    Ok(!missing.is_empty() || fetched)
+}

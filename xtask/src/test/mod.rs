@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! `cargo xtask test`: every test there is, and one line at the end that adds the runners' own totals up.
+//!
+//! [`tally`] reads what the test runners say; [`fuzz`] runs each fuzz target for a minute.
+
+mod fuzz;
+mod tally;
+
+use crate::{Usage, run, setup};
+use anyhow::Result;
+use std::time::{Duration, Instant};
+use tally::Tally;
+
+/// Unattended, the tests together take minutes; what takes longer hangs.
+const LIMIT: Duration = Duration::from_secs(40 * 60);
+
+/// Runs the suite; false if anything failed.
+pub(crate) fn command(args: &[String]) -> Result<bool> {
+    let mut is_quick = false;
+    let mut filter = None;
+    for arg in args {
+        match arg.as_str() {
+            "--quick" => is_quick = true,
+            flag if flag.starts_with('-') => return Err(Usage(format!("test: unknown option {flag:?}")).into()),
+            name if filter.is_none() => filter = Some(name),
+            more => return Err(Usage(format!("test: one filter at most, found {more:?} too")).into()),
+        }
+    }
+    let begun = Instant::now();
+    setup::ensure()?;
+    let mut tally = Tally::default();
+    workspace(filter, &mut tally)?;
+    if filter.is_none() {
+        fuzz::smoke(is_quick, &mut tally)?;
+    }
+    tally.print(begun.elapsed());
+    Ok(tally.is_clean())
+}
+
+/// Unit tests, documentation's examples and acceptance tests of all packages; cargo builds and starts them.
+fn workspace(filter: Option<&str>, tally: &mut Tally) -> Result<()> {
+    let mut args = vec!["test", "--workspace", "--no-fail-fast"];
+    args.extend(filter.map(|name| ["--", name]).iter().flatten());
+    let status = run::lines(run::limited(run::cargo(&args), LIMIT), |line| {
+        println!("{line}");
+        tally.read(line);
+    })?;
+    if run::timed_out(status) {
+        tally.fail("cargo test: still running after the limit, ended");
+    } else if !status.success() && tally.is_clean() {
+        // No test says so, so it is the build, or a test's process that died before its totals.
+        tally.fail("cargo test: failed without a test's name (see above)");
+    }
+    Ok(())
+}
