@@ -1,4 +1,32 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Unmodified Linux drivers, each in its own isolated domain.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`build`] | from the name of a driver to one static image |
+//! | [`board`] | [`Board`]: what hangs on which bus, as a device tree |
+//! | [`system`] | [`System`] and [`Domain`]: drivers running behind the hosted kernel |
+//! | [`client`] | [`Client`]: a domain's sysfs tree and character devices |
+//! | [`iio`] | sensors in physical units, single readings and buffered capture |
+//! | [`symbol`] | from addresses to functions and lines |
+//! | [`shim`] | where the machine's archives are |
 
+#![cfg_attr(
+    test,
+    expect(
+        clippy::unwrap_used,
+        reason = "a test that unwraps an error has failed"
+    )
+)]
+
+pub mod board;
 pub mod build;
+pub mod client;
+pub mod iio;
+pub mod shim;
+pub mod symbol;
+pub mod system;
+
+pub use self::board::Board;
+pub use client::Client;
+pub use system::{Domain, System};

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! A client of a driver's domain: what a Linux user has, its sysfs tree and its character devices.
+//!
+//! A [`Client`] works over any transport: inside the supervisor's process, from another process, or over a domain
+//! that runs without isolation. On top come typed clients, such as [`crate::iio`].
+
+mod chardev;
+mod errno;
+mod sysfs;
+
+pub use chardev::{DeviceFile, DeviceNode, poll};
+pub use errno::Errno;
+pub(crate) use sysfs::follow as sysfs_follow;
+pub use sysfs::{Entry, EntryKind};
+
+use kos_bindings::idl::control;
+use kos_bindings::nk::{CallError, Handle, Never, NkErr, Retcode, Transport};
+use std::fmt;
+
+/// Why a request to a domain failed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ClientError {
+    /// The driver, or Linux's code above it, said no.
+    #[error("{what}: {errno}")]
+    Errno {
+        /// What was asked, such as `read class/iio/x`.
+        what: String,
+        /// The driver's answer.
+        errno: Errno,
+    },
+    /// The domain ended, before the request or during it.
+    #[error("{what}: the domain has ended")]
+    Gone {
+        /// What was asked.
+        what: String,
+    },
+    /// The domain did not answer in time.
+    #[error("{what}: no answer in time")]
+    Timeout {
+        /// What was asked.
+        what: String,
+    },
+    /// The kernel did not let the request or its answer through.
+    #[error("{what}: {code}")]
+    Kernel {
+        /// What was asked.
+        what: String,
+        /// The kernel's word.
+        code: Retcode,
+    },
+    /// The request does not fit its message, or the answer is malformed.
+    #[error("{what}: {error}")]
+    Message {
+        /// What was asked.
+        what: String,
+        /// What is wrong.
+        error: NkErr,
+    },
+}
+
+impl ClientError {
+    /// The driver's answer, if it was the driver who said no.
+    #[must_use]
+    pub fn errno(&self) -> Option<Errno> {
+        match self {
+            Self::Errno { errno, .. } => Some(*errno),
+            _ => None,
+        }
+    }
+
+    /// Whether the domain has ended.
+    #[must_use]
+    pub fn is_gone(&self) -> bool {
+        matches!(self, Self::Gone { .. })
+    }
+
+    fn new<E>(what: String, error: CallError<E>, errno: impl Fn(E) -> i32) -> Self {
+        match error {
+            CallError::Error(error) => Self::Errno { what, errno: Errno(errno(error)) },
+            CallError::Retcode(Retcode::NOT_CONNECTED) => Self::Gone { what },
+            CallError::Retcode(Retcode::TIMEOUT) => Self::Timeout { what },
+            CallError::Retcode(code) => Self::Kernel { what, code },
+            CallError::Nk(error) => Self::Message { what, error },
+        }
+    }
+
+    fn never(what: &str, error: CallError<Never>) -> Self {
+        Self::new(what.to_owned(), error, |never| match never {})
+    }
+}
+
+/// How far a domain is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct State {
+    /// All initcalls have returned.
+    pub is_booted: bool,
+    /// Initcalls that have returned.
+    pub initcalls: u32,
+    /// Those of them that returned an error.
+    pub failed: u32,
+    /// From the first instruction to the end of the last initcall, in µs.
+    pub boot_us: u32,
+    /// The domain's clock in ns.
+    pub now_ns: u64,
+}
+
+/// A client of one domain.
+///
+/// # Examples
+///
+/// ```no_run
+/// use linux_compat::System;
+///
+/// let system = System::new(Default::default())?;
+/// let domain = system.run("adxl345")?;
+/// let mut client = domain.client()?;
+/// for entry in client.list("bus/iio/devices")? {
+///     println!("{}", entry.name);
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Client {
+    transport: Box<dyn Transport + Send>,
+    handle: Handle,
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("handle", &self.handle).finish_non_exhaustive()
+    }
+}
+
+impl Client {
+    /// A client that reaches its domain by `handle` over `transport`.
+    pub fn new(transport: impl Transport + Send + 'static, handle: Handle) -> Self {
+        Self { transport: Box::new(transport), handle }
+    }
+
+    fn control(&mut self) -> control::Client<&mut (dyn Transport + Send + 'static)> {
+        control::Client::new(&mut *self.transport, self.handle)
+    }
+
+    /// Asks how far the domain is. The answer comes once it listens.
+    ///
+    /// # Errors
+    ///
+    /// The domain has ended or does not answer.
+    pub fn state(&mut self) -> Result<State, ClientError> {
+        let state = self.control().state().map_err(|error| ClientError::never("state", error))?;
+        Ok(State {
+            is_booted: state.booted != 0,
+            initcalls: state.initcalls,
+            failed: state.failed,
+            boot_us: state.boot_us,
+            now_ns: state.now_ns,
+        })
+    }
+
+    /// Lets `ns` of virtual time pass, and returns the time.
+    ///
+    /// # Errors
+    ///
+    /// `EOPNOTSUPP` if the domain runs on the real clock; the domain has ended or does not answer.
+    pub fn advance(&mut self, ns: u64) -> Result<u64, ClientError> {
+        let request = control::AdvanceReq { ns };
+        let done = self.control().advance(&request);
+        Ok(done.map_err(|error| ClientError::new("advance".to_owned(), error, |error| error.errno))?.now_ns)
+    }
+
+    /// Ends the domain in order: its devices are removed, then it exits.
+    ///
+    /// # Errors
+    ///
+    /// The domain has ended already or does not answer.
+    pub fn stop(&mut self) -> Result<(), ClientError> {
+        self.control().stop().map(drop).map_err(|error| ClientError::never("stop", error))
+    }
+}

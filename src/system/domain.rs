@@ -1,0 +1,317 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! One driver, running.
+
+use super::death::DeathReport;
+use super::inproc::{InProcess, InProcessTransport};
+use super::servers::{Firmware, Log, LogLine};
+use super::{ClockKind, DriverSpec, SystemError, SystemOptions};
+use crate::board::{Board, ChannelKind};
+use crate::build::{Built, Report};
+use crate::client::Client;
+use crate::symbol::Symbols;
+use ::board::board::Events;
+use ::board::server::{ClockServer, GpioServer, I2cServer, SpiServer};
+use ::board::{BoardOptions, Clock, SharedBoard, SimBoard};
+use kos_bindings::hosted::{ChannelSpec, DomainHandle, DomainSpec, Endpoint, Kernel, Lines, Rights, clock_ns};
+use kos_bindings::idl::{clock, firmware, gpio, i2c, log, spi};
+use linux_headers::Tree;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// How a domain is kept apart.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Isolation {
+    /// A sandboxed process of its own.
+    #[default]
+    Process,
+    /// Inside this process: for debugging, and as the lower bound of measurements.
+    None,
+}
+
+enum Place {
+    Process(DomainHandle),
+    Here(InProcess),
+}
+
+/// One driver, running. Dropping it ends the domain.
+pub struct Domain {
+    place: Place,
+    name: String,
+    kernel: Arc<Kernel>,
+    board: SharedBoard,
+    /// Before the board's other users: it ends the thread that raises lines.
+    _events: Option<Events>,
+    log: Log,
+    report: Report,
+    image: PathBuf,
+    debug: PathBuf,
+    tree_dir: PathBuf,
+    decided_ns: u64,
+    pins_clients: bool,
+}
+
+impl fmt::Debug for Domain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Domain").field("name", &self.name).field("pid", &self.pid()).finish_non_exhaustive()
+    }
+}
+
+/// How long a domain may take to end in order before it is killed.
+const STOP_LIMIT: Duration = Duration::from_millis(500);
+
+impl Domain {
+    pub(super) fn start(
+        kernel: &Arc<Kernel>,
+        options: &SystemOptions,
+        tree: &Tree,
+        spec: &DriverSpec,
+        built: &Built,
+    ) -> Result<Self, SystemError> {
+        // The measured start begins here, where everything that can be made before is made.
+        let decided_ns = clock_ns();
+        let board = simulate(spec, options.clock)?;
+        let lines = Lines::new();
+        let wires = lines.clone();
+        board.with(|sim| sim.set_line_sink(Box::new(move |line, is_high| wires.set(line, is_high))));
+        let log = Log::new(&spec.name, options.on_log.clone());
+        let mut domain = DomainSpec::new(&spec.name, &built.image);
+        domain.dtb = spec.board.dtb().to_vec();
+        domain.channels = channels(kernel, &spec.board, &board, options);
+        domain.channels.push(channel(kernel, "log", log::RIID, {
+            let mut log = log.clone();
+            move |riid, request, response| log.answer(riid, request, response)
+        }));
+        domain.lines = lines;
+        domain.is_virtual_time = options.clock == ClockKind::Virtual;
+        domain.start_ns = if domain.is_virtual_time { 0 } else { decided_ns };
+        domain.args = vec![format!("wall_ns={}", wall_ns(options.clock))];
+        let place = match options.isolation {
+            Isolation::Process => Place::Process(kernel.spawn(&domain)?),
+            Isolation::None => Place::Here(InProcess::start(domain)?),
+        };
+        let events = board.run_events().map_err(SystemError::Thread)?;
+        Ok(Self {
+            place,
+            name: spec.name.clone(),
+            kernel: Arc::clone(kernel),
+            board,
+            _events: Some(events),
+            log,
+            report: built.report.clone(),
+            image: built.image.clone(),
+            debug: built.debug.clone(),
+            tree_dir: tree.dir.clone(),
+            decided_ns,
+            pins_clients: options.pins_clients,
+        })
+    }
+
+    /// Its driver, as it was asked for.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its process; without isolation this one.
+    #[must_use]
+    pub fn pid(&self) -> i32 {
+        match &self.place {
+            Place::Process(handle) => handle.pid(),
+            Place::Here(_) => i32::try_from(std::process::id()).unwrap_or(0),
+        }
+    }
+
+    /// How it is kept apart.
+    #[must_use]
+    pub fn isolation(&self) -> Isolation {
+        match self.place {
+            Place::Process(_) => Isolation::Process,
+            Place::Here(_) => Isolation::None,
+        }
+    }
+
+    /// What went into its image.
+    #[must_use]
+    pub fn report(&self) -> &Report {
+        &self.report
+    }
+
+    /// Its image.
+    #[must_use]
+    pub fn image(&self) -> &std::path::Path {
+        &self.image
+    }
+
+    /// The simulated hardware: to change the stimulus, to inject faults, to look at transcripts.
+    #[must_use]
+    pub fn board(&self) -> &SharedBoard {
+        &self.board
+    }
+
+    /// Its log so far.
+    #[must_use]
+    pub fn log(&self) -> Vec<LogLine> {
+        self.log.lines()
+    }
+
+    /// Time since the decision to start it.
+    #[must_use]
+    pub fn since_start(&self) -> Duration {
+        Duration::from_nanos(clock_ns().saturating_sub(self.decided_ns))
+    }
+
+    /// Memory that only it has and has written, in KiB.
+    ///
+    /// # Errors
+    ///
+    /// It has ended.
+    pub fn private_kib(&self) -> std::io::Result<u64> {
+        match &self.place {
+            Place::Process(handle) => Ok(handle.memory()?.private_kib),
+            Place::Here(_) => Ok(hosted_memory()?),
+        }
+    }
+
+    /// A new client. Each thread that asks the domain needs one of its own.
+    ///
+    /// # Errors
+    ///
+    /// There is no memory for its port.
+    pub fn client(&self) -> Result<Client, SystemError> {
+        match &self.place {
+            Place::Process(handle) => {
+                let transport = self.kernel.client("linuxcompat.Client", handle)?;
+                if self.pins_clients {
+                    // Slower where it does not work, and no worse.
+                    let _ = transport.pin_thread();
+                }
+                let to = transport.handle();
+                Ok(Client::new(transport, to))
+            }
+            Place::Here(domain) => Ok(Client::new(InProcessTransport::new(domain), domain.handle())),
+        }
+    }
+
+    /// How it died, if it is dead.
+    #[must_use]
+    pub fn death(&self) -> Option<DeathReport> {
+        match &self.place {
+            Place::Process(handle) => handle.death().map(|death| DeathReport::of_process(&death, &self.symbols())),
+            Place::Here(domain) => {
+                let (code, words) = domain.exit_status()?;
+                Some(DeathReport::of_in_process(&self.name, code, words.as_ref(), &self.symbols()))
+            }
+        }
+    }
+
+    /// Waits for its death.
+    #[must_use]
+    pub fn wait_death(&self, limit: Duration) -> Option<DeathReport> {
+        if let Place::Process(handle) = &self.place {
+            // Waited for only; the report is made in one place.
+            let _ = handle.wait_death(limit);
+        }
+        self.death()
+    }
+
+    fn symbols(&self) -> Symbols {
+        let ours = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+        Symbols::open(&self.debug, &[&self.tree_dir, &ours])
+    }
+
+    /// Ends it in order: devices are removed, then it exits. A domain that does not is killed.
+    pub fn stop(&self) {
+        if let Place::Process(handle) = &self.place {
+            if handle.death().is_some() {
+                return;
+            }
+            if let Ok(mut transport) = self.kernel.client("linuxcompat.Supervisor", handle) {
+                transport.set_timeout_ns(u64::try_from(STOP_LIMIT.as_nanos()).unwrap_or(u64::MAX));
+                let to = transport.handle();
+                let is_stopping = Client::new(transport, to).stop().is_ok();
+                if is_stopping && handle.wait_death(STOP_LIMIT).is_some() {
+                    return;
+                }
+            }
+            handle.kill();
+            let _ = handle.wait_death(STOP_LIMIT);
+        }
+    }
+}
+
+impl Drop for Domain {
+    fn drop(&mut self) {
+        if let Place::Process(handle) = &self.place {
+            handle.kill();
+        }
+    }
+}
+
+fn hosted_memory() -> std::io::Result<u64> {
+    let pid = i32::try_from(std::process::id()).unwrap_or(0);
+    Ok(kos_bindings::hosted::Memory::of(pid)?.private_kib)
+}
+
+/// Builds the simulated hardware of a driver's board.
+fn simulate(spec: &DriverSpec, clock: ClockKind) -> Result<SharedBoard, SystemError> {
+    let clock = match clock {
+        ClockKind::Virtual => Clock::Virtual,
+        ClockKind::Real => Clock::Real(Box::new(clock_ns)),
+    };
+    let options = BoardOptions { clock, stimulus: spec.stimulus, ..BoardOptions::default() };
+    let sim = SimBoard::new(spec.board.dtb(), options).map_err(|error| spec.board.locate(&error))?;
+    let board = SharedBoard::new(sim);
+    for fault in &spec.faults {
+        board.with(|sim| sim.inject(fault))?;
+    }
+    Ok(board)
+}
+
+type Answer = Result<kos_bindings::nk::Lens, kos_bindings::nk::Retcode>;
+
+fn channel(
+    kernel: &Kernel,
+    name: &str,
+    riid: u16,
+    server: impl FnMut(u16, kos_bindings::nk::Parts<'_>, kos_bindings::nk::PartsMut<'_>) -> Answer + Send + 'static,
+) -> ChannelSpec {
+    let endpoint: Endpoint = kernel.register(name, server);
+    ChannelSpec { name: name.to_owned(), riid, endpoint, rights: Rights::CALL }
+}
+
+/// The channels that a board's domain needs, but for the log.
+fn channels(kernel: &Kernel, board: &Board, sim: &SharedBoard, options: &SystemOptions) -> Vec<ChannelSpec> {
+    let mut found = Vec::new();
+    for wanted in board.channels() {
+        let name = wanted.name.as_str();
+        found.extend(match wanted.kind {
+            ChannelKind::Gpio => {
+                let mut server = GpioServer::new(sim);
+                Some(channel(kernel, name, gpio::RIID, move |riid, request, response| server.answer(riid, request, response)))
+            }
+            ChannelKind::I2c => I2cServer::new(sim, name).map(|mut server| {
+                channel(kernel, name, i2c::RIID, move |riid, request, response| server.answer(riid, request, response))
+            }),
+            ChannelKind::Spi => SpiServer::new(sim, name).map(|mut server| {
+                channel(kernel, name, spi::RIID, move |riid, request, response| server.answer(riid, request, response))
+            }),
+        });
+    }
+    found.extend(ClockServer::new(sim).map(|mut server| {
+        channel(kernel, "clock", clock::RIID, move |riid, request, response| server.answer(riid, request, response))
+    }));
+    let mut server = Firmware::new(options.firmware.clone());
+    found.push(channel(kernel, "firmware", firmware::RIID, move |riid, request, response| server.answer(riid, request, response)));
+    found
+}
+
+/// The wall clock that the domain starts with. Under virtual time every run must be the same: it is 2000-01-01.
+fn wall_ns(clock: ClockKind) -> u128 {
+    const Y2000_NS: u128 = 946_684_800_000_000_000;
+    match clock {
+        ClockKind::Virtual => Y2000_NS,
+        ClockKind::Real => SystemTime::now().duration_since(UNIX_EPOCH).map_or(Y2000_NS, |now| now.as_nanos()),
+    }
+}

@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Drivers running: each in a domain of its own, on a board of its own, behind the hosted kernel.
+//!
+//! ```text
+//!  System ── Kernel ──┬── Domain "adxl345"   image · board · log · client
+//!                     └── Domain "bmg160"    image · board · log · client
+//! ```
+
+mod death;
+mod domain;
+mod inproc;
+mod servers;
+
+pub use death::DeathReport;
+pub use domain::{Domain, Isolation};
+pub use servers::{LogLine, OnLog};
+
+use crate::board::{Board, BoardError};
+use crate::build::{BuildError, BuildRequest, Built, build};
+use crate::client::ClientError;
+use crate::shim::{self, NoShim};
+use ::board::fault::FaultError;
+use ::board::{Fault, Stimulus};
+use kos_bindings::hosted::socket::{self, Door};
+use kos_bindings::hosted::{self, Config, Event, Kernel};
+use linux_headers::tree::TreeError;
+use linux_headers::{Profile, Series, Tree, cache};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Why a driver does not run: one variant per step.
+#[derive(Debug, thiserror::Error)]
+pub enum SystemError {
+    /// The kernel tree.
+    #[error(transparent)]
+    Tree(#[from] TreeError),
+    /// There is no kernel tree.
+    #[error("no Linux {series} tree: run `cargo xtask setup`, or give one with --linux DIR")]
+    NoTree {
+        /// The series.
+        series: Series,
+    },
+    /// The shim.
+    #[error(transparent)]
+    Shim(#[from] NoShim),
+    /// The board.
+    #[error(transparent)]
+    Board(#[from] BoardError),
+    /// A fault names no part of the board.
+    #[error(transparent)]
+    Fault(#[from] FaultError),
+    /// The image.
+    #[error(transparent)]
+    Build(#[from] BuildError),
+    /// The hosted kernel, or the sandbox.
+    #[error(transparent)]
+    Kernel(#[from] hosted::Error),
+    /// A thread could not be started.
+    #[error("thread: {0}")]
+    Thread(std::io::Error),
+    /// The socket for clients could not be opened.
+    #[error("socket for clients: {0}")]
+    Door(std::io::Error),
+    /// The domain did not come up.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+}
+
+/// Where a domain's time comes from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ClockKind {
+    /// `CLOCK_MONOTONIC`.
+    #[default]
+    Real,
+    /// It jumps to the next timer when every task sleeps.
+    Virtual,
+}
+
+/// How a [`System`] is set up.
+#[derive(Clone)]
+pub struct SystemOptions {
+    /// The kernel series.
+    pub series: Series,
+    /// The kernel tree; `None` looks for one.
+    pub linux: Option<PathBuf>,
+    /// Optimised, or with Linux's debugging options.
+    pub profile: Profile,
+    /// Build sources that differ from upstream's.
+    pub allow_modified: bool,
+    /// Processes, or inside this one.
+    pub isolation: Isolation,
+    /// Where time comes from.
+    pub clock: ClockKind,
+    /// Where firmware files are; `None`: there are none.
+    pub firmware: Option<PathBuf>,
+    /// Hears every line of every domain's log.
+    pub on_log: Option<OnLog>,
+    /// Keeps threads that make clients on the kernel's core: hand-overs are then several times faster.
+    pub pins_clients: bool,
+}
+
+impl Default for SystemOptions {
+    fn default() -> Self {
+        Self {
+            series: Series::V6_12,
+            linux: None,
+            profile: Profile::Release,
+            allow_modified: false,
+            isolation: Isolation::Process,
+            clock: ClockKind::Real,
+            firmware: None,
+            on_log: None,
+            pins_clients: false,
+        }
+    }
+}
+
+/// A driver that is to run, and the world around it.
+#[derive(Debug)]
+pub struct DriverSpec {
+    /// A module, a chip, a `compatible`, or a source file.
+    pub name: String,
+    /// The board.
+    pub board: Board,
+    /// What the chips feel.
+    pub stimulus: Stimulus,
+    /// What goes wrong.
+    pub faults: Vec<Fault>,
+}
+
+impl DriverSpec {
+    /// A driver on the board that comes with this package, at rest.
+    ///
+    /// # Errors
+    ///
+    /// There is no such board.
+    pub fn new(name: &str) -> Result<Self, BoardError> {
+        let board = Board::of_driver(name)?;
+        Ok(Self { name: name.to_owned(), board, stimulus: Stimulus::default(), faults: Vec::new() })
+    }
+}
+
+/// A hosted kernel, and what is needed to run drivers behind it.
+///
+/// Dropping it ends every domain.
+///
+/// # Examples
+///
+/// ```no_run
+/// use linux_compat::system::{DriverSpec, System};
+///
+/// let system = System::new(Default::default())?;
+/// let mut spec = DriverSpec::new("adxl345")?;
+/// spec.stimulus.accel = [0.0, 0.0, 9.81];
+/// let built = system.build(&spec.name, &spec.board)?;
+/// let domain = system.start(&spec, &built)?;
+/// println!("{:?}", domain.client()?.state()?);
+/// # Ok::<(), linux_compat::system::SystemError>(())
+/// ```
+pub struct System {
+    kernel: Arc<Kernel>,
+    options: SystemOptions,
+    tree: Tree,
+    notices: Arc<Mutex<Vec<String>>>,
+}
+
+impl System {
+    /// Finds the kernel tree and starts a hosted kernel.
+    ///
+    /// # Errors
+    ///
+    /// There is no tree, or this machine does not permit the sandbox.
+    pub fn new(options: SystemOptions) -> Result<Self, SystemError> {
+        let tree = find_tree(options.series, options.linux.as_deref())?;
+        let notices: Arc<Mutex<Vec<String>>> = Arc::default();
+        let heard = Arc::clone(&notices);
+        let config = Config {
+            on_event: Box::new(move |event| {
+                if let Event::ServerPanicked { server, text } = event {
+                    heard.lock().unwrap_or_else(PoisonError::into_inner).push(format!("server {server}: {text}"));
+                }
+            }),
+            ..Config::default()
+        };
+        let kernel = Arc::new(Kernel::new(config)?);
+        Ok(Self { kernel, options, tree, notices })
+    }
+
+    /// How it was set up.
+    #[must_use]
+    pub fn options(&self) -> &SystemOptions {
+        &self.options
+    }
+
+    /// The kernel tree.
+    #[must_use]
+    pub fn tree(&self) -> &Tree {
+        &self.tree
+    }
+
+    /// Takes what went wrong on the trusted side since the last call; empty when all is well.
+    #[must_use]
+    pub fn take_notices(&self) -> Vec<String> {
+        std::mem::take(&mut *self.notices.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Builds a driver's image for a board, or finds it built.
+    ///
+    /// # Errors
+    ///
+    /// One variant per step; see [`BuildError`].
+    pub fn build(&self, driver: &str, board: &Board) -> Result<Built, SystemError> {
+        let options = &self.options;
+        build_image(self.tree.clone(), driver, board, options.profile, options.allow_modified)
+    }
+
+    /// Starts a driver in a domain of its own. It boots while this returns; a client's first request waits for it.
+    ///
+    /// # Errors
+    ///
+    /// The board is not one, a fault has no target, or the domain cannot be made.
+    pub fn start(&self, spec: &DriverSpec, built: &Built) -> Result<Domain, SystemError> {
+        Domain::start(&self.kernel, &self.options, &self.tree, spec, built)
+    }
+
+    /// Builds and starts a driver on the board that comes with this package, and waits until it has booted.
+    ///
+    /// # Errors
+    ///
+    /// Any step fails.
+    pub fn run(&self, driver: &str) -> Result<Domain, SystemError> {
+        let spec = DriverSpec::new(driver)?;
+        let built = self.build(driver, &spec.board)?;
+        let domain = self.start(&spec, &built)?;
+        domain.client()?.state()?;
+        Ok(domain)
+    }
+
+    /// Lets other processes of this user in, as clients of the domains (`linux-compat cat …`), until the door is dropped.
+    ///
+    /// # Errors
+    ///
+    /// The socket cannot be made.
+    pub fn open_door(&self) -> Result<Door, SystemError> {
+        Door::open(&self.kernel, &socket::directory()).map_err(SystemError::Door)
+    }
+}
+
+/// Builds a driver's image for a board, or finds it built, without a hosted kernel.
+///
+/// # Errors
+///
+/// One variant per step.
+pub fn build_image(
+    tree: Tree,
+    driver: &str,
+    board: &Board,
+    profile: Profile,
+    allow_modified: bool,
+) -> Result<Built, SystemError> {
+    let mut request = BuildRequest::new(tree, driver);
+    request.board_dtb = Some(board.dtb_file()?);
+    request.profile = profile;
+    request.shim_archive = Some(shim::archive(request.tree.series, profile)?);
+    request.glue_dir = Some(shim::glue_dir());
+    request.allow_modified = allow_modified;
+    Ok(build(&request)?)
+}
+
+/// Finds a kernel tree: the one given, else `LINUX_TREE` if it is of the series, else the cache's.
+///
+/// # Errors
+///
+/// The given directory holds no tree of a supported series; or none was given and none is found.
+pub fn find_tree(series: Series, given: Option<&Path>) -> Result<Tree, SystemError> {
+    if let Some(dir) = given {
+        return Ok(Tree::open(dir)?);
+    }
+    let named = std::env::var_os("LINUX_TREE").map(PathBuf::from);
+    let cached = cache::dir().join(format!("trees/linux-source-{series}"));
+    for dir in named.into_iter().chain([cached]) {
+        if let Ok(tree) = Tree::open(&dir)
+            && tree.series == series
+        {
+            return Ok(tree);
+        }
+    }
+    Err(SystemError::NoTree { series })
+}
