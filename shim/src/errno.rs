@@ -21,7 +21,7 @@ macro_rules! errnos {
 }
 errnos! { EPERM ENOENT EINTR EIO ENXIO EBADF EAGAIN ENOMEM EFAULT EBUSY EEXIST ENODEV ENOTDIR EISDIR
 EINVAL ENFILE EMFILE ENOTTY EFBIG ENOSPC EPIPE ERANGE ENOSYS ETIMEDOUT EPROTO EOPNOTSUPP EMSGSIZE
-EREMOTEIO ECONNRESET ENOTCONN ENAMETOOLONG }
+EREMOTEIO ECONNRESET ENOTCONN ENAMETOOLONG EACCES }
 
 impl Errno {
     /// The error that a peer sent as a number; `EIO` when it is none.
@@ -31,6 +31,21 @@ impl Errno {
             Ok(n @ 1..=4095) => Errno(n),
             _ => Errno::EIO,
         }
+    }
+
+    /// What a C function returned: a count, or a negative errno.
+    ///
+    /// # Errors
+    ///
+    /// The errno; `EIO` for a number that is neither.
+    pub fn check(ret: isize) -> Result<usize, Errno> {
+        usize::try_from(ret).map_err(|_| i32::try_from(-ret).map_or(Errno::EIO, Errno::from_wire))
+    }
+
+    /// The number that goes over the wire.
+    #[must_use]
+    pub fn to_wire(self) -> i32 {
+        i32::from(self.0)
     }
 
     /// The negative number that C functions return.

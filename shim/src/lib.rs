@@ -5,7 +5,7 @@
 //! * [`raw`]: shared pointer code. [`fatal`]: the one way to die. [`boot`]: from the entry point to the loop.
 //! * [`mm`]: kmalloc, caches, pages, per-CPU memory. * [`sched`]: tasks. * [`time`]: clocks, delays, timers' drive.
 //! * [`irq`]: when interrupts are taken. * [`bus`]: I2C, SPI and GPIO masters, log, clock.
-//! * [`log`]: printk's lines. * [`door`]: sysfs, character devices, control.
+//! * [`log`]: printk's lines. * [`door`]: sysfs, character devices, control. * [`firmware`]. * [`random`].
 //!
 //! `glue/*.c` holds what Rust cannot define: C variadics, macros, inline functions.
 #![no_std]
@@ -19,9 +19,11 @@ pub mod door;
 pub mod errno;
 pub mod export;
 pub mod fatal;
+pub mod firmware;
 pub mod irq;
 pub mod log;
 pub mod mm;
+pub mod random;
 pub mod raw;
 pub mod sched;
 pub mod time;

@@ -17,6 +17,8 @@ unsigned long machine_copy_from_user(void *to, const void __user *from,
 				     unsigned long n);
 unsigned long machine_copy_to_user(void __user *to, const void *from,
 				   unsigned long n);
+unsigned long machine_clear_user(void __user *to, unsigned long n);
+#define __clear_user machine_clear_user
 
 static inline unsigned long raw_copy_from_user(void *to,
 					       const void __user *from,

@@ -42,5 +42,5 @@ impl control::Server for Server {
 
 /// Answers one request.
 pub fn serve(request: &Request) {
-    super::answer(request, |out| Ok::<_, Never>(control::dispatch(&mut Server, request.parts(), out)));
+    super::answer(request, |out| control::dispatch(&mut Server, request.parts(), out));
 }

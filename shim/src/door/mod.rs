@@ -8,8 +8,14 @@
 //! A request is copied out of the port when it is received, so that the next one may come while it is served.
 //! An answer stays in the port until the machine idles: then `Reply` and `Recv` are one entry to the kernel.
 
+pub mod chardev;
+pub mod context;
 pub mod control;
 pub mod ffi;
+pub mod files;
+pub mod page;
+pub mod sysfs;
+pub mod uaccess;
 
 use crate::{
     bindings::TASK_IDLE,
@@ -23,7 +29,7 @@ use crate::{
 use alloc::{collections::VecDeque, vec::Vec};
 use kos_bindings::{
     domain::{CallerId, Event, Listener},
-    nk::{Header, Lens, Parts, PartsMut},
+    nk::{Header, Lens, NkErr, Parts, PartsMut},
 };
 
 /// A request, copied out of the port.
@@ -95,17 +101,20 @@ pub fn wait(timeout_ns: u64) {
     let answer = DOORS.with(|d| d.answer.take());
     let request = with_listener(|l| {
         let event = match answer {
-            Some((caller, lens)) => l.reply_recv(caller, lens, timeout_ns),
-            None => l.recv(timeout_ns),
+            // The client that was answered may be gone by now: nobody is left to be told.
+            Some((caller, lens)) => l.reply_recv(caller, lens, timeout_ns).1,
+            None => match l.recv(timeout_ns) {
+                Ok(event) => event,
+                Err(code) => fatal(format_args!("recv: {code:?}")),
+            },
         };
         match event {
-            Ok(Event::Request(incoming)) => Some(Request {
+            Event::Request(incoming) => Some(Request {
                 caller: incoming.caller,
                 constant: incoming.request.constant.to_vec(),
                 arena: incoming.request.arena.to_vec(),
             }),
-            Ok(_) => None,
-            Err(code) => fatal(format_args!("recv: {code:?}")),
+            Event::Irq | Event::Timeout => None,
         }
     });
     if let Some(request) = request {
@@ -155,12 +164,42 @@ fn serve() {
 }
 
 fn handle(request: &Request) {
-    let riid = Header::read(request.parts().constant).map_or(0, |h| h.riid);
-    match riid {
+    let constant = request.parts().constant;
+    let riid = Header::read(constant).map_or(0, |h| h.riid);
+    let client = Header::self_handle(constant).map_or(0, |h| h.badge);
+    context::serve(client, || match riid {
+        kos_bindings::idl::sysfs::RIID => sysfs::serve(request),
+        kos_bindings::idl::chardev::RIID => chardev::serve(request),
         kos_bindings::idl::control::RIID => control::serve(request),
-        // The kernel lets only messages of this domain's interfaces through; another one is a broken kernel.
-        _ => fatal(format_args!("request for interface {riid}, which this domain does not serve")),
+        _ => unknown(request),
+    });
+    // What drivers released meanwhile is released before the next request, as before a return to user space.
+    crate::raw::file::settle();
+}
+
+/// Closes what a client left open that will never ask again. Runs drivers' releases: to be called by a task.
+pub fn client_gone(client: context::Client) {
+    files::close_all(client);
+}
+
+/// The kernel lets only messages of this domain's interfaces through; another one is a broken kernel.
+fn unknown(request: &Request) -> ! {
+    let header = Header::read(request.parts().constant);
+    let (riid, mid) = header.map_or((0, 0), |h| (h.riid, h.mid));
+    fatal(format_args!("request for interface {riid}, method {mid}, which this domain does not serve"))
+}
+
+/// A request's parameters; the kernel checked that they can be decoded.
+fn decoded<T>(parameters: Result<T, NkErr>) -> T {
+    match parameters {
+        Ok(parameters) => parameters,
+        Err(e) => fatal(format_args!("a request does not fit its method: {e:?}")),
     }
+}
+
+/// A timeout of the wire; the greatest value stands for none.
+fn timeout_ns(timeout_ms: u32) -> Option<u64> {
+    (timeout_ms != u32::MAX).then_some(u64::from(timeout_ms) * 1_000_000)
 }
 
 fn send(answer: Option<(CallerId, Lens)>) {

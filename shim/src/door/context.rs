@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Whom the running task serves: the client of its request, and the one buffer of that request which the driver may
+//! touch as user memory.
+
+use crate::raw::{cell::Global, task::Task};
+
+/// A client, as the kernel stamps it on each request. It never comes again after the client is gone.
+pub type Client = u64;
+
+/// What a driver may do with a window.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// The client sent it.
+    Read,
+    /// The client gets it.
+    Write,
+    /// Both: an ioctl's argument.
+    Both,
+}
+
+impl Access {
+    fn allows(self, wanted: Access) -> bool {
+        self == Access::Both || self == wanted
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Window {
+    at: usize,
+    len: usize,
+    access: Access,
+}
+
+#[derive(Clone, Copy)]
+struct Served {
+    task: Task,
+    client: Client,
+    window: Option<Window>,
+}
+
+/// One entry for each task that serves a request: no more than the doors have workers.
+struct Table {
+    served: [Option<Served>; super::MAX_WORKERS],
+}
+
+static TABLE: Global<Table> = Global::new(Table { served: [None; super::MAX_WORKERS] });
+
+impl Table {
+    fn find(&mut self, task: Task) -> Option<&mut Served> {
+        self.served.iter_mut().flatten().find(|s| s.task == task)
+    }
+}
+
+/// Runs `f` as the service of a request of `client`.
+pub fn serve(client: Client, f: impl FnOnce()) {
+    let task = Task::current();
+    TABLE.with(|t| {
+        if let Some(slot) = t.served.iter_mut().find(|s| s.is_none()) {
+            *slot = Some(Served { task, client, window: None });
+        }
+    });
+    f();
+    TABLE.with(|t| {
+        for slot in t.served.iter_mut().filter(|s| s.is_some_and(|s| s.task == task)) {
+            *slot = None;
+        }
+    });
+}
+
+/// The client whose request the running task serves; `None` for the driver's own tasks.
+#[must_use]
+pub fn client() -> Option<Client> {
+    TABLE.with(|t| t.find(Task::current()).map(|s| s.client))
+}
+
+fn set_window(window: Option<Window>) {
+    TABLE.with(|t| {
+        if let Some(served) = t.find(Task::current()) {
+            served.window = window;
+        }
+    });
+}
+
+/// Lends `buffer` to the driver as user memory while `f` runs; `f` gets its address.
+pub fn lend<R>(buffer: &mut [u8], access: Access, f: impl FnOnce(usize) -> R) -> R {
+    let at = buffer.as_mut_ptr().expose_provenance();
+    set_window(Some(Window { at, len: buffer.len(), access }));
+    let result = f(at);
+    set_window(None);
+    result
+}
+
+/// Lends bytes that the client sent, to be read only.
+pub fn lend_const<R>(buffer: &[u8], f: impl FnOnce(usize) -> R) -> R {
+    let at = buffer.as_ptr().expose_provenance();
+    set_window(Some(Window { at, len: buffer.len(), access: Access::Read }));
+    let result = f(at);
+    set_window(None);
+    result
+}
+
+/// How many of the `len` bytes at `at` the running task may touch.
+#[must_use]
+pub fn reach(at: usize, len: usize, wanted: Access) -> usize {
+    TABLE.with(|t| {
+        let Some(window) = t.find(Task::current()).and_then(|s| s.window) else {
+            return 0;
+        };
+        match at.checked_sub(window.at) {
+            Some(offset) if window.access.allows(wanted) => window.len.saturating_sub(offset).min(len),
+            _ => 0,
+        }
+    })
+}
