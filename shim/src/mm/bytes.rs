@@ -1,139 +1,164 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! `asm/string.h`: `memcpy`, `memmove`, `memset`, `memcmp`, `strlen`, for C and for Rust alike.
 //!
-//! rustc turns loops that copy, fill or measure into calls of these very functions. So there is no
-//! such loop here: short sizes are two overlapping accesses of fixed width, long ones a string
-//! instruction (x86_64) or volatile accesses (elsewhere), which the compiler leaves alone.
+//! rustc turns loops that copy, fill or measure into calls of these very functions, which would then
+//! call themselves. So short sizes are two overlapping accesses of fixed width, and every loop holds
+//! an empty assembly statement or a volatile access, which the compiler cannot see through.
 #![expect(unsafe_code, reason = "C symbols that are all about raw memory")]
 
+use core::arch::asm;
 use core::ffi::{c_char, c_int, c_void};
 use core::ptr;
 
-/// Copies a block of `T` from each end; together they cover `len` bytes, one to two times `T`.
-///
-/// Everything is read before anything is written, so the ranges may overlap.
+/// What one round of a loop moves.
+type Chunk = [u128; 4];
+const CHUNK: usize = size_of::<Chunk>();
+
+/// From here on x86's string instructions are faster than a loop; below, starting them costs more.
+#[cfg(target_arch = "x86_64")]
+const STRING_FROM: usize = 2048;
+
+/// Keeps the compiler from seeing a copying or filling loop.
+#[inline(always)]
+fn opaque() {
+    // SAFETY: no instruction at all.
+    unsafe { asm!("", options(nostack, preserves_flags)) };
+}
+
+/// Reads a `T` at any address.
 ///
 /// # Safety
 ///
-/// `len` bytes are readable at `src` and writable at `dest`; `size_of::<T>() <= len`.
+/// Its bytes are readable.
+#[inline(always)]
+unsafe fn get<T: Copy>(src: *const u8, at: usize) -> T {
+    // SAFETY: the caller's promise.
+    unsafe { src.wrapping_add(at).cast::<T>().read_unaligned() }
+}
+
+/// Writes a `T` at any address.
+///
+/// # Safety
+///
+/// Its bytes are writable.
+#[inline(always)]
+unsafe fn put<T: Copy>(dest: *mut u8, at: usize, value: T) {
+    // SAFETY: the caller's promise.
+    unsafe { dest.wrapping_add(at).cast::<T>().write_unaligned(value) };
+}
+
+/// Copies a `T` from each end; together they cover `len` bytes. Everything is read before anything is
+/// written, so the ranges may overlap.
+///
+/// # Safety
+///
+/// `len` bytes are readable at `src` and writable at `dest`; `len` is one to two times `T`.
 #[inline(always)]
 unsafe fn copy_ends<T: Copy>(dest: *mut u8, src: *const u8, len: usize) {
     let last = len - size_of::<T>();
-    // SAFETY: the caller guarantees `len` readable bytes.
-    let head = unsafe { src.cast::<T>().read_unaligned() };
-    // SAFETY: `last + size_of::<T>()` is `len`.
-    let tail = unsafe { src.add(last).cast::<T>().read_unaligned() };
-    // SAFETY: the caller guarantees `len` writable bytes.
-    unsafe { dest.cast::<T>().write_unaligned(head) };
-    // SAFETY: as above.
-    unsafe { dest.add(last).cast::<T>().write_unaligned(tail) };
+    // SAFETY: the caller's promise.
+    let head: T = unsafe { get(src, 0) };
+    // SAFETY: `last` and a `T` are `len`.
+    let tail: T = unsafe { get(src, last) };
+    // SAFETY: the caller's promise.
+    unsafe { put(dest, 0, head) };
+    // SAFETY: as for the tail's read.
+    unsafe { put(dest, last, tail) };
 }
 
-/// Copies up to 64 bytes, overlapping or not.
+/// Copies up to two chunks, overlapping or not.
 ///
 /// # Safety
 ///
-/// `len` bytes are readable at `src` and writable at `dest`; `len <= 64`.
+/// `len` bytes are readable at `src` and writable at `dest`; `len` is at most two chunks.
 #[inline(always)]
+#[expect(clippy::multiple_unsafe_ops_per_block, reason = "one of the arms runs")]
 unsafe fn copy_short(dest: *mut u8, src: *const u8, len: usize) {
-    // SAFETY: in every arm `len` is between one and two times the width; the caller guarantees the rest.
+    // SAFETY: in every arm `len` is one to two times the width; the caller guarantees the rest.
     unsafe {
         match len {
             0 => {}
-            1 => *dest = *src,
+            1 => put::<u8>(dest, 0, get(src, 0)),
             2..=3 => copy_ends::<u16>(dest, src, len),
             4..=7 => copy_ends::<u32>(dest, src, len),
             8..=15 => copy_ends::<u64>(dest, src, len),
             16..=31 => copy_ends::<u128>(dest, src, len),
-            _ => copy_ends::<[u128; 2]>(dest, src, len),
+            32..=63 => copy_ends::<[u128; 2]>(dest, src, len),
+            _ => copy_ends::<Chunk>(dest, src, len),
         }
     }
 }
 
-/// Copies upwards, first byte first.
+/// Copies from the first byte to the last: right also when `dest` lies below `src` and overlaps it.
 ///
 /// # Safety
 ///
-/// `len` bytes are readable at `src` and writable at `dest`.
-#[cfg(target_arch = "x86_64")]
+/// `len` bytes are readable at `src` and writable at `dest`; `len` is at least a chunk.
 #[inline(always)]
 unsafe fn copy_up(dest: *mut u8, src: *const u8, len: usize) {
-    // SAFETY: the caller guarantees the ranges; the direction flag is clear as the ABI demands.
-    unsafe {
-        core::arch::asm!(
-            "rep movsb",
-            inout("rcx") len => _, inout("rdi") dest => _, inout("rsi") src => _,
-            options(nostack, preserves_flags),
-        );
-    }
-}
-
-/// Copies downwards, last byte first, in words while it can.
-///
-/// # Safety
-///
-/// `len` bytes are readable at `src` and writable at `dest`.
-#[inline(always)]
-unsafe fn copy_down(dest: *mut u8, src: *const u8, mut len: usize) {
-    while len >= 8 {
-        len -= 8;
-        // SAFETY: `len + 8` bytes of both ranges are left.
-        let word = unsafe { ptr::read_volatile(src.add(len).cast::<Unaligned>()) };
-        // SAFETY: as above.
-        unsafe { ptr::write_volatile(dest.add(len).cast::<Unaligned>(), word) };
-    }
-    while len > 0 {
-        len -= 1;
-        // SAFETY: `len + 1` bytes of both ranges are left.
-        let byte = unsafe { ptr::read_volatile(src.add(len)) };
-        // SAFETY: as above.
-        unsafe { ptr::write_volatile(dest.add(len), byte) };
-    }
-}
-
-/// Copies upwards in words while it can.
-///
-/// # Safety
-///
-/// `len` bytes are readable at `src` and writable at `dest`.
-#[cfg(not(target_arch = "x86_64"))]
-unsafe fn copy_up(dest: *mut u8, src: *const u8, len: usize) {
+    let last = len - CHUNK;
+    // The tail is read first: the loop may write over it.
+    // SAFETY: `last` and a chunk are `len`.
+    let tail: Chunk = unsafe { get(src, last) };
     let mut at = 0;
-    while at + 8 <= len {
-        // SAFETY: eight bytes of both ranges are left.
-        let word = unsafe { ptr::read_volatile(src.add(at).cast::<Unaligned>()) };
+    while at < last {
+        // SAFETY: `at` is below `last`, so a chunk is left.
+        let chunk: Chunk = unsafe { get(src, at) };
         // SAFETY: as above.
-        unsafe { ptr::write_volatile(dest.add(at).cast::<Unaligned>(), word) };
-        at += 8;
+        unsafe { put(dest, at, chunk) };
+        opaque();
+        at += CHUNK;
     }
-    while at < len {
-        // SAFETY: a byte of both ranges is left.
-        let byte = unsafe { ptr::read_volatile(src.add(at)) };
-        // SAFETY: as above.
-        unsafe { ptr::write_volatile(dest.add(at), byte) };
-        at += 1;
-    }
+    // SAFETY: as for the tail's read.
+    unsafe { put(dest, last, tail) };
 }
 
-/// A word at any address.
-#[derive(Clone, Copy)]
-#[repr(C, packed)]
-struct Unaligned(u64);
+/// Copies from the last byte to the first: right also when `dest` lies above `src` and overlaps it.
+///
+/// # Safety
+///
+/// As for [`copy_up`].
+#[inline(always)]
+unsafe fn copy_down(dest: *mut u8, src: *const u8, len: usize) {
+    // The head is read first: the loop may write over it.
+    // SAFETY: a chunk is left, as the caller promises.
+    let head: Chunk = unsafe { get(src, 0) };
+    let mut at = len - CHUNK;
+    while at > 0 {
+        // SAFETY: `at` and a chunk are at most `len`.
+        let chunk: Chunk = unsafe { get(src, at) };
+        // SAFETY: as above.
+        unsafe { put(dest, at, chunk) };
+        opaque();
+        at = at.saturating_sub(CHUNK);
+    }
+    // SAFETY: as for the head's read.
+    unsafe { put(dest, 0, head) };
+}
 
 /// Implements `memcpy`: copies `count` bytes between ranges that do not overlap.
 ///
 /// # Safety
 ///
 /// `count` bytes are readable at `src` and writable at `dest`.
-#[unsafe(no_mangle)]
+#[cfg_attr(feature = "domain", unsafe(no_mangle))]
 pub unsafe extern "C" fn memcpy(dest: *mut c_void, src: *const c_void, count: usize) -> *mut c_void {
-    if count <= 64 {
+    if count <= 2 * CHUNK {
         // SAFETY: the caller's promise.
         unsafe { copy_short(dest.cast(), src.cast(), count) };
-    } else {
-        // SAFETY: the caller's promise.
-        unsafe { copy_up(dest.cast(), src.cast(), count) };
+        return dest;
     }
+    #[cfg(target_arch = "x86_64")]
+    if count >= STRING_FROM {
+        // SAFETY: the caller guarantees the ranges; the ABI demands that the direction flag is clear.
+        unsafe {
+            asm!("rep movsb", inout("rcx") count => _, inout("rdi") dest => _, inout("rsi") src => _,
+                 options(nostack, preserves_flags));
+        }
+        return dest;
+    }
+    // SAFETY: the caller's promise.
+    unsafe { copy_up(dest.cast(), src.cast(), count) };
     dest
 }
 
@@ -142,9 +167,9 @@ pub unsafe extern "C" fn memcpy(dest: *mut c_void, src: *const c_void, count: us
 /// # Safety
 ///
 /// `count` bytes are readable at `src` and writable at `dest`.
-#[unsafe(no_mangle)]
+#[cfg_attr(feature = "domain", unsafe(no_mangle))]
 pub unsafe extern "C" fn memmove(dest: *mut c_void, src: *const c_void, count: usize) -> *mut c_void {
-    if count <= 64 {
+    if count <= 2 * CHUNK {
         // SAFETY: the caller's promise.
         unsafe { copy_short(dest.cast(), src.cast(), count) };
     } else if dest.addr().wrapping_sub(src.addr()) >= count {
@@ -157,17 +182,17 @@ pub unsafe extern "C" fn memmove(dest: *mut c_void, src: *const c_void, count: u
     dest
 }
 
-/// Writes a block of `T` at each end, covering `len` bytes.
+/// Writes a `T` at each end, covering `len` bytes.
 ///
 /// # Safety
 ///
-/// `len` bytes are writable at `dest`; `size_of::<T>() <= len <= 2 * size_of::<T>()`.
+/// `len` bytes are writable at `dest`; `len` is one to two times `T`.
 #[inline(always)]
 unsafe fn fill_ends<T: Copy>(dest: *mut u8, value: T, len: usize) {
     // SAFETY: the caller's promise.
-    unsafe { dest.cast::<T>().write_unaligned(value) };
+    unsafe { put(dest, 0, value) };
     // SAFETY: the last block ends where the range ends.
-    unsafe { dest.add(len - size_of::<T>()).cast::<T>().write_unaligned(value) };
+    unsafe { put(dest, len - size_of::<T>(), value) };
 }
 
 /// Implements `memset`: fills `count` bytes with the low byte of `c`.
@@ -175,106 +200,97 @@ unsafe fn fill_ends<T: Copy>(dest: *mut u8, value: T, len: usize) {
 /// # Safety
 ///
 /// `count` bytes are writable at `s`.
-#[unsafe(no_mangle)]
+#[cfg_attr(feature = "domain", unsafe(no_mangle))]
 pub unsafe extern "C" fn memset(s: *mut c_void, c: c_int, count: usize) -> *mut c_void {
     let dest: *mut u8 = s.cast();
-    let byte = c.to_le_bytes()[0];
-    let word = u64::from(byte) * 0x0101_0101_0101_0101;
-    let wide = u128::from(word) << 64 | u128::from(word);
-    // SAFETY: in every arm `count` is between one and two times the width; the caller guarantees the rest.
+    let [byte, ..] = c.to_le_bytes();
+    let wide = u128::from_le_bytes([byte; 16]);
+    #[expect(clippy::multiple_unsafe_ops_per_block, reason = "one of the arms runs")]
+    // SAFETY: in every arm `count` is one to two times the width; the caller guarantees the rest.
     unsafe {
         match count {
             0 => {}
-            1 => *dest = byte,
-            2..=3 => fill_ends(dest, [byte; 2], count),
-            4..=7 => fill_ends(dest, word as u32, count),
-            8..=15 => fill_ends(dest, word, count),
+            1 => put(dest, 0, byte),
+            2..=3 => fill_ends(dest, u16::from_le_bytes([byte; 2]), count),
+            4..=7 => fill_ends(dest, u32::from_le_bytes([byte; 4]), count),
+            8..=15 => fill_ends(dest, u64::from_le_bytes([byte; 8]), count),
             16..=31 => fill_ends(dest, wide, count),
             32..=63 => fill_ends(dest, [wide; 2], count),
             64..=128 => fill_ends(dest, [wide; 4], count),
-            _ => fill_long(dest, byte, count),
+            _ => fill_long(dest, byte, wide, count),
         }
     }
     s
 }
 
-/// Fills upwards.
+/// Fills more than two chunks.
 ///
 /// # Safety
 ///
 /// `len` bytes are writable at `dest`.
-#[cfg(target_arch = "x86_64")]
 #[inline(always)]
-unsafe fn fill_long(dest: *mut u8, byte: u8, len: usize) {
-    // SAFETY: the caller guarantees the range; the direction flag is clear as the ABI demands.
-    unsafe {
-        core::arch::asm!(
-            "rep stosb",
-            inout("rcx") len => _, inout("rdi") dest => _, in("al") byte,
-            options(nostack, preserves_flags),
-        );
+unsafe fn fill_long(dest: *mut u8, byte: u8, wide: u128, len: usize) {
+    #[cfg(target_arch = "x86_64")]
+    if len >= STRING_FROM {
+        // SAFETY: the caller guarantees the range; the ABI demands that the direction flag is clear.
+        unsafe {
+            asm!("rep stosb", inout("rcx") len => _, inout("rdi") dest => _, in("al") byte,
+                 options(nostack, preserves_flags));
+        }
+        return;
     }
-}
-
-/// Fills upwards.
-///
-/// # Safety
-///
-/// `len` bytes are writable at `dest`.
-#[cfg(not(target_arch = "x86_64"))]
-unsafe fn fill_long(dest: *mut u8, byte: u8, len: usize) {
-    let word = Unaligned(u64::from(byte) * 0x0101_0101_0101_0101);
+    let _ = byte;
     let mut at = 0;
-    while at + 8 <= len {
-        // SAFETY: eight bytes are left.
-        unsafe { ptr::write_volatile(dest.add(at).cast::<Unaligned>(), word) };
-        at += 8;
+    while at < len - CHUNK {
+        // SAFETY: a chunk is left.
+        unsafe { put(dest, at, [wide; 4]) };
+        opaque();
+        at += CHUNK;
     }
-    while at < len {
-        // SAFETY: a byte is left.
-        unsafe { ptr::write_volatile(dest.add(at), byte) };
-        at += 1;
-    }
+    // SAFETY: the range is longer than a chunk.
+    unsafe { put(dest, len - CHUNK, [wide; 4]) };
 }
 
-/// Implements `memcmp`: the difference of the first bytes that differ, 0 if none do.
+/// Implements `memcmp`: negative, 0 or positive as the first bytes that differ compare.
 ///
 /// # Safety
 ///
 /// `count` bytes are readable at `cs` and at `ct`.
-#[unsafe(no_mangle)]
+#[cfg_attr(feature = "domain", unsafe(no_mangle))]
 pub unsafe extern "C" fn memcmp(cs: *const c_void, ct: *const c_void, count: usize) -> c_int {
     let (a, b): (*const u8, *const u8) = (cs.cast(), ct.cast());
     let mut at = 0;
     while at + 8 <= count {
         // SAFETY: eight bytes are left.
-        let x = unsafe { ptr::read_volatile(a.add(at).cast::<Unaligned>()) }.0;
+        let x: u64 = unsafe { get(a, at) };
         // SAFETY: eight bytes are left.
-        let y = unsafe { ptr::read_volatile(b.add(at).cast::<Unaligned>()) }.0;
+        let y: u64 = unsafe { get(b, at) };
         if x != y {
             return if u64::from_be(x) < u64::from_be(y) { -1 } else { 1 };
         }
+        opaque();
         at += 8;
     }
     while at < count {
         // SAFETY: a byte is left.
-        let x = unsafe { ptr::read_volatile(a.add(at)) };
+        let x: u8 = unsafe { get(a, at) };
         // SAFETY: a byte is left.
-        let y = unsafe { ptr::read_volatile(b.add(at)) };
+        let y: u8 = unsafe { get(b, at) };
         if x != y {
             return c_int::from(x) - c_int::from(y);
         }
+        opaque();
         at += 1;
     }
     0
 }
 
-/// What rustc calls where only equality is asked; the same as `memcmp`.
+/// What rustc and LLVM call where only equality is asked; the same as `memcmp`.
 ///
 /// # Safety
 ///
 /// As for `memcmp`.
-#[unsafe(no_mangle)]
+#[cfg_attr(feature = "domain", unsafe(no_mangle))]
 pub unsafe extern "C" fn bcmp(cs: *const c_void, ct: *const c_void, count: usize) -> c_int {
     // SAFETY: the caller's promise is the same.
     unsafe { memcmp(cs, ct, count) }
@@ -285,12 +301,94 @@ pub unsafe extern "C" fn bcmp(cs: *const c_void, ct: *const c_void, count: usize
 /// # Safety
 ///
 /// `s` is a C string.
-#[unsafe(no_mangle)]
+#[cfg_attr(feature = "domain", unsafe(no_mangle))]
 pub unsafe extern "C" fn strlen(s: *const c_char) -> usize {
     let mut len = 0;
     // SAFETY: no byte before this one was zero, so the string goes on to here at least.
-    while unsafe { ptr::read_volatile(s.add(len)) } != 0 {
+    while unsafe { ptr::read_volatile(s.wrapping_add(len)) } != 0 {
         len += 1;
     }
     len
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::vec::Vec;
+
+    fn pattern(len: usize) -> Vec<u8> {
+        (0..len).map(|i| u8::try_from(i * 7 % 251).unwrap_or(0)).collect()
+    }
+
+    fn lengths() -> impl Iterator<Item = usize> {
+        (0..300).chain([500, 1000, 2047, 2048, 2049, 5000])
+    }
+
+    #[test]
+    fn copies_exactly_the_range() {
+        for len in lengths() {
+            let from = pattern(len);
+            let mut to = std::vec![0xee_u8; len + 16];
+            // SAFETY: both ranges are in the vectors.
+            unsafe { memcpy(to[8..].as_mut_ptr().cast(), from.as_ptr().cast(), len) };
+            assert_eq!(to[8..8 + len], from[..]);
+            assert!(to[..8].iter().chain(&to[8 + len..]).all(|b| *b == 0xee), "{len}");
+        }
+    }
+
+    #[test]
+    fn moves_over_itself_both_ways() {
+        for len in lengths() {
+            for shift in [0, 1, 3, 16, 40, 63, 64, 65, 200] {
+                let mut expected = pattern(len + shift);
+                let mut up = expected.clone();
+                let mut down = expected.clone();
+                // SAFETY: both ranges are in the vector.
+                unsafe { memmove(up[shift..].as_mut_ptr().cast(), up.as_ptr().cast(), len) };
+                // SAFETY: both ranges are in the vector.
+                unsafe { memmove(down.as_mut_ptr().cast(), down[shift..].as_ptr().cast(), len) };
+                let original = expected.clone();
+                expected.copy_within(..len, shift);
+                assert_eq!(up, expected, "{len} up by {shift}");
+                expected.clone_from(&original);
+                expected.copy_within(shift.., 0);
+                assert_eq!(down, expected, "{len} down by {shift}");
+            }
+        }
+    }
+
+    #[test]
+    fn fills_exactly_the_range() {
+        for len in lengths() {
+            let mut to = std::vec![0xee_u8; len + 16];
+            // SAFETY: the range is in the vector.
+            unsafe { memset(to[8..].as_mut_ptr().cast(), 0x1ab, len) };
+            assert!(to[8..8 + len].iter().all(|b| *b == 0xab), "{len}");
+            assert!(to[..8].iter().chain(&to[8 + len..]).all(|b| *b == 0xee), "{len}");
+        }
+    }
+
+    #[test]
+    fn compares_as_unsigned_bytes() {
+        for len in lengths().filter(|len| *len > 0) {
+            let a = pattern(len);
+            for at in [0, len / 2, len - 1] {
+                let mut b = a.clone();
+                b[at] = b[at].wrapping_add(128);
+                // SAFETY: both ranges are in the vectors.
+                let order = unsafe { memcmp(a.as_ptr().cast(), b.as_ptr().cast(), len) };
+                assert_eq!(order.signum(), if a[at] < b[at] { -1 } else { 1 });
+            }
+            // SAFETY: both ranges are in the vector.
+            assert_eq!(unsafe { bcmp(a.as_ptr().cast(), a.as_ptr().cast(), len) }, 0);
+        }
+    }
+
+    #[test]
+    fn measures_strings() {
+        // SAFETY: a C string.
+        assert_eq!(unsafe { strlen(c"adxl345".as_ptr()) }, 7);
+        // SAFETY: a C string.
+        assert_eq!(unsafe { strlen(c"".as_ptr()) }, 0);
+    }
 }

@@ -17,7 +17,7 @@
 //! Consulted: Linux 6.12 and 6.1, `include/linux/{slab,gfp,vmalloc,percpu}.h`,
 //! `Documentation/core-api/memory-allocation.rst`, `mm/nommu.c` for what no MMU means.
 
-#[cfg(feature = "domain")]
+#[cfg(any(test, feature = "domain"))]
 pub mod bytes;
 pub mod caller;
 pub mod classes;

@@ -130,7 +130,11 @@ impl Cache {
         let _ = caller;
         if gfp.has(Gfp::ZERO) && (!is_zero || cfg!(feature = "debug")) {
             // What is behind the request is red in debug builds, and zero in others, as `ksize` users expect.
-            let len = if cfg!(feature = "debug") { wanted.min(self.size()) } else { self.size() };
+            let len = if cfg!(feature = "debug") {
+                wanted.min(self.size())
+            } else {
+                self.size()
+            };
             // SAFETY: the object was free until now and is `size` bytes long.
             return unsafe { object::zero(address, len) };
         }
