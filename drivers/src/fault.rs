@@ -154,8 +154,6 @@ impl std::error::Error for FaultError {}
 /// The faults of one chip or one bus. Default: none.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Faults {
-    /// Whether there is any: the only thing that the hot path looks at.
-    pub(crate) any: bool,
     pub(crate) absent: bool,
     pub(crate) hold: bool,
     pub(crate) stuck: Option<u8>,
@@ -166,7 +164,6 @@ pub(crate) struct Faults {
 
 impl Faults {
     pub(crate) fn add(&mut self, kind: FaultKind) {
-        self.any = true;
         match kind {
             FaultKind::Absent => self.absent = true,
             FaultKind::Hold => self.hold = true,

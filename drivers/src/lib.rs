@@ -44,3 +44,8 @@ pub use errno::Errno;
 pub use fault::Fault;
 pub use stimulus::Stimulus;
 pub use transcript::Transcript;
+
+/// The examples of the README are tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -82,16 +82,19 @@ impl<const N: usize> RegFile<N> {
     }
 
     /// The stored value.
+    #[inline]
     pub fn get(&self, addr: u8) -> u8 {
         self.value[Self::index(addr)]
     }
 
     /// Stores a value from inside the chip: no mask.
+    #[inline]
     pub fn set(&mut self, addr: u8, value: u8) {
         self.value[Self::index(addr)] = value;
     }
 
     /// Stores a value from the bus: only the bits of the mask change. Returns what the register holds now.
+    #[inline]
     pub fn write(&mut self, addr: u8, value: u8) -> u8 {
         let i = Self::index(addr);
         let mask = self.map.mask[i];
@@ -100,16 +103,19 @@ impl<const N: usize> RegFile<N> {
     }
 
     /// Whether a bit of `bits` is set.
+    #[inline]
     pub fn has(&self, addr: u8, bits: u8) -> bool {
         self.get(addr) & bits != 0
     }
 
     /// Whether reading `addr` asks the chip.
+    #[inline]
     pub fn is_live(&self, addr: u8) -> bool {
         self.map.hooks[Self::index(addr)] & LIVE != 0
     }
 
     /// Whether writing `addr` tells the chip.
+    #[inline]
     pub fn is_act(&self, addr: u8) -> bool {
         self.map.hooks[Self::index(addr)] & ACT != 0
     }

@@ -57,8 +57,13 @@ impl<T: Copy + Default, const N: usize> Ring<T, N> {
     }
 
     /// The oldest item.
+    #[inline]
     pub fn front(&self) -> Option<T> {
-        (self.len > 0).then(|| self.items[self.first])
+        if self.len == 0 {
+            None
+        } else {
+            self.items.get(self.first).copied()
+        }
     }
 
     /// Drops the oldest items until at most `len` are left.

@@ -39,6 +39,7 @@ impl Sampler {
     }
 
     /// The next sample that is due at `now`, if one is. Call it until there is none.
+    #[inline]
     pub fn due(&mut self, now: u64, period_ns: u64) -> Option<u64> {
         if now < self.next {
             return None;

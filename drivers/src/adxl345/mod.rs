@@ -232,10 +232,11 @@ impl Adxl345 {
         });
     }
 
+    #[inline]
     fn data_byte(&mut self, which: u8) -> u8 {
         self.data_touched = true;
         let sample = self.fifo.front().unwrap_or(self.latest);
-        let word = sample[usize::from(which / 2) % 3];
+        let word = sample.get(usize::from(which / 2)).copied().unwrap_or(0);
         word.to_le_bytes()[usize::from(which & 1)]
     }
 }
@@ -253,8 +254,9 @@ impl RegModel for Adxl345 {
     }
 
     fn status(&self) -> Status {
-        let source = self.source();
         let enabled = self.regs.get(reg::INT_ENABLE);
+        // Nothing enabled is the usual case, and nobody can see the sources then.
+        let source = if enabled == 0 { 0 } else { self.source() };
         let map = self.regs.get(reg::INT_MAP);
         let active_high = !self.regs.has(reg::DATA_FORMAT, FORMAT_INT_INVERT);
         let pin = |mapped: u8| Pin::output(source & enabled & mapped != 0, active_high, false);

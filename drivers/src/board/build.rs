@@ -76,6 +76,8 @@ impl SimBoard {
             buses: Vec::new(),
             lines: Lines::default(),
             transcript: None,
+            liar: None,
+            is_watched: false,
             warnings: Vec::new(),
         };
         board.now = board.now_ns();
@@ -177,6 +179,7 @@ impl SimBoard {
             node: path,
             drivers,
             pins,
+            status: None,
             next_event: NEVER,
             faults,
             fake_id: None,

@@ -35,6 +35,9 @@ const TIMEOUT_NS: u64 = 1_000_000_000;
 /// No chip of this transfer has been addressed yet, or nobody answered.
 const NOBODY: usize = usize::MAX;
 
+/// No address: before the first START and after a STOP.
+const NO_ADDR: u16 = u16::MAX;
+
 /// One message.
 pub struct I2cMsg<'a> {
     /// Seven-bit address.
@@ -59,6 +62,7 @@ pub enum I2cData<'a> {
 pub struct I2cTransfer<'b> {
     board: &'b mut SimBoard,
     bus: usize,
+    addr: u16,
     slot: usize,
     dir: Dir,
     bits: u64,
@@ -72,8 +76,29 @@ impl SimBoard {
     ///
     /// # Errors
     ///
-    /// `ENODEV` for a bus that is no I²C bus, else as the [module](self) says, or what a fault on the board asks for.
+    /// `ENODEV`: this is no I²C bus. `ENXIO`: nobody acknowledged the address. `EREMOTEIO`: the chip did not acknowledge
+    /// a byte. `ETIMEDOUT`: the bus is held. `EINVAL`: the address has more than seven bits. `EOPNOTSUPP`: a flag that
+    /// this master lacks. Or what a fault on the board asks for.
+    #[inline]
     pub fn i2c_xfer(&mut self, bus: BusId, msgs: &mut [I2cMsg<'_>]) -> Result<usize, Errno> {
+        if let [
+            I2cMsg {
+                addr,
+                flags: 0,
+                data: I2cData::Write(out),
+            },
+            I2cMsg {
+                addr: again,
+                flags,
+                data: I2cData::Read(into),
+            },
+        ] = msgs
+            && addr == again
+            && *flags & !self::flags::RD == 0
+            && self.i2c_write_read(bus, *addr, out, into)?
+        {
+            return Ok(2);
+        }
         let mut transfer = self.i2c_begin(bus)?;
         for msg in msgs {
             match &mut msg.data {
@@ -84,11 +109,41 @@ impl SimBoard {
         transfer.finish()
     }
 
+    /// Writes, then reads, one chip: nearly every transfer is of this kind. Returns false, with nothing done, if it is not
+    /// that simple here: somebody watches, or nobody answers.
+    ///
+    /// # Errors
+    ///
+    /// `ENODEV` for a bus that is no I²C bus.
+    #[inline]
+    pub(crate) fn i2c_write_read(&mut self, bus: BusId, addr: u16, out: &[u8], into: &mut [u8]) -> Result<bool, Errno> {
+        let bus = self.bus_of(bus, BusKind::I2c)?;
+        if self.is_watched {
+            return Ok(false);
+        }
+        self.catch_up();
+        let bus = &self.buses[bus];
+        let index = bus.chips.get(usize::from(addr)).copied().unwrap_or(NO_CHIP);
+        let ns_per_bit = bus.ns_per_bit;
+        let Some(slot) = self.slots.get_mut(usize::from(index)) else {
+            return Ok(false);
+        };
+        let Some(status) = slot.chip.i2c_write_read(self.now, &self.world, out, into) else {
+            return Ok(false);
+        };
+        self.settle_with(usize::from(index), status);
+        // Two STARTs with addresses, the bytes, the STOP.
+        let bits = 21 + 9 * (out.len() as u64 + into.len() as u64);
+        self.spend(bits, ns_per_bit, 0);
+        Ok(true)
+    }
+
     /// Begins a transfer.
     ///
     /// # Errors
     ///
     /// `ENODEV` for a bus that is no I²C bus.
+    #[inline]
     pub fn i2c_begin(&mut self, bus: BusId) -> Result<I2cTransfer<'_>, Errno> {
         let bus = self.bus_of(bus, BusKind::I2c)?;
         self.catch_up();
@@ -96,6 +151,7 @@ impl SimBoard {
         Ok(I2cTransfer {
             board: self,
             bus,
+            addr: NO_ADDR,
             slot: NOBODY,
             dir,
             bits: 0,
@@ -108,41 +164,41 @@ impl SimBoard {
 
 impl I2cTransfer<'_> {
     /// A message to the chip.
+    #[inline]
     pub fn write(&mut self, addr: u16, flags: u16, bytes: &[u8]) {
         if !self.start(addr, flags, Dir::Write, bytes.len()) {
             return;
         }
-        let Some(slot) = self.board.slots.get_mut(self.slot) else {
-            return self.message_done(flags);
+        let acked = match self.board.slots.get_mut(self.slot) {
+            Some(slot) => slot.chip.i2c_write(bytes),
+            None => 0,
         };
-        let acked = slot.chip.i2c_write(bytes);
-        if let Some(record) = &mut self.board.transcript {
+        if self.board.is_watched
+            && let Some(record) = &mut self.board.transcript
+        {
             record.segment(false, bytes);
         }
         if acked < bytes.len() && flags & self::flags::IGNORE_NAK == 0 {
-            self.failed = Some(Errno::EREMOTEIO);
-            return;
+            return self.fail(Errno::EREMOTEIO);
         }
         self.message_done(flags);
     }
 
     /// A message from the chip.
+    #[inline]
     pub fn read(&mut self, addr: u16, flags: u16, bytes: &mut [u8]) {
         if !self.start(addr, flags, Dir::Read, bytes.len()) {
             return;
         }
         match self.board.slots.get_mut(self.slot) {
-            Some(slot) => {
-                slot.chip.i2c_read(bytes);
-                if let Some(value) = slot.faults.stuck.or(self.board.buses[self.bus].faults.stuck) {
-                    bytes.fill(value);
-                }
-            }
+            Some(slot) => slot.chip.i2c_read(bytes),
             // Nobody answered and the caller wants to go on: the wire is high.
             None => bytes.fill(0xff),
         }
-        if let Some(record) = &mut self.board.transcript {
-            record.segment(true, bytes);
+        if self.board.is_watched
+            && let Err(errno) = self.watch_read(bytes)
+        {
+            return self.fail(errno);
         }
         self.message_done(flags);
     }
@@ -152,11 +208,14 @@ impl I2cTransfer<'_> {
     /// # Errors
     ///
     /// How the transfer failed.
+    #[inline]
     pub fn finish(mut self) -> Result<usize, Errno> {
         self.stop();
         let ns_per_bit = self.board.buses[self.bus].ns_per_bit;
         let result = self.failed.map_or(Ok(self.done), Err);
-        if let Some(record) = &mut self.board.transcript {
+        if self.board.is_watched
+            && let Some(record) = &mut self.board.transcript
+        {
             record.end(result);
         }
         self.board.spend(self.bits, ns_per_bit, self.extra_ns);
@@ -164,72 +223,88 @@ impl I2cTransfer<'_> {
     }
 
     /// START, address and acknowledge; counts the bits of the whole message. Returns whether bytes can flow.
+    ///
+    /// Each message of each transfer comes through here: what is not usual is elsewhere.
+    #[inline]
     fn start(&mut self, addr: u16, flags: u16, dir: Dir, len: usize) -> bool {
         use self::flags::{IGNORE_NAK, NOSTART, RECV_LEN, TEN};
         if self.failed.is_some() {
             return false;
         }
-        if self.board.transcript.is_some() {
-            self.record_start(addr);
+        if flags & (TEN | RECV_LEN | NOSTART) != 0 {
+            return self.start_unusual(addr, flags, dir, len);
         }
-        // Each byte is 8 bits and an acknowledge.
-        self.bits += 9 * len as u64;
-        if flags & NOSTART != 0 && self.done > 0 && dir == self.dir {
+        let is_first = addr != self.addr;
+        if is_first {
+            self.address(addr);
+        }
+        if self.board.is_watched && self.is_failing(is_first) {
+            return false;
+        }
+        self.dir = dir;
+        // START and address; each byte is 8 bits and an acknowledge.
+        self.bits += 10;
+        let is_acked = self
+            .board
+            .slots
+            .get_mut(self.slot)
+            .is_some_and(|slot| slot.chip.i2c_start(dir));
+        if is_acked || flags & IGNORE_NAK != 0 {
+            self.bits += 9 * len as u64;
             return true;
         }
-        if flags & (TEN | RECV_LEN | NOSTART) != 0 {
-            return self.fail(Errno::EOPNOTSUPP);
-        }
-        self.bits += 10;
-        let bus = &self.board.buses[self.bus];
-        let Some(&chip) = bus.chips.get(usize::from(addr)) else {
-            return self.fail(Errno::EINVAL);
-        };
-        let slot = if chip == NO_CHIP { NOBODY } else { usize::from(chip) };
-        if slot != self.slot && self.slot != NOBODY {
+        self.fail(if addr < 0x80 { Errno::ENXIO } else { Errno::EINVAL });
+        false
+    }
+
+    /// Finds the chip with this address and brings it to the present.
+    #[inline]
+    fn address(&mut self, addr: u16) {
+        if self.slot != NOBODY {
             // The chip before sees the START of somebody else's message: for it the transfer is over.
             self.stop();
         }
-        let first = slot != self.slot || self.done == 0;
-        self.slot = slot;
-        self.dir = dir;
+        self.addr = addr;
         let bus = &self.board.buses[self.bus];
-        if (bus.held || bus.faults.any || self.board.slots.get(slot).is_some_and(|slot| slot.faults.any))
-            && let Some(errno) = self.faulty(slot, first)
-        {
-            return self.fail(errno);
-        }
+        let chip = bus.chips.get(usize::from(addr)).copied().unwrap_or(NO_CHIP);
+        self.slot = if chip == NO_CHIP { NOBODY } else { usize::from(chip) };
         if let Some(slot) = self.board.slots.get_mut(self.slot) {
-            if first {
-                slot.chip.advance(self.board.now, &self.board.world);
-            }
-            if slot.chip.i2c_start(dir) || flags & IGNORE_NAK != 0 {
-                return true;
-            }
-        } else if flags & IGNORE_NAK != 0 {
-            return true;
+            slot.chip.advance(self.board.now, &self.board.world);
         }
-        // The data never went over the wire.
-        self.bits -= 9 * len as u64;
-        self.fail(Errno::ENXIO)
     }
 
+    /// Messages with rare flags: only NOSTART in the middle of a burst is one that this master can do.
     #[cold]
-    fn record_start(&mut self, addr: u16) {
+    fn start_unusual(&mut self, addr: u16, flags: u16, dir: Dir, len: usize) -> bool {
+        if flags & self::flags::NOSTART != 0 && self.addr != NO_ADDR && dir == self.dir {
+            self.bits += 9 * len as u64;
+            return true;
+        }
+        self.addr = addr;
+        self.is_failing(true);
+        self.fail(Errno::EOPNOTSUPP);
+        false
+    }
+
+    /// On a board with faults or a record: whether the message fails before its address is out.
+    #[cold]
+    fn is_failing(&mut self, is_first: bool) -> bool {
         let (bus, now) = (&self.board.buses[self.bus], self.board.now);
         if let Some(record) = self.board.transcript.as_mut().filter(|record| !record.is_open()) {
-            record.begin(now, &bus.channel, addr);
+            record.begin(now, &bus.channel, self.addr);
         }
+        let Some(errno) = self.faulty(is_first) else {
+            return false;
+        };
+        self.fail(errno);
+        true
     }
 
     /// The faults of the bus and of the chip: whether and how this message has to fail.
-    #[cold]
-    fn faulty(&mut self, slot: usize, first: bool) -> Option<Errno> {
+    fn faulty(&mut self, is_first: bool) -> Option<Errno> {
         let bus = &mut self.board.buses[self.bus];
-        let mut faults = [
-            Some(&mut bus.faults),
-            self.board.slots.get_mut(slot).map(|slot| &mut slot.faults),
-        ];
+        let slot = self.board.slots.get_mut(self.slot);
+        let mut faults = [Some(&mut bus.faults), slot.map(|slot| &mut slot.faults)];
         for faults in faults.iter_mut().flatten() {
             bus.held |= faults.hold;
             if faults.absent {
@@ -242,26 +317,44 @@ impl I2cTransfer<'_> {
             self.slot = NOBODY;
             return Some(Errno::ETIMEDOUT);
         }
-        if !first {
+        if !is_first {
             return None;
         }
         faults.iter_mut().flatten().find_map(|faults| faults.transfer())
     }
 
-    fn fail(&mut self, errno: Errno) -> bool {
-        self.failed = Some(errno);
-        false
+    /// On a board with faults, a liar or a record: what a read message really brought.
+    #[cold]
+    fn watch_read(&mut self, bytes: &mut [u8]) -> Result<(), Errno> {
+        let of_chip = self.board.slots.get(self.slot).and_then(|slot| slot.faults.stuck);
+        if let Some(value) = of_chip.or(self.board.buses[self.bus].faults.stuck) {
+            bytes.fill(value);
+        }
+        if let Some(liar) = &mut self.board.liar {
+            liar(bytes)?;
+        }
+        if let Some(record) = &mut self.board.transcript {
+            record.segment(true, bytes);
+        }
+        Ok(())
     }
 
+    #[cold]
+    fn fail(&mut self, errno: Errno) {
+        self.failed = Some(errno);
+    }
+
+    #[inline]
     fn message_done(&mut self, flags: u16) {
         self.done += 1;
         if flags & self::flags::STOP != 0 {
             self.stop();
-            self.slot = NOBODY;
+            (self.addr, self.slot) = (NO_ADDR, NOBODY);
         }
     }
 
     /// STOP for the chip that was addressed last.
+    #[inline]
     fn stop(&mut self) {
         self.bits += 1;
         if let Some(slot) = self.board.slots.get_mut(self.slot) {

@@ -20,7 +20,7 @@ pub use lines::{LineSink, MAX_LINES};
 pub use shared::{Events, SharedBoard};
 pub use spi::{SpiTransfer, SpiXfer};
 
-use crate::chip::{Chip, ChipOptions, Make, NEVER, PINS, Pin};
+use crate::chip::{Chip, ChipOptions, Make, NEVER, PINS, Pin, Status};
 use crate::errno::Errno;
 use crate::fault::{Fault, FaultError, FaultKind, Faults};
 use crate::stimulus::Stimulus;
@@ -36,6 +36,9 @@ pub enum Clock {
     /// From outside: a monotonic clock.
     Real(Box<dyn Fn() -> u64 + Send>),
 }
+
+/// Comes between the chips and the domain: changes the bytes of a read, or makes the transfer fail.
+pub type Liar = Box<dyn FnMut(&mut [u8]) -> Result<(), Errno> + Send>;
 
 /// How to build a board.
 #[derive(Default)]
@@ -86,6 +89,8 @@ struct Slot {
     node: String,
     drivers: [Option<Driver>; PINS],
     pins: [Option<Pin>; PINS],
+    /// What the chip showed last.
+    status: Option<Status>,
     next_event: u64,
     faults: Faults,
     fake_id: Option<u8>,
@@ -103,6 +108,9 @@ pub struct SimBoard {
     buses: Vec<Bus>,
     lines: Lines,
     transcript: Option<Transcript>,
+    liar: Option<Liar>,
+    /// Whether there is a record, a liar or a fault anywhere: the one thing that a transfer asks when all is well.
+    is_watched: bool,
     warnings: Vec<String>,
 }
 
@@ -186,6 +194,12 @@ impl SimBoard {
         &self.world
     }
 
+    /// Lets `liar` have a hand in all that the domain reads from the buses, to fuzz drivers from the device's side.
+    pub fn set_liar(&mut self, liar: Liar) {
+        self.liar = Some(liar);
+        self.is_watched = true;
+    }
+
     /// Puts a fault on the board.
     ///
     /// # Errors
@@ -201,6 +215,7 @@ impl SimBoard {
                 .or_else(|| fault.target.strip_prefix('@'));
             fault.target == node || fault.target == name || (unit.is_some() && unit == by_unit)
         };
+        self.is_watched = true;
         if let Some(index) = self.slots.iter().position(|slot| is_target(&slot.node)) {
             let slot = &mut self.slots[index];
             slot.faults.add(fault.kind);
@@ -245,6 +260,7 @@ impl SimBoard {
     /// Starts to record transfers, or starts over.
     pub fn record(&mut self) {
         self.transcript = Some(Transcript::default());
+        self.is_watched = true;
     }
 
     /// The record, if [`record`](Self::record) was called.
@@ -318,19 +334,24 @@ impl SimBoard {
     }
 
     /// Brings the board to the present of its clock.
+    #[inline]
     fn catch_up(&mut self) {
         if let Clock::Real(_) = self.clock {
-            let now = self.now_ns();
-            // Nobody has looked for long (the machine slept): the chips themselves skip what is lost anyway.
-            if now - self.now > CATCH_UP_NS {
-                self.now = now;
-                for index in 0..self.slots.len() {
-                    self.slots[index].chip.advance(now, &self.world);
-                    self.settle(index);
-                }
-            }
-            self.run_to(now);
+            self.catch_up_with_clock();
         }
+    }
+
+    fn catch_up_with_clock(&mut self) {
+        let now = self.now_ns();
+        // Nobody has looked for long (the machine slept): the chips themselves skip what is lost anyway.
+        if now - self.now > CATCH_UP_NS {
+            self.now = now;
+            for index in 0..self.slots.len() {
+                self.slots[index].chip.advance(now, &self.world);
+                self.settle(index);
+            }
+        }
+        self.run_to(now);
     }
 
     /// Lets all events up to `target` happen, each at its time, and makes `target` the present.
@@ -350,9 +371,22 @@ impl SimBoard {
     }
 
     /// After something happened to a chip: carries its pins to the lines and its wish for time to the board.
+    #[inline]
     fn settle(&mut self, index: usize) {
+        let status = self.slots[index].chip.status();
+        self.settle_with(index, status);
+    }
+
+    #[inline]
+    fn settle_with(&mut self, index: usize, status: Status) {
+        if self.slots[index].status != Some(status) || status.next_event <= self.now {
+            self.settle_change(index, status);
+        }
+    }
+
+    fn settle_change(&mut self, index: usize, status: Status) {
         let slot = &mut self.slots[index];
-        let status = slot.chip.status();
+        slot.status = Some(status);
         // What was due is done: an event in the past could never end.
         let next_event = if status.next_event == NEVER {
             NEVER
@@ -375,6 +409,7 @@ impl SimBoard {
         }
     }
 
+    #[inline]
     fn bus_of(&self, id: BusId, kind: BusKind) -> Result<usize, Errno> {
         match self.buses.get(id.0) {
             Some(bus) if bus.kind == kind => Ok(id.0),
@@ -383,6 +418,7 @@ impl SimBoard {
     }
 
     /// How long a transfer of so many bits takes is how far the virtual clock moves.
+    #[inline]
     fn spend(&mut self, bits: u64, ns_per_bit: u64, extra_ns: u64) {
         if let Clock::Virtual = self.clock {
             let end = self

@@ -123,23 +123,15 @@ impl SpiTransfer<'_> {
         let len = xfer.tx.len().max(xfer.rx.len()).max(xfer.len);
         self.select(true);
         match self.slot.and_then(|slot| self.board.slots.get_mut(slot)) {
-            Some(slot) => {
-                for at in 0..len {
-                    let miso = slot.chip.spi_byte(xfer.tx.get(at).copied().unwrap_or(0));
-                    if let Some(byte) = xfer.rx.get_mut(at) {
-                        *byte = self.stuck.unwrap_or(miso);
-                    }
-                }
-            }
-            None => xfer.rx.fill(self.stuck.unwrap_or(0xff)),
+            Some(slot) => slot.chip.spi_bytes(len, xfer.tx, xfer.rx),
+            // Nobody drives the wire, and it is pulled up.
+            None => xfer.rx.fill(0xff),
         }
-        if let Some(record) = &mut self.board.transcript {
-            if !xfer.tx.is_empty() {
-                record.segment(false, xfer.tx);
-            }
-            if !xfer.rx.is_empty() {
-                record.segment(true, xfer.rx);
-            }
+        if self.board.is_watched
+            && let Err(errno) = self.watch(xfer)
+        {
+            self.failed = Some(errno);
+            return;
         }
         let ns_per_bit = match xfer.speed_hz {
             0 => self.board.buses[self.bus].ns_per_bit,
@@ -152,6 +144,26 @@ impl SpiTransfer<'_> {
             self.select(false);
         }
         self.done += 1;
+    }
+
+    /// On a board with faults, a liar or a record: what the piece really brought.
+    #[cold]
+    fn watch(&mut self, xfer: &mut SpiXfer<'_>) -> Result<(), Errno> {
+        if let Some(value) = self.stuck {
+            xfer.rx.fill(value);
+        }
+        if let Some(liar) = &mut self.board.liar {
+            liar(xfer.rx)?;
+        }
+        if let Some(record) = &mut self.board.transcript {
+            if !xfer.tx.is_empty() {
+                record.segment(false, xfer.tx);
+            }
+            if !xfer.rx.is_empty() {
+                record.segment(true, xfer.rx);
+            }
+        }
+        Ok(())
     }
 
     /// Releases the chip select.

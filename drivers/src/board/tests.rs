@@ -295,6 +295,38 @@ fn a_fault_without_a_target_lists_the_targets() {
 }
 
 #[test]
+fn a_liar_changes_what_is_read() {
+    for dts in [I2C, SPI] {
+        let (mut board, bus) = board(dts);
+        let mut count = 0;
+        board.set_liar(Box::new(move |bytes| {
+            count += 1;
+            bytes.fill(0xa0 + count);
+            if count < 3 { Ok(()) } else { Err(Errno::EIO) }
+        }));
+        let read: Vec<_> = (0..3)
+            .map(|_| {
+                if dts == I2C {
+                    return read(&mut board, bus, 0x53, 0);
+                }
+                let mut rx = [0];
+                board.spi_transfer(
+                    bus,
+                    0,
+                    3,
+                    &mut [SpiXfer {
+                        rx: &mut rx,
+                        ..SpiXfer::default()
+                    }],
+                )?;
+                Ok(rx[0])
+            })
+            .collect();
+        assert_eq!(read, [Ok(0xa1), Ok(0xa2), Err(Errno::EIO)]);
+    }
+}
+
+#[test]
 fn lines_have_directions_and_several_drivers() {
     let (mut board, _) = board(I2C);
     assert_eq!(board.line_count(), 4);
