@@ -20,7 +20,10 @@ struct Findings {
 }
 
 enum Rule {
+    /// A cargo command that only reads.
     Cargo(&'static [&'static str]),
+    /// A cargo command that compiles.
+    Build(&'static [&'static str]),
     Docs,
     Sources(fn(&[Source]) -> Findings),
 }
@@ -35,7 +38,7 @@ const RULES: [(&str, Rule); 9] = [
     ("rooms", Rule::Sources(rooms::check)),
     (
         "clippy",
-        Rule::Cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]),
+        Rule::Build(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]),
     ),
     ("doc", Rule::Docs),
 ];
@@ -49,7 +52,7 @@ pub(crate) fn command(args: &[String]) -> Result<bool> {
     let chosen = |name: &str| args.is_empty() || args.iter().any(|arg| arg == name);
     let needs_build = RULES
         .iter()
-        .any(|(name, rule)| chosen(name) && !matches!(rule, Rule::Sources(_)));
+        .any(|(name, rule)| chosen(name) && matches!(rule, Rule::Build(_) | Rule::Docs));
     if needs_build {
         setup::ensure()?;
     }
@@ -59,6 +62,7 @@ pub(crate) fn command(args: &[String]) -> Result<bool> {
         println!("check {name}");
         let passed = match rule {
             Rule::Cargo(words) => run::passes(run::cargo(words))?,
+            Rule::Build(words) => run::passes(setup::workspace_cargo(words)?)?,
             Rule::Docs => docs()?,
             Rule::Sources(find) => show(&find(&sources)),
         };
@@ -72,7 +76,7 @@ pub(crate) fn command(args: &[String]) -> Result<bool> {
 }
 
 fn docs() -> Result<bool> {
-    let mut doc = run::cargo(&["doc", "--workspace", "--no-deps", "--document-private-items"]);
+    let mut doc = setup::workspace_cargo(&["doc", "--workspace", "--no-deps", "--document-private-items"])?;
     doc.env("RUSTDOCFLAGS", "-D warnings");
     run::passes(doc)
 }

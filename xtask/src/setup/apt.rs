@@ -20,7 +20,7 @@ pub(super) fn install(wanted: &[&'static [&'static str]]) -> Result<()> {
             names.join(" ")
         );
     }
-    let is_root = std::fs::metadata("/proc/self").is_ok_and(|meta| meta.uid() == 0);
+    let is_root = is_root();
     let mut plan = choose(wanted);
     if plan.is_none() {
         if !is_root {
@@ -50,6 +50,31 @@ pub(super) fn install(wanted: &[&'static [&'static str]]) -> Result<()> {
     // Lists that are days old name files that the mirror has since replaced.
     update()?;
     fetch_and_unpack(&packages)
+}
+
+/// Sees to it that the package lists know `packages`, which need not be installed for that.
+pub(super) fn know(packages: &[String]) -> Result<()> {
+    let is_known = |name: &String| {
+        let shown = Command::new("apt-cache")
+            .args(["show", name])
+            .stdin(Stdio::null())
+            .output();
+        shown.is_ok_and(|out| !out.stdout.is_empty())
+    };
+    if packages.iter().all(is_known) {
+        return Ok(());
+    }
+    if !is_root() {
+        return Err(NeedsRoot {
+            command: "sudo apt-get update".to_owned(),
+        }
+        .into());
+    }
+    update()
+}
+
+fn is_root() -> bool {
+    std::fs::metadata("/proc/self").is_ok_and(|meta| meta.uid() == 0)
 }
 
 fn install_line(packages: &[&str]) -> String {

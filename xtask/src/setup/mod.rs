@@ -11,6 +11,7 @@ mod kernel;
 use crate::{Usage, run};
 use anyhow::Result;
 use std::fmt;
+use std::process::Command;
 
 /// Packages are missing and this user may not install them.
 #[derive(Debug)]
@@ -100,4 +101,11 @@ pub(crate) fn ensure() -> Result<bool> {
     }
     let fetched = kernel::ensure()?;
     Ok(!missing.is_empty() || fetched)
+}
+
+/// A cargo command for the whole workspace, the shim included, which alone needs the kernel's compiler flags.
+pub(crate) fn workspace_cargo(args: &[&str]) -> Result<Command> {
+    let mut command = run::cargo(args);
+    command.env("LINUX_COMPAT_CFLAGS", kernel::shim_flags()?);
+    Ok(command)
 }

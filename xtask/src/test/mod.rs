@@ -41,7 +41,7 @@ pub(crate) fn command(args: &[String]) -> Result<bool> {
 fn workspace(filter: Option<&str>, tally: &mut Tally) -> Result<()> {
     let mut args = vec!["test", "--workspace", "--no-fail-fast"];
     args.extend(filter.map(|name| ["--", name]).iter().flatten());
-    let status = run::lines(run::limited(run::cargo(&args), LIMIT), |line| {
+    let status = run::lines(run::limited(setup::workspace_cargo(&args)?, LIMIT), |line| {
         println!("{line}");
         tally.read(line);
     })?;
