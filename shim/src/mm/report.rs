@@ -96,6 +96,16 @@ pub fn not_ours(what: &str, address: usize, caller: Caller) -> ! {
     ))
 }
 
+/// `address` points into a slab, but not at an object.
+#[cold]
+#[inline(never)]
+pub fn not_an_object(cache: &Cache, address: usize) -> ! {
+    fatal(format_args!(
+        "kfree: {address:#x} points into {:?} but not at an object",
+        cache.name(),
+    ))
+}
+
 /// An object was given to the wrong cache.
 #[cold]
 #[inline(never)]

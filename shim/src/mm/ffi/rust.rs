@@ -30,6 +30,12 @@ unsafe impl GlobalAlloc for Kmalloc {
         at(kmalloc::alloc_aligned(layout.size(), layout.align(), gfp, Caller::SHIM))
     }
 
+    unsafe fn realloc(&self, ptr: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
+        let address = ptr.expose_provenance();
+        // SAFETY: the caller gives the old block up if it gets a new one.
+        at(unsafe { kmalloc::resize_aligned(address, new_size, layout.align(), Gfp::ATOMIC, Caller::SHIM) })
+    }
+
     unsafe fn dealloc(&self, ptr: *mut u8, _layout: Layout) {
         // SAFETY: the caller gives the memory back.
         unsafe { kmalloc::free(ptr.expose_provenance(), Caller::SHIM) };

@@ -233,7 +233,7 @@ c_symbol! {
     ///
     /// `objp` is null, `ZERO_SIZE_PTR` or a live object.
     fn __ksize(objp: *const c_void) -> usize, |caller| {
-        kmalloc::usable(from_c(objp), caller)
+        kmalloc::usable("__ksize", from_c(objp), caller)
     }
 
     /// Implements `kmem_cache_free`: frees an object of `s`.

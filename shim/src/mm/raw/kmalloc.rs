@@ -55,7 +55,7 @@ pub fn alloc_pages(size: usize, align: usize, gfp: Gfp, caller: Caller) -> usize
 ///
 /// `address` is a live block or null, and is not used when the result differs.
 pub unsafe fn resize_pages(address: usize, size: usize, gfp: Gfp, caller: Caller) -> usize {
-    let held = usable(address, caller);
+    let held = usable("vrealloc", address, caller);
     if size != 0 && address > ZERO_SIZE_PTR && size <= held {
         return address;
     }
@@ -80,6 +80,27 @@ pub fn alloc_aligned(size: usize, align: usize, gfp: Gfp, caller: Caller) -> usi
     }
     // Classes that are powers of two are aligned to themselves.
     alloc(size.max(align).next_power_of_two(), gfp, caller)
+}
+
+/// Changes the size of what [`alloc_aligned`] gave, keeping what fits and the alignment.
+///
+/// # Safety
+///
+/// As for [`resize`]; `size` is not 0.
+pub unsafe fn resize_aligned(address: usize, size: usize, align: usize, gfp: Gfp, caller: Caller) -> usize {
+    let held = usable("realloc", address, caller);
+    if size <= held {
+        set_requested(address, size);
+        return address;
+    }
+    let new = alloc_aligned(size, align, gfp, caller);
+    if new != 0 {
+        // SAFETY: both are live; the new one is larger than the old one.
+        unsafe { object::copy(address, new, requested(address).unwrap_or(held)) };
+        // SAFETY: the caller does not use the old one any more.
+        unsafe { free(address, caller) };
+    }
+    new
 }
 
 /// Frees what any function here gave. Null and [`ZERO_SIZE_PTR`] are nothing.
@@ -129,8 +150,8 @@ fn free_other(frame: &'static Frame, address: usize, caller: Caller) {
     page_api::free_block(frame);
 }
 
-/// How many bytes the user of a live object may use (`ksize`); 0 for null and [`ZERO_SIZE_PTR`].
-pub fn usable(address: usize, caller: Caller) -> usize {
+/// How many bytes the user of a live object may use, asked by function `what`; 0 for null and [`ZERO_SIZE_PTR`].
+pub fn usable(what: &str, address: usize, caller: Caller) -> usize {
     if address <= ZERO_SIZE_PTR {
         return 0;
     }
@@ -138,7 +159,7 @@ pub fn usable(address: usize, caller: Caller) -> usize {
         // SAFETY: the frame is a slab.
         Some(frame) if frame.is_slab() => unsafe { frame.cache() }.size(),
         Some(frame) if frame.is_block() => page_api::block_bytes(frame),
-        _ => report::not_ours("ksize", address, caller),
+        _ => report::not_ours(what, address, caller),
     }
 }
 
@@ -169,7 +190,7 @@ pub unsafe fn resize(address: usize, size: usize, gfp: Gfp, caller: Caller) -> u
     if address <= ZERO_SIZE_PTR {
         return alloc(size, gfp, caller);
     }
-    let usable = usable(address, caller);
+    let usable = usable("krealloc", address, caller);
     let held = requested(address).unwrap_or(usable);
     if size <= usable {
         if gfp.has(Gfp::ZERO) && size > held {
@@ -208,7 +229,7 @@ fn set_requested(address: usize, size: usize) {
 
 /// Lets the user of an object use all of [`usable`] from now on (`ksize`).
 pub fn claim_all(address: usize, caller: Caller) -> usize {
-    let size = usable(address, caller);
+    let size = usable("ksize", address, caller);
     set_requested(address, size);
     size
 }
@@ -220,7 +241,7 @@ pub fn claim_all(address: usize, caller: Caller) -> usize {
 /// As for [`free`].
 pub unsafe fn free_sensitive(address: usize, caller: Caller) {
     if address > ZERO_SIZE_PTR {
-        let size = requested(address).unwrap_or_else(|| usable(address, caller));
+        let size = requested(address).unwrap_or_else(|| usable("kfree_sensitive", address, caller));
         // SAFETY: the object is live until the next line.
         unsafe { object::wipe(address, size) };
     }

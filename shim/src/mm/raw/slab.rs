@@ -24,6 +24,7 @@ use core::ffi::{CStr, c_void};
 
 /// What an object must be, and where a cache keeps its own word in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
 pub struct Shape {
     /// Where a free object's link lies: in the object, or behind it when its bytes must stay.
     pub link: u32,
@@ -31,10 +32,15 @@ pub struct Shape {
     pub size: u32,
     /// From one object to the next.
     pub stride: u32,
-    /// log2 of the pages of a slab.
-    pub order: u8,
+    /// Bytes of a slab, less one: slabs are aligned to their size.
+    mask: u32,
+    /// 2^64 ÷ stride, rounded up: with it one multiplication tells whether an offset is a multiple of
+    /// the stride (Lemire, Kaser and Kurz, "Faster remainder by direct computation", 2019).
+    reciprocal: u64,
     /// Objects of a slab.
     pub capacity: u16,
+    /// log2 of the pages of a slab.
+    pub order: u8,
 }
 
 /// A constructor.
@@ -77,16 +83,28 @@ impl Shape {
         }
         #[expect(
             clippy::cast_possible_truncation,
-            reason = "a slab of 8 pages holds at most 4096 objects of 8 bytes"
+            reason = "a slab holds at most 4096 objects of 8 bytes, or is as large as one object"
         )]
-        let capacity = ((heap::PAGE_SIZE << order) / stride as usize) as u16;
+        let (capacity, mask) = (
+            ((heap::PAGE_SIZE << order) / stride as usize) as u16,
+            (heap::PAGE_SIZE << order) as u32 - 1,
+        );
         Shape {
             size,
             stride,
+            mask,
             link,
             order,
             capacity,
+            reciprocal: u64::MAX / stride as u64 + 1,
         }
+    }
+
+    /// Whether an object starts at `address`, which lies in one of the slabs.
+    #[inline(always)]
+    fn is_start(self, address: usize) -> bool {
+        let offset = address & self.mask as usize;
+        (offset as u64).wrapping_mul(self.reciprocal) < self.reciprocal
     }
 }
 
@@ -167,9 +185,13 @@ impl Cache {
     ///
     /// # Safety
     ///
-    /// `slab` is the slab of this cache that holds `address`, and `address` a live object.
+    /// `slab` is the slab of this cache that holds `address`, and `address` a live object, if it is an
+    /// object at all.
     #[inline(always)]
     pub unsafe fn free(&'static self, slab: &'static Frame, address: usize) {
+        if !self.shape.is_start(address) {
+            report::not_an_object(self, address);
+        }
         if !core::ptr::eq(slab, self.current.get()) {
             // SAFETY: the caller's promise is the same.
             return unsafe { self.free_elsewhere(slab, address) };
