@@ -48,7 +48,7 @@ static void init_inode(struct inode *inode, umode_t mode,
 	spin_lock_init(&inode->i_lock);
 	init_rwsem(&inode->i_rwsem);
 	INIT_LIST_HEAD(&inode->i_devices);
-	set_nlink(inode, 1);
+	inode->__i_nlink = 1;
 }
 
 static void init_dentry(struct dentry *dentry, struct inode *inode,

@@ -112,6 +112,34 @@ int cap_capable(const struct cred *cred, struct user_namespace *ns, int cap,
 	return 0;
 }
 
+struct user_namespace init_user_ns = {
+	.ns.count = REFCOUNT_INIT(1),
+};
+
+/* kernel/sched/sched.h, include/linux/sched.h */
+void __set_task_comm(struct task_struct *task, const char *name, bool exec)
+{
+	strscpy(task->comm, name, sizeof(task->comm));
+}
+
+/* No user process sends signals into a domain. */
+void ignore_signals(struct task_struct *task) { }
+
+/* Priority inheritance: whoever holds the lock goes as early as its waiter. */
+void rt_mutex_setprio(struct task_struct *task, struct task_struct *waiter)
+{
+	task->prio = waiter ? min(task->normal_prio, waiter->prio) :
+			      task->normal_prio;
+}
+
+void rt_mutex_pre_schedule(void) { }
+void rt_mutex_post_schedule(void) { }
+
+void rt_mutex_schedule(void)
+{
+	schedule();
+}
+
 /* shim/src/sched: starts a task that runs fn(arg); its pid, or an errno */
 extern pid_t machine_spawn(int (*fn)(void *), void *arg, const char *name);
 extern void machine_yield(void);

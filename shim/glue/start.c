@@ -28,12 +28,12 @@
 #include <linux/slab.h>
 #include <linux/sysfs.h>
 #include <linux/timer.h>
+#include <linux/version.h>
 #include <linux/workqueue.h>
 
 enum system_states system_state;
 bool initcall_debug;
 unsigned long loops_per_jiffy = 1UL << 20;
-u64 jiffies_64 __cacheline_aligned_in_smp = INITIAL_JIFFIES;
 struct kobject *kernel_kobj;
 struct workqueue_struct *pm_wq;
 struct workqueue_struct *power_supply_wq __weak;
@@ -49,7 +49,8 @@ extern void of_core_init(void);
 extern initcall_entry_t __initcall_start[], __initcall_end[], __initcall0_start[];
 
 /* shim/src/sched */
-extern pid_t machine_spawn(int (*fn)(void *), void *arg, const char *name);
+extern struct task_struct *machine_spawn_task(int (*fn)(void *), void *arg,
+					      const char *name);
 
 static void bring_up_parts(void)
 {
@@ -78,29 +79,36 @@ static void run_initcalls(initcall_entry_t *from, initcall_entry_t *to)
 	}
 }
 
+static void *alias_alloc(u64 size, u64 align)
+{
+	return kzalloc(size, GFP_KERNEL);
+}
+
 static void unflatten(void *dtb)
 {
 	if (!dtb)
 		return;
-	initial_boot_params = dtb;
 	if (!of_fdt_unflatten_tree(dtb, NULL, &of_root))
 		panic("the board's device tree cannot be read");
-	of_alias_scan((void *(*)(u64, u64))NULL);
+	of_alias_scan(alias_alloc);
 }
 
 /* Runs as the first task; returns the number of initcalls that ran. */
 int machine_start(void *dtb)
 {
 	bring_up_parts();
-	kthreadd_task = NULL;
-	machine_spawn(kthreadd, NULL, "kthreadd");
+	unflatten(dtb);
+	kthreadd_task = machine_spawn_task(kthreadd, NULL, "kthreadd");
 	workqueue_init();
 	run_initcalls(__initcall_start, __initcall0_start);
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 5, 0)
 	workqueue_init_topology();
+#endif
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 8, 0)
 	async_init();
+#endif
 	system_state = SYSTEM_SCHEDULING;
 	driver_init();
-	unflatten(dtb);
 	run_initcalls(__initcall0_start, __initcall_end);
 	async_synchronize_full();
 	system_state = SYSTEM_RUNNING;

@@ -7,7 +7,7 @@ use crate::{
     sched, time,
 };
 use kos_bindings::{
-    domain::{Domain, mem},
+    domain::{Boot, Domain, mem},
     port::{FOREVER, clock},
 };
 
@@ -28,6 +28,7 @@ pub fn booted() -> Option<Booted> {
     BOOTED.get()
 }
 
+#[expect(unsafe_code, reason = "hands the heap over")]
 /// Runs the domain. Called once, on the initial stack, inside the sandbox.
 pub fn main(domain: Domain) -> ! {
     let started_ns = kos_bindings::domain::clock_ns();
@@ -37,9 +38,10 @@ pub fn main(domain: Domain) -> ! {
     let Some(heap) = mem::allocate(heap_bytes) else {
         fatal::fatal(format_args!("boot: no memory for a heap of {heap_bytes} bytes"))
     };
-    mm::init(heap, heap_bytes);
-    let dtb = domain.dtb();
-    let wall_ns = argument(&domain, "wall_ns").and_then(|v| v.parse().ok()).unwrap_or(0);
+    // SAFETY: fresh zeroed pages that nobody else knows, kept for the life of the domain; called once.
+    unsafe { mm::init(heap, heap_bytes) };
+    let dtb = boot.dtb();
+    let wall_ns = argument(&boot, "wall_ns").and_then(|v| v.parse().ok()).unwrap_or(0);
     time::init(boot.clock == clock::VIRTUAL, wall_ns);
     bus::init(domain.caller, boot);
     irq::ffi::init(domain.irq);
@@ -59,8 +61,8 @@ pub fn main(domain: Domain) -> ! {
     fatal::fatal(format_args!("boot: the root loop ended"))
 }
 
-fn argument(domain: &Domain, name: &str) -> Option<&'static str> {
-    domain.args().find_map(|arg| arg.strip_prefix(name)?.strip_prefix('='))
+fn argument(boot: &Boot, name: &str) -> Option<&'static str> {
+    boot.args().find_map(|arg| arg.strip_prefix(name)?.strip_prefix('='))
 }
 
 /// Nobody can run: virtual time jumps if somebody waits for it, else the microkernel is asked for news.

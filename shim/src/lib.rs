@@ -8,7 +8,7 @@
 //! * [`log`]: printk's lines. * [`door`]: sysfs, character devices, control. * [`firmware`]. * [`random`].
 //!
 //! `glue/*.c` holds what Rust cannot define: C variadics, macros, inline functions.
-#![no_std]
+#![cfg_attr(not(test), no_std)]
 
 extern crate alloc;
 

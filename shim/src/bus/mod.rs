@@ -12,19 +12,19 @@ use crate::{
     raw::cell::{Global, Word},
 };
 use kos_bindings::{
-    domain::Caller,
+    domain::{Boot, Caller},
     idl::{clock, gpio, i2c, log, spi},
     nk::{CallError, Handle, Retcode, Seq},
-    port::BootInfo,
+
 };
 
 static CALLER: Global<Option<Caller>> = Global::new(None);
-static BOOT: Word<Option<&'static BootInfo>> = Word::new(None);
+static BOOT: Word<Option<Boot>> = Word::new(None);
 static LOG: Word<Option<Handle>> = Word::new(None);
 static CLOCK: Word<Option<Handle>> = Word::new(None);
 
 /// Takes the client end of the port.
-pub fn init(caller: Caller, boot: &'static BootInfo) {
+pub fn init(caller: Caller, boot: Boot) {
     CALLER.with(|c| *c = Some(caller));
     BOOT.set(Some(boot));
     LOG.set(channel("log").ok());
@@ -42,11 +42,11 @@ pub fn channel(name: &str) -> Result<Handle, Errno> {
 }
 
 /// What a refused or broken call means to a driver: the bus did not do it.
-fn broken(code: Retcode) -> Errno {
+pub(crate) fn broken(code: Retcode) -> Errno {
     if code == Retcode::TIMEOUT { Errno::ETIMEDOUT } else { Errno::EIO }
 }
 
-fn with_caller<R>(f: impl FnOnce(&mut Caller) -> R) -> R {
+pub(crate) fn with_caller<R>(f: impl FnOnce(&mut Caller) -> R) -> R {
     let result = CALLER.with(|caller| match caller {
         Some(caller) => f(caller),
         None => fatal(format_args!("a call was made before the port was there")),

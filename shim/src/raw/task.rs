@@ -131,10 +131,12 @@ impl Task {
         self.read(|t| unsafe { &raw mut (*t).pid })
     }
 
-    /// Whether the policy is `SCHED_FIFO` or `SCHED_RR`, as threaded interrupt handlers are.
+    /// Whether the effective priority is a real-time one, as threaded interrupt handlers have, and whoever holds an
+    /// `rt_mutex` that such a task waits for.
     pub fn is_realtime(self) -> bool {
+        const MAX_RT_PRIO: c_int = 100;
         // SAFETY: as in `state`.
-        matches!(self.read(|t| unsafe { &raw mut (*t).policy }), 1 | 2)
+        self.read(|t| unsafe { &raw mut (*t).prio }) < MAX_RT_PRIO
     }
 
     /// `thread_info.preempt_count`: non-zero in interrupts and softirqs.

@@ -6,6 +6,7 @@ use crate::{
     bindings::{
         self, TASK_NORMAL, rcuwait, task_struct, wait_queue_entry, wake_q_head, wake_q_node,
     },
+    errno::Errno,
     fatal::fatal,
     raw::task::Task,
     same_as_header, sched,
@@ -102,7 +103,7 @@ pub unsafe extern "C" fn default_wake_function(
     c_int::from(sched::wake(named(task.cast(), "default_wake_function"), mode))
 }
 
-same_as_header!(__cond_resched, r#yield);
+same_as_header!(__cond_resched);
 /// Implements `cond_resched`: lets others run.
 ///
 /// # Returns
@@ -130,8 +131,7 @@ pub extern "C" fn machine_yield() {
     sched::schedule();
 }
 
-same_as_header!(resched_cpu);
-/// Implements `resched_cpu`: the one processor looks at its queue whenever the running task sleeps.
+/// Implements `resched_cpu` (`kernel/sched/sched.h`, private to upstream): the one processor looks at its queue whenever the running task sleeps.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn resched_cpu(_cpu: c_int) {}
 
@@ -232,10 +232,21 @@ pub unsafe extern "C" fn set_user_nice(p: *mut task_struct, nice: c_long) {
     unsafe { (*p).static_prio = prio };
 }
 
-unsafe fn set_policy(p: *mut task_struct, policy: c_uint) {
-    // SAFETY: the exported functions' callers pass a live task.
-    unsafe { (*p).policy = policy };
+/// # Safety
+///
+/// `p` is a live task.
+unsafe fn set_policy(p: *mut task_struct, policy: c_uint, prio: c_int) {
+    // SAFETY: the caller's promise.
+    let task = unsafe { &mut *p };
+    task.policy = policy;
+    task.normal_prio = prio;
+    task.prio = prio;
 }
+
+/// Half of the real-time range, as `sched_set_fifo` gives; and its lowest level (`kernel/sched/syscalls.c`).
+const FIFO: c_int = 49;
+const FIFO_LOW: c_int = 98;
+const NORMAL: c_int = 120;
 
 /// Implements `sched_set_fifo`: the task goes before all ordinary ones.
 ///
@@ -245,7 +256,7 @@ unsafe fn set_policy(p: *mut task_struct, policy: c_uint) {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sched_set_fifo(p: *mut task_struct) {
     // SAFETY: the caller's promise.
-    unsafe { set_policy(p, bindings::SCHED_FIFO) };
+    unsafe { set_policy(p, bindings::SCHED_FIFO, FIFO) };
 }
 
 /// Implements `sched_set_fifo_low`: as `sched_set_fifo`, there is one real-time level.
@@ -256,7 +267,7 @@ pub unsafe extern "C" fn sched_set_fifo(p: *mut task_struct) {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sched_set_fifo_low(p: *mut task_struct) {
     // SAFETY: the caller's promise.
-    unsafe { set_policy(p, bindings::SCHED_FIFO) };
+    unsafe { set_policy(p, bindings::SCHED_FIFO, FIFO_LOW) };
 }
 
 /// Implements `sched_set_normal`: the task is an ordinary one again.
@@ -267,7 +278,60 @@ pub unsafe extern "C" fn sched_set_fifo_low(p: *mut task_struct) {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sched_set_normal(p: *mut task_struct, _nice: c_int) {
     // SAFETY: the caller's promise.
-    unsafe { set_policy(p, bindings::SCHED_NORMAL) };
+    unsafe { set_policy(p, bindings::SCHED_NORMAL, NORMAL) };
+}
+
+same_as_header!(sched_setscheduler_nocheck);
+/// Implements `sched_setscheduler_nocheck`: sets policy and real-time priority.
+///
+/// # Returns
+///
+/// 0, or `-EINVAL` for a policy or priority that does not exist.
+///
+/// # Safety
+///
+/// `p` is a live task, `param` readable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sched_setscheduler_nocheck(
+    p: *mut task_struct,
+    policy: c_int,
+    param: *const bindings::sched_param,
+) -> c_int {
+    // SAFETY: the caller's promise.
+    let level = unsafe { (*param).sched_priority };
+    let prio = match c_uint::try_from(policy) {
+        Ok(bindings::SCHED_FIFO | bindings::SCHED_RR) if (1..100).contains(&level) => 99 - level,
+        Ok(bindings::SCHED_NORMAL | bindings::SCHED_BATCH | bindings::SCHED_IDLE) if level == 0 => NORMAL,
+        _ => return Errno::EINVAL.to_ret(),
+    };
+    // SAFETY: the caller's promise.
+    unsafe { set_policy(p, policy.cast_unsigned(), prio) };
+    0
+}
+
+/// Implements `try_to_wake_up` (`kernel/sched/sched.h`, private to upstream's scheduler files).
+///
+/// # Safety
+///
+/// `p` is a live task.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn try_to_wake_up(p: *mut task_struct, state: c_uint, _wake_flags: c_int) -> c_int {
+    c_int::from(sched::wake(named(p, "try_to_wake_up"), state))
+}
+
+same_as_header!(idle_cpu);
+/// Implements `idle_cpu`: whether nobody runs or waits to.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn idle_cpu(_cpu: c_int) -> c_int {
+    c_int::from(Task::current() == Task::idle() && !sched::is_anyone_ready())
+}
+
+same_as_header!(io_schedule_timeout);
+/// Implements `io_schedule_timeout`: `schedule_timeout`, as there is no I/O accounting.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn io_schedule_timeout(timeout: c_long) -> c_long {
+    // SAFETY: upstream's own function.
+    unsafe { bindings::schedule_timeout(timeout) }
 }
 
 same_as_header!(do_exit);
@@ -280,7 +344,30 @@ pub unsafe extern "C" fn do_exit(error_code: c_long) -> ! {
     sched::exit()
 }
 
-/// Starts a task that runs `fn_(arg)`; the engine of `kernel_thread`.
+/// A C function that is a task's whole life.
+type TaskFn = unsafe extern "C" fn(*mut c_void) -> c_int;
+
+/// Starts a task that runs `entry(arg)`.
+///
+/// # Safety
+///
+/// `name` is a C string; `entry` may be called with `arg`, once.
+unsafe fn start(entry: Option<TaskFn>, arg: *mut c_void, name: *const c_char) -> Result<Task, Errno> {
+    let entry = entry.ok_or(Errno::EINVAL)?;
+    // SAFETY: the caller's promise.
+    let name = unsafe { CStr::from_ptr(name) };
+    let body = move || {
+        // SAFETY: the caller's promise; a kernel thread's function runs on its own stack, once.
+        let code = unsafe { entry(arg) };
+        // SAFETY: the function returned, so the task is done.
+        unsafe { do_exit(c_long::from(code)) }
+    };
+    let task = sched::spawn(name, 0, body)?;
+    sched::wake_new(task);
+    Ok(task)
+}
+
+/// Starts a task; the engine of `kernel_thread`.
 ///
 /// # Returns
 ///
@@ -290,29 +377,25 @@ pub unsafe extern "C" fn do_exit(error_code: c_long) -> ! {
 ///
 /// `name` is a C string; `fn_` may be called with `arg`.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn machine_spawn(
-    fn_: Option<unsafe extern "C" fn(*mut c_void) -> c_int>,
-    arg: *mut c_void,
-    name: *const c_char,
-) -> c_int {
-    let Some(entry) = fn_ else {
-        return -22;
-    };
+pub unsafe extern "C" fn machine_spawn(fn_: Option<TaskFn>, arg: *mut c_void, name: *const c_char) -> c_int {
     // SAFETY: the caller's promise.
-    let name = unsafe { CStr::from_ptr(name) };
-    let body = move || {
-        // SAFETY: the caller's promise; a kernel thread's function runs on its own stack, once.
-        let code = unsafe { entry(arg) };
-        // SAFETY: the function returned, so the task is done.
-        unsafe { do_exit(c_long::from(code)) }
-    };
-    match sched::spawn(name, 0, body) {
-        Ok(task) => {
-            let pid = task.pid();
-            sched::wake_new(task);
-            pid
-        }
-        Err(e) => e.to_ret(),
-    }
+    unsafe { start(fn_, arg, name) }.map_or_else(Errno::to_ret, Task::pid)
 }
 
+/// Starts a task; the start's form, which wants the task itself and cannot go on without it.
+///
+/// # Safety
+///
+/// As for `machine_spawn`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn machine_spawn_task(
+    fn_: Option<TaskFn>,
+    arg: *mut c_void,
+    name: *const c_char,
+) -> *mut task_struct {
+    // SAFETY: the caller's promise.
+    match unsafe { start(fn_, arg, name) } {
+        Ok(task) => task.as_ptr(),
+        Err(e) => fatal(format_args!("boot: a task cannot start: {}", e.to_ret())),
+    }
+}
