@@ -3,10 +3,13 @@
 //!
 //! `cargo bench -p kos-bindings --features hosted --bench roundtrip`
 
+#![expect(unsafe_code, reason = "a benchmark maps its own futex word")]
+
 #[path = "../tests/common/mod.rs"]
 mod common;
 
-use std::sync::Arc;
+use std::os::fd::{AsFd, AsRawFd};
+use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -16,11 +19,14 @@ use kos_bindings::hosted::socket::{Connection, Door};
 use kos_bindings::hosted::{ChannelSpec, Config, DomainSpec, Kernel, Rights};
 use kos_bindings::nk::{Handle, Lens, Parts, PartsMut, Transport};
 
-const ROUNDS: u32 = 20_000;
+const ROUNDS: u32 = 100;
 
-/// The best of some runs: others use the machine too.
+/// The best of many short runs: others use the machine too.
 fn best(mut run: impl FnMut() -> Duration) -> f64 {
-    (0..7).map(|_| run()).min().map_or(0.0, |time| time.as_secs_f64() * 1e9 / f64::from(ROUNDS))
+    (0..600)
+        .map(|_| run())
+        .min()
+        .map_or(0.0, |time| time.as_secs_f64() * 1e9 / f64::from(ROUNDS))
 }
 
 fn calls<T: Transport>(client: &mut T, handle: Handle, method: u16, arena: &[u8]) -> f64 {
@@ -34,39 +40,72 @@ fn calls<T: Transport>(client: &mut T, handle: Handle, method: u16, arena: &[u8]
     })
 }
 
-/// Two threads on one core that hand a word over with the futex that ports use.
+/// The test domain's counterpart without a kernel between: a process that answers on one futex
+/// word.
+const ANSWER: &str = "answer";
+
+/// Two processes on one core that hand a word over with the futex that ports use, and nothing else.
 fn bare(cpu: usize) -> f64 {
-    let word = Arc::new(AtomicU32::new(0));
-    let other = Arc::clone(&word);
-    let thread = std::thread::spawn(move || {
-        pin(cpu);
-        loop {
-            match other.load(Ordering::Acquire) {
-                1 => {
-                    other.store(0, Ordering::Release);
-                    wake(&other, 1);
-                }
-                2 => return,
-                seen => wait(&other, seen, 2),
-            }
-        }
-    });
+    let file = rustix::fs::memfd_create("word", rustix::fs::MemfdFlags::empty()).expect("a file");
+    rustix::fs::ftruncate(&file, 4096).expect("a page");
+    let path = format!("/proc/{}/fd/{}", std::process::id(), file.as_raw_fd());
+    let me = std::env::current_exe().expect("a path");
+    let mut other = Command::new(me)
+        .args([ANSWER, &path, &cpu.to_string()])
+        .spawn()
+        .expect("a process");
     pin(cpu);
+    let word = map(&file);
     let time = best(|| {
         let start = Instant::now();
         for _ in 0..ROUNDS {
             word.store(1, Ordering::Release);
-            wake(&word, 2);
+            wake(word, 2);
             while word.load(Ordering::Acquire) != 0 {
-                wait(&word, 1, 1);
+                wait(word, 1, 1);
             }
         }
         start.elapsed()
     });
     word.store(2, Ordering::Release);
-    wake(&word, 2);
-    thread.join().expect("the other thread");
+    wake(word, 2);
+    other.wait().expect("the other process");
     time
+}
+
+fn answer(path: &str, cpu: usize) {
+    pin(cpu);
+    let word = map(&std::fs::File::options()
+        .read(true)
+        .write(true)
+        .open(path)
+        .expect("the word's file"));
+    loop {
+        match word.load(Ordering::Acquire) {
+            1 => {
+                word.store(0, Ordering::Release);
+                wake(word, 1);
+            }
+            2 => return,
+            seen => wait(word, seen, 2),
+        }
+    }
+}
+
+fn map(file: &impl AsFd) -> &'static AtomicU32 {
+    use rustix::mm::{MapFlags, ProtFlags, mmap};
+    // SAFETY: a fresh shared mapping that is never unmapped.
+    unsafe {
+        let at = mmap(
+            std::ptr::null_mut(),
+            4096,
+            ProtFlags::READ | ProtFlags::WRITE,
+            MapFlags::SHARED,
+            file,
+            0,
+        );
+        &*at.expect("a mapping").cast::<AtomicU32>()
+    }
 }
 
 fn pin(cpu: usize) {
@@ -87,15 +126,33 @@ fn wake(word: &AtomicU32, bit: u32) {
 
 fn echo(_: u16, request: Parts<'_>, response: PartsMut<'_>) -> Result<Lens, kos_bindings::nk::Retcode> {
     response.constant[..request.constant.len()].copy_from_slice(request.constant);
-    Ok(Lens { constant: request.constant.len(), arena: 0 })
+    Ok(Lens {
+        constant: request.constant.len(),
+        arena: 0,
+    })
 }
 
 fn main() {
+    let args: Vec<String> = std::env::args().collect();
+    if let [_, what, path, cpu] = &args[..]
+        && what == ANSWER
+    {
+        return answer(path, cpu.parse().expect("a number"));
+    }
     let cpu = rustix::thread::sched_getcpu();
-    let kernel = Kernel::new(Config { registry, ..Config::default() }).expect("this machine permits the sandbox");
+    let kernel = Kernel::new(Config {
+        registry,
+        ..Config::default()
+    })
+    .expect("this machine permits the sandbox");
     let mut spec = DomainSpec::new("echo", image());
     let endpoint = kernel.register("echo", echo);
-    spec.channels.push(ChannelSpec { name: "back".into(), riid: 0, endpoint, rights: Rights::CALL });
+    spec.channels.push(ChannelSpec {
+        name: "back".into(),
+        riid: 0,
+        endpoint,
+        rights: Rights::CALL,
+    });
 
     let mut starts = Vec::new();
     for _ in 0..50 {
@@ -112,8 +169,15 @@ fn main() {
     assert!(domain.wait_ready(Duration::from_secs(1)));
     let hand_over = bare(cpu) / 2.0;
     println!("one futex hand-over on one core        {hand_over:9.0} ns");
-    println!("start of an empty domain: median       {:9.0} us, best {} us", starts[25].as_secs_f64() * 1e6, starts[0].as_micros());
-    println!("private memory of the domain           {:9} KiB", domain.memory().expect("it lives").private_kib);
+    println!(
+        "start of an empty domain: median       {:9.0} us, best {} us",
+        starts[25].as_secs_f64() * 1e6,
+        starts[0].as_micros()
+    );
+    println!(
+        "private memory of the domain           {:9} KiB",
+        domain.memory().expect("it lives").private_kib
+    );
 
     let row = |what: &str, time: f64, hand_overs: f64| {
         let ratio = time / (hand_overs * hand_over);
@@ -122,20 +186,53 @@ fn main() {
     let mut local = kernel.client("bench", &domain).expect("a client");
     local.pin_thread();
     let handle = local.handle();
-    row("kernel process to domain, empty", calls(&mut local, handle, mid::ECHO, &[]), 2.0);
-    row("  with a call back into the kernel", calls(&mut local, handle, mid::UPCALL, &[]), 4.0);
+    row(
+        "kernel process to domain, empty",
+        calls(&mut local, handle, mid::ECHO, &[]),
+        3.0,
+    );
+    row(
+        "  with a call back into the kernel",
+        calls(&mut local, handle, mid::UPCALL, &[]),
+        5.0,
+    );
 
     let directory = kos_bindings::hosted::socket::directory();
     let _door = Door::open(&kernel, &directory).expect("a door");
     let mut far = Connection::open("echo").expect("a connection");
     far.pin_thread();
     let handle = far.handle();
-    row("through the socket's port, empty", calls(&mut far, handle, mid::ECHO, &[]), 4.0);
-    row("  with 4 KiB both ways", calls(&mut far, handle, mid::ECHO, &[7; 4096]), 4.0);
-    row("  with a call back into the kernel", calls(&mut far, handle, mid::UPCALL, &[]), 6.0);
+    row(
+        "through the socket's port, empty",
+        calls(&mut far, handle, mid::ECHO, &[]),
+        4.0,
+    );
+    row(
+        "  with 4 KiB both ways",
+        calls(&mut far, handle, mid::ECHO, &[7; 4096]),
+        4.0,
+    );
+    row(
+        "  with a call back into the kernel",
+        calls(&mut far, handle, mid::UPCALL, &[]),
+        6.0,
+    );
 
-    let mut inside = InProc::start(&spec, Options { registry, ..Options::default() }).expect("a domain inside");
+    let mut inside = InProc::start(
+        &spec,
+        Options {
+            registry,
+            ..Options::default()
+        },
+    )
+    .expect("a domain inside");
     let handle = inside.handle();
-    println!("in this process, empty                 {:9.0} ns", calls(&mut inside, handle, mid::ECHO, &[]));
-    println!("  with a call to a server object       {:9.0} ns", calls(&mut inside, handle, mid::UPCALL, &[]));
+    println!(
+        "in this process, empty                 {:9.0} ns",
+        calls(&mut inside, handle, mid::ECHO, &[])
+    );
+    println!(
+        "  with a call to a server object       {:9.0} ns",
+        calls(&mut inside, handle, mid::UPCALL, &[])
+    );
 }

@@ -3,9 +3,12 @@
 //!
 //! * [`nk`]: the message layer: layout, arenas, return codes, what a client needs to send.
 //! * [`idl`]: the interfaces between domains, bus servers and clients, generated from `idl/*.idl`.
-//! * [`port`]: the shared memory between a thread and the kernel; the one ABI of the hosted back end.
-//! * [`domain`]: inside a domain: start, `Call`, `Recv`, `Reply`, memory, clock, last words. No libc, no heap.
-//! * `hosted` (feature): the trusted side: the kernel, its sandboxed processes, its doors for clients.
+//! * [`port`]: the shared memory between a thread and the kernel; the one ABI of the hosted back
+//!   end.
+//! * [`domain`]: inside a domain: start, `Call`, `Recv`, `Reply`, memory, clock, last words. No
+//!   libc, no heap.
+//! * `hosted` (feature): the trusted side: the kernel, its sandboxed processes, its doors for
+//!   clients.
 #![no_std]
 
 #[cfg(feature = "hosted")]

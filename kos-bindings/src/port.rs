@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The port: the shared memory through which one thread makes `Call`, `Recv` and `Reply`.
 //!
-//! A port belongs to one thread of a domain or client, and to the kernel. Whoever has the *turn* may write it:
+//! A port belongs to one thread of a domain or client, and to the kernel. Whoever has the *turn*
+//! may write it:
 //!
 //! ```text
 //!            op, handle, lens written; turn = KERNEL, wake              kernel took the request
@@ -10,10 +11,11 @@
 //!    └──────────────────────────────────────────────────────────────────────────────────────┘
 //! ```
 //!
-//! Both sides sleep on the same futex word with different wake bits, so that a wake-up never goes to the wrong one.
-//! `BUSY` makes the word differ from `KERNEL` while the kernel keeps a call open: without it a kernel thread that
-//! goes to sleep late could miss the next request. Everything in a port is hostile to the kernel: it copies what
-//! it reads once, checks the copy, and never follows an offset from here.
+//! Both sides sleep on the same futex word with different wake bits, so that a wake-up never goes
+//! to the wrong one. `BUSY` makes the word differ from `KERNEL` while the kernel keeps a call open:
+//! without it a kernel thread that goes to sleep late could miss the next request. Everything in a
+//! port is hostile to the kernel: it copies what it reads once, checks the copy, and never follows
+//! an offset from here.
 //!
 //! ```text
 //! offset 0        Port                 the words below
@@ -160,7 +162,8 @@ pub enum Area {
 }
 
 impl Area {
-    /// Returns the offset of the constant part in the port; the arena follows at [`Area::arena_at`].
+    /// Returns the offset of the constant part in the port; the arena follows at
+    /// [`Area::arena_at`].
     #[must_use]
     pub const fn constant_at(self) -> usize {
         AREAS_AT + self as usize * AREA_BYTES

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Raw system calls, without libc. A domain has no libc, and the client side shares the futex protocol.
+//! Raw system calls, without libc. A domain has no libc, and the client side shares the futex
+//! protocol.
 #![expect(
     unsafe_code,
     reason = "system calls and nothing else; the callers' promises are at the callers"
@@ -54,7 +55,8 @@ pub(crate) use nr::*;
 #[inline]
 pub(crate) unsafe fn call(nr: usize, args: [usize; 6]) -> isize {
     let result: isize;
-    // SAFETY: the kernel clobbers rcx, r11 and memory, which is declared; the rest is the caller's promise.
+    // SAFETY: the kernel clobbers rcx, r11 and memory, which is declared; the rest is the caller's
+    // promise.
     unsafe {
         core::arch::asm!(
             "syscall",
@@ -121,14 +123,13 @@ impl Timespec {
 const FUTEX_WAIT_BITSET: usize = 9;
 const FUTEX_WAKE_BITSET: usize = 10;
 
-/// Sleeps while `word` is `expected`, until a wake-up with `bit` or until `deadline_ns` on `CLOCK_MONOTONIC`.
+/// Sleeps while `word` is `expected`, until a wake-up with `bit` or until `deadline_ns` on
+/// `CLOCK_MONOTONIC`.
 ///
 /// Any reason ends the wait, a signal too: the caller looks at the word again.
 #[inline]
 pub(crate) fn futex_wait(word: &AtomicU32, expected: u32, bit: u32, deadline: Option<Timespec>) {
-    let limit = deadline
-        .as_ref()
-        .map_or(core::ptr::null(), core::ptr::from_ref);
+    let limit = deadline.as_ref().map_or(core::ptr::null(), core::ptr::from_ref);
     // SAFETY: the kernel only reads `word` and `limit`, which live for the call.
     unsafe {
         call(
@@ -170,10 +171,7 @@ pub(crate) fn clock_ns() -> u64 {
     let mut time = Timespec::default();
     // SAFETY: the kernel writes one timespec to the live variable `time`.
     unsafe {
-        call(
-            CLOCK_GETTIME,
-            [CLOCK_MONOTONIC, (&raw mut time) as usize, 0, 0, 0, 0],
-        );
+        call(CLOCK_GETTIME, [CLOCK_MONOTONIC, (&raw mut time) as usize, 0, 0, 0, 0]);
     }
     time.ns()
 }

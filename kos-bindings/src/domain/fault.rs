@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The end of a domain: fault signals, and last words.
 //!
-//! A fault runs on a stack of its own, so an overflowing stack can still be reported. The handler asks the image's
-//! hook for words and frames, writes the epitaph into the port, where the kernel finds it, and ends the domain.
+//! A fault runs on a stack of its own, so an overflowing stack can still be reported. The handler
+//! asks the image's hook for words and frames, writes the epitaph into the port, where the kernel
+//! finds it, and ends the domain.
 #![expect(unsafe_code, reason = "signal frames, and the epitaph's place in the port")]
 
 use core::cell::UnsafeCell;
@@ -41,7 +42,8 @@ pub fn set_fault_hook(hook: FaultHook) {
     HOOK.store(hook as *mut (), Relaxed);
 }
 
-/// Writes the epitaph and ends the domain with `code`. The first epitaph stands: a fault while dying adds nothing.
+/// Writes the epitaph and ends the domain with `code`. The first epitaph stands: a fault while
+/// dying adds nothing.
 pub fn die(crash: Crash<'_>, code: i32) -> ! {
     let base = port_base();
     if !base.is_null() {
@@ -73,7 +75,8 @@ fn write(epitaph: &mut Epitaph, crash: Crash<'_>) {
     epitaph.cause_len = u32::try_from(cause).unwrap_or(0);
 }
 
-/// Room for the largest signal frame known (AMX state, 11 KiB) and the hook. Untouched pages cost nothing.
+/// Room for the largest signal frame known (AMX state, 11 KiB) and the hook. Untouched pages cost
+/// nothing.
 const STACK_BYTES: usize = 64 * 1024;
 
 #[repr(C, align(4096))]
@@ -123,7 +126,8 @@ pub(super) fn install() -> bool {
     if unsafe { sys::call(sys::SIGALTSTACK, [(&raw const stack) as usize, 0, 0, 0, 0, 0]) } != 0 {
         return false;
     }
-    // A second fault, in the handler, finds the default action: the domain ends with what was said so far.
+    // A second fault, in the handler, finds the default action: the domain ends with what was said
+    // so far.
     let action = SigAction {
         handler: handler as *const () as usize,
         flags: SA_SIGINFO | SA_ONSTACK | SA_RESETHAND | SA_RESTORER,
@@ -144,7 +148,8 @@ extern "C" fn restorer() {
     core::arch::naked_asm!("mov eax, {nr}", "syscall", nr = const sys::RT_SIGRETURN)
 }
 
-/// Offsets into `siginfo_t` and `ucontext_t` (`arch/x86/include/uapi/asm/sigcontext.h`, `asm-generic/ucontext.h`).
+/// Offsets into `siginfo_t` and `ucontext_t` (`arch/x86/include/uapi/asm/sigcontext.h`,
+/// `asm-generic/ucontext.h`).
 #[cfg(target_arch = "x86_64")]
 mod frame {
     pub(super) const BP: usize = 40 + 10 * 8;
@@ -152,7 +157,8 @@ mod frame {
     pub(super) const IP: usize = 40 + 16 * 8;
 }
 
-/// Offsets into `ucontext_t` (`arch/arm64/include/uapi/asm/ucontext.h`): `x29`, `sp` and `pc` of `sigcontext`.
+/// Offsets into `ucontext_t` (`arch/arm64/include/uapi/asm/ucontext.h`): `x29`, `sp` and `pc` of
+/// `sigcontext`.
 #[cfg(target_arch = "aarch64")]
 mod frame {
     const REGS: usize = 176 + 8;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `Call`, `Recv` and `Reply` over the port.
 //!
-//! One [`Caller`] and one [`Listener`] exist per domain, made by `entry`. A response borrows the caller and a
-//! request the listener, so neither can be overwritten while somebody looks at it.
+//! One [`Caller`] and one [`Listener`] exist per domain, made by `entry`. A response borrows the
+//! caller and a request the listener, so neither can be overwritten while somebody looks at it.
 #![expect(
     unsafe_code,
     reason = "lends parts of the port as byte slices between two kernel entries"
@@ -21,15 +21,15 @@ pub(super) struct PortRef(*mut u8);
 impl PortRef {
     /// # Safety
     ///
-    /// `base` is a port of [`crate::port::PORT_BYTES`] that stays mapped, and only one `Caller` and one `Listener`
-    /// are made from it.
+    /// `base` is a port of [`crate::port::PORT_BYTES`] that stays mapped, and only one `Caller` and
+    /// one `Listener` are made from it.
     pub(super) const unsafe fn new(base: *mut u8) -> Self {
         Self(base)
     }
 
-
     pub(super) fn words(self) -> &'static Port {
-        // SAFETY: `new`'s caller promises a mapped port; its words are atomics, so sharing them is sound.
+        // SAFETY: `new`'s caller promises a mapped port; its words are atomics, so sharing them is
+        // sound.
         unsafe { &*self.0.cast::<Port>() }
     }
 
@@ -40,7 +40,8 @@ impl PortRef {
         let constant = lens.constant.min(CONSTANT_BYTES);
         let arena = lens.arena.min(ARENA_BYTES);
         Parts {
-            // SAFETY: inside the port, which `new`'s caller promises mapped; unshared by our caller's promise.
+            // SAFETY: inside the port, which `new`'s caller promises mapped; unshared by our
+            // caller's promise.
             constant: unsafe { core::slice::from_raw_parts(self.0.add(area.constant_at()), constant) },
             // SAFETY: as above.
             arena: unsafe { core::slice::from_raw_parts(self.0.add(area.arena_at()), arena) },
@@ -54,7 +55,8 @@ impl PortRef {
         let constant = self.0.wrapping_add(area.constant_at());
         let arena = self.0.wrapping_add(area.arena_at());
         PartsMut {
-            // SAFETY: inside the port, which `new`'s caller promises mapped; unshared by our caller's promise.
+            // SAFETY: inside the port, which `new`'s caller promises mapped; unshared by our
+            // caller's promise.
             constant: unsafe { core::slice::from_raw_parts_mut(constant, CONSTANT_BYTES) },
             // SAFETY: as above.
             arena: unsafe { core::slice::from_raw_parts_mut(arena, ARENA_BYTES) },
@@ -70,11 +72,11 @@ fn load(lens: &PortLens) -> Lens {
 }
 
 fn store(to: &PortLens, lens: Lens) {
-    // The kernel refuses what is larger than an area; a length over 4 GiB must not wrap to a small one.
+    // The kernel refuses what is larger than an area; a length over 4 GiB must not wrap to a small
+    // one.
     to.constant
         .store(u32::try_from(lens.constant).unwrap_or(u32::MAX), Relaxed);
-    to.arena
-        .store(u32::try_from(lens.arena).unwrap_or(u32::MAX), Relaxed);
+    to.arena.store(u32::try_from(lens.arena).unwrap_or(u32::MAX), Relaxed);
 }
 
 #[expect(clippy::cast_possible_wrap, reason = "a Retcode travels as its bits")]
@@ -116,7 +118,8 @@ impl Transport for Caller {
         store(&port.call_request, lens);
         enter(op::CALL);
         result(port)?;
-        // SAFETY: the kernel filled the area and gave the turn back; `&mut self` keeps the next call away.
+        // SAFETY: the kernel filled the area and gave the turn back; `&mut self` keeps the next
+        // call away.
         Ok(unsafe { self.port.read(Area::CallResponse, load(&port.call_response)) })
     }
 }
@@ -141,7 +144,8 @@ pub struct Incoming<'a> {
 pub enum Event<'a> {
     /// Somebody asks.
     Request(Incoming<'a>),
-    /// An interrupt line changed: see [`IrqSource::take`].
+    /// An interrupt line changed. Until [`IrqSource::take`] is called, each `Recv` without a
+    /// request ends so.
     Irq,
     /// The time passed.
     Timeout,
@@ -177,12 +181,14 @@ impl Listener {
         unsafe { self.port.write(Area::ServeResponse) }
     }
 
-    /// Answers `caller` with the `lens` bytes written to the response room; with none, the caller's `Call` fails.
+    /// Answers `caller` with the `lens` bytes written to the response room; with none, the caller's
+    /// `Call` fails.
     ///
     /// # Errors
     ///
-    /// `rcNotConnected` if the caller is gone, `rcInvalidArgument` if it is not waiting for an answer or the
-    /// response is malformed (the caller then gets an error), `rcSecurityDisallow` if the policy refused it.
+    /// `rcNotConnected` if the caller is gone, `rcInvalidArgument` if it is not waiting for an
+    /// answer or the response is malformed (the caller then gets an error), `rcSecurityDisallow` if
+    /// the policy refused it.
     pub fn reply(&mut self, caller: CallerId, lens: Lens) -> Result<(), Retcode> {
         self.put_reply(caller, lens);
         enter(op::REPLY);
@@ -192,12 +198,7 @@ impl Listener {
     /// Answers `caller` and waits for what comes next, in one entry into the kernel.
     ///
     /// The first result is the reply's, as [`Listener::reply`] gives it.
-    pub fn reply_recv(
-        &mut self,
-        caller: CallerId,
-        lens: Lens,
-        timeout_ns: u64,
-    ) -> (Result<(), Retcode>, Event<'_>) {
+    pub fn reply_recv(&mut self, caller: CallerId, lens: Lens, timeout_ns: u64) -> (Result<(), Retcode>, Event<'_>) {
         self.put_reply(caller, lens);
         let port = self.port.words();
         port.timeout_ns.store(timeout_ns, Relaxed);
@@ -205,7 +206,8 @@ impl Listener {
         (result(port), self.event())
     }
 
-    /// Tells whether a request waits, without entering the kernel. A hint: `recv(0)` gives the answer.
+    /// Tells whether a request waits, without entering the kernel. A hint: `recv(0)` gives the
+    /// answer.
     #[must_use]
     pub fn has_request(&self) -> bool {
         self.port.words().queued.load(Relaxed) != 0
@@ -222,7 +224,8 @@ impl Listener {
         match port.event.load(Acquire) {
             event::REQUEST => Event::Request(Incoming {
                 caller: CallerId(port.caller.load(Relaxed)),
-                // SAFETY: the kernel filled the area and gave the turn back; `&mut self` keeps the next one away.
+                // SAFETY: the kernel filled the area and gave the turn back; `&mut self` keeps the
+                // next one away.
                 request: unsafe { self.port.read(Area::ServeRequest, load(&port.serve_request)) },
                 // SAFETY: another area than the request's, borrowed with `&mut self`.
                 response: unsafe { self.port.write(Area::ServeResponse) },
@@ -250,7 +253,8 @@ pub struct IrqEdges {
     pub fall: u64,
 }
 
-/// The domain's interrupt lines. Looking at them costs a load, so it may be done at every enabling of interrupts.
+/// The domain's interrupt lines. Looking at them costs a load, so it may be done at every enabling
+/// of interrupts.
 #[derive(Clone, Copy, Debug)]
 pub struct IrqSource(&'static IrqLines);
 
@@ -279,7 +283,8 @@ impl IrqSource {
         self.0.level.load(Acquire)
     }
 
-    /// Takes the edges: each is returned once. The level is read after them, so it is never older than they are.
+    /// Takes the edges: each is returned once. The level is read after them, so it is never older
+    /// than they are.
     #[must_use]
     pub fn take(self) -> IrqEdges {
         let rise = self.0.rise.swap(0, Acquire);

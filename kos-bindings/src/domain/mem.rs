@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Pages: address space is reserved first and committed as it is needed, as with KasperskyOS's `vmm`.
+//! Pages: address space is reserved first and committed as it is needed, as with KasperskyOS's
+//! `vmm`.
 //!
-//! Memory is never executable here: the seccomp filter refuses `PROT_EXEC`, so the only code is the image's.
+//! Memory is never executable here: the seccomp filter refuses `PROT_EXEC`, so the only code is the
+//! image's.
 #![expect(unsafe_code, reason = "system calls on address ranges")]
 
 use crate::sys;
@@ -15,7 +17,8 @@ const MADV_DONTNEED: usize = 4;
 
 fn map(bytes: usize, prot: usize) -> Option<*mut u8> {
     let flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
-    // SAFETY: a fresh anonymous mapping at an address that the kernel chooses takes no memory from anybody.
+    // SAFETY: a fresh anonymous mapping at an address that the kernel chooses takes no memory from
+    // anybody.
     let at = unsafe { sys::call(sys::MMAP, [0, bytes, prot, flags, usize::MAX, 0]) };
     (at > 0).then_some(at as *mut u8)
 }

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Inside a domain: what the machine above stands on. No libc, no heap, one thread.
 //!
-//! A domain's image says where it begins with [`crate::domain_start!`]; its function is handed a [`Domain`], by
-//! which time the sandbox is shut: no descriptor is open and the seccomp filter is installed. The same image runs
-//! as a process of its own and inside its client (`--isolation none`); only [`Port::enter`](port) differs.
+//! A domain's image says where it begins with [`crate::domain_start!`]; its function is handed a
+//! [`Domain`], by which time the sandbox is shut: no descriptor is open and the seccomp filter is
+//! installed. The same image runs as a process of its own and inside its client (`--isolation
+//! none`); only [`Port::enter`](port) differs.
 //!
 //! ```text
 //! Domain { boot, caller, listener, irq }
@@ -22,6 +23,6 @@ mod start;
 mod vdso;
 
 pub use fault::{Crash, FaultHook, die, set_fault_hook};
-pub use ipc::{CallerId, Caller, Event, Incoming, IrqEdges, IrqSource, Listener};
+pub use ipc::{Caller, CallerId, Event, Incoming, IrqEdges, IrqSource, Listener};
 pub use start::{Boot, Domain, EntryFn, entry, step};
 pub use vdso::clock_ns;

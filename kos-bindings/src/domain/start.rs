@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! From the ELF entry point to a shut sandbox.
 //!
-//! The kernel starts an image with the port on descriptor 3; inside a client's process the loader starts it with a
-//! made-up auxiliary vector that carries [`InProcess`]. What happens before the image's own function runs:
+//! The kernel starts an image with the port on descriptor 3; inside a client's process the loader
+//! starts it with a made-up auxiliary vector that carries [`InProcess`]. What happens before the
+//! image's own function runs:
 //!
 //! 1. the port is mapped, its blob read-only, the boot information copied;
 //! 2. all descriptors are closed, and no new one is possible (`RLIMIT_NOFILE` 0);
@@ -21,9 +22,7 @@ use core::sync::atomic::Ordering::{Acquire, Relaxed};
 use super::fault;
 use super::ipc::{Caller, IrqSource, Listener, PortRef};
 use super::vdso;
-use crate::port::{
-    ABI, AT_IN_PROCESS, BOOT_AT, BootInfo, InProcess, PAGE, PORT_BYTES, PORT_FD, Span, turn,
-};
+use crate::port::{ABI, AT_IN_PROCESS, BOOT_AT, BootInfo, InProcess, PAGE, PORT_BYTES, PORT_FD, Span, turn};
 use crate::sys;
 
 /// Exit statuses of a domain that could not be started.
@@ -97,7 +96,8 @@ fn part(blob: &'static [u8], span: Span) -> &'static [u8] {
 /// Where an image's own code begins.
 pub type EntryFn = fn(Domain) -> !;
 
-/// What a one-thread process knows for its whole life; written by `entry` before anything else runs.
+/// What a one-thread process knows for its whole life; written by `entry` before anything else
+/// runs.
 struct Once<T>(UnsafeCell<T>);
 
 // SAFETY: a domain has one thread, and `entry` writes before anybody can read.
@@ -129,12 +129,14 @@ pub(super) fn port_base() -> *mut u8 {
 #[inline]
 pub(super) fn enter(op: u32) {
     let state = state();
-    // SAFETY: `entry` mapped the port for good before it made the `Caller` and `Listener` that get here.
+    // SAFETY: `entry` mapped the port for good before it made the `Caller` and `Listener` that get
+    // here.
     let port = unsafe { PortRef::new(state.port) }.words();
     port.op.store(op, Relaxed);
     if let Some(host) = &state.in_process {
         port.turn.store(turn::KERNEL, Relaxed);
-        // SAFETY: the loader promises that `enter` may be called with its context from the domain's stacks.
+        // SAFETY: the loader promises that `enter` may be called with its context from the domain's
+        // stacks.
         unsafe { (host.enter)(host.context) };
         return;
     }
@@ -150,7 +152,8 @@ pub(super) fn enter(op: u32) {
 /// Ends the domain at once.
 pub(super) fn exit(code: i32) -> ! {
     if let Some(host) = &state().in_process {
-        // SAFETY: the loader promises that `exit` may be called with its context, and never returns.
+        // SAFETY: the loader promises that `exit` may be called with its context, and never
+        // returns.
         unsafe { (host.exit)(host.context, code) };
     }
     loop {
@@ -202,29 +205,41 @@ unsafe fn read_aux(sp: *const usize) -> Aux {
 ///
 /// # Safety
 ///
-/// `sp` must be the stack pointer at the image's entry point, and this must be the first code that runs.
+/// `sp` must be the stack pointer at the image's entry point, and this must be the first code that
+/// runs.
 pub unsafe fn entry(sp: *const usize, main: EntryFn) -> ! {
     // SAFETY: our caller's promise.
     let aux = unsafe { read_aux(sp) };
     let host = if aux.in_process == 0 {
         None
     } else {
-        // SAFETY: only our loader puts this key into a vector, with a block that outlives the domain.
+        // SAFETY: only our loader puts this key into a vector, with a block that outlives the
+        // domain.
         Some(unsafe { (aux.in_process as *const InProcess).read() })
     };
     let base = host.map_or_else(map_port, |host| host.port);
-    // SAFETY: the boot information lies page-aligned in the port; the kernel wrote it before the start.
+    // SAFETY: the boot information lies page-aligned in the port; the kernel wrote it before the
+    // start.
     let boot = unsafe { base.add(BOOT_AT).cast::<BootInfo>().read() };
     // SAFETY: nothing else runs yet, so nobody reads the state.
     unsafe {
-        *STATE.0.get() = State { port: base, in_process: host, boot };
+        *STATE.0.get() = State {
+            port: base,
+            in_process: host,
+            boot,
+        };
     }
     if boot.abi != ABI {
         exit(step::ABI);
     }
     vdso::find(aux.vdso);
-    let blob_at = if host.is_some() { base.wrapping_add(PORT_BYTES) } else { map_blob(&boot) };
-    // SAFETY: the blob is mapped behind the port or by `map_blob`, for good, and nobody writes it any more.
+    let blob_at = if host.is_some() {
+        base.wrapping_add(PORT_BYTES)
+    } else {
+        map_blob(&boot)
+    };
+    // SAFETY: the blob is mapped behind the port or by `map_blob`, for good, and nobody writes it
+    // any more.
     let blob = unsafe { core::slice::from_raw_parts(blob_at, usize::try_from(boot.blob_bytes).unwrap_or(0)) };
     if host.is_none() {
         shut(blob, &boot);
@@ -297,7 +312,12 @@ fn shut(blob: &'static [u8], boot: &BootInfo) {
         filter: filter.as_ptr(),
     };
     // SAFETY: the kernel copies the program, whose `len` entries lie in `filter`.
-    let done = unsafe { sys::call(sys::SECCOMP, [SECCOMP_SET_MODE_FILTER, 0, (&raw const program) as usize, 0, 0, 0]) };
+    let done = unsafe {
+        sys::call(
+            sys::SECCOMP,
+            [SECCOMP_SET_MODE_FILTER, 0, (&raw const program) as usize, 0, 0, 0],
+        )
+    };
     if done != 0 {
         exit(step::SECCOMP);
     }
@@ -305,8 +325,9 @@ fn shut(blob: &'static [u8], boot: &BootInfo) {
 
 /// Defines the image's entry point `_start`, which ends up in `$main`, an `fn(Domain) -> !`.
 ///
-/// Link the image static, not position-independent, without start files: `-static -nostdlib -nostartfiles -no-pie`.
-/// The stack at `_start` is the process's own (its size is the spawn specification's), 16-byte aligned.
+/// Link the image static, not position-independent, without start files: `-static -nostdlib
+/// -nostartfiles -no-pie`. The stack at `_start` is the process's own (its size is the spawn
+/// specification's), 16-byte aligned.
 #[macro_export]
 macro_rules! domain_start {
     ($main:path) => {

@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The clock, read without a system call where the kernel offers that.
 //!
-//! Linux maps an ELF image into each process (`vdso(7)`) whose `__vdso_clock_gettime` reads `CLOCK_MONOTONIC` in
-//! about 25 ns. The symbol is looked up once. Without it, `clock_gettime` is one of the allowed system calls.
-#![expect(unsafe_code, reason = "reads the ELF image that the kernel mapped, and calls into it")]
+//! Linux maps an ELF image into each process (`vdso(7)`) whose `__vdso_clock_gettime` reads
+//! `CLOCK_MONOTONIC` in about 25 ns. The symbol is looked up once. Without it, `clock_gettime` is
+//! one of the allowed system calls.
+#![expect(
+    unsafe_code,
+    reason = "reads the ELF image that the kernel mapped, and calls into it"
+)]
 
 use core::sync::atomic::{AtomicPtr, Ordering::Relaxed};
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! One core for everything that hands a message over.
 //!
-//! Waking a thread on another core costs an inter-processor interrupt and often the way out of an idle state: ten
-//! times a switch on the same core. So the kernel's threads, the domains and, if they wish, the clients share one.
+//! Waking a thread on another core costs an inter-processor interrupt and often the way out of an
+//! idle state: ten times a switch on the same core. So the kernel's threads, the domains and, if
+//! they wish, the clients share one.
 
 use rustix::thread::{CpuSet, sched_getaffinity, sched_getcpu, sched_setaffinity};
 

@@ -42,7 +42,10 @@ pub enum Error {
 /// What an administrator can do where a sandbox cannot be made.
 fn hint(step: Step, error: &io::Error) -> Option<&'static str> {
     let has = |path: &str, value: &str| std::fs::read_to_string(path).is_ok_and(|text| text.trim() == value);
-    if !matches!(step, Step::Unshare | Step::Map | Step::Mount | Step::Pivot | Step::Clone) {
+    if !matches!(
+        step,
+        Step::Unshare | Step::Map | Step::Mount | Step::Pivot | Step::Clone
+    ) {
         return None;
     }
     if has("/proc/sys/kernel/unprivileged_userns_clone", "0") {
@@ -77,7 +80,10 @@ impl fmt::Display for Error {
             Self::Port(error) => write!(f, "port: {error}"),
             Self::Image(path, error) => write!(f, "image {path}: {error}"),
             Self::ImageMode(path) => {
-                write!(f, "image {path}: not executable by others, and a domain owns nothing: chmod o+rx {path}")
+                write!(
+                    f,
+                    "image {path}: not executable by others, and a domain owns nothing: chmod o+rx {path}"
+                )
             }
             Self::Thread(error) => write!(f, "kernel thread: {error}"),
             Self::Events(error) => write!(f, "events: {error}"),

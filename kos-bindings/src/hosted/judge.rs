@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The one place where every message is judged.
 //!
-//! Each request, response and error response passes [`Judge::judge`] once, as a private copy, before anybody but
-//! its sender sees it: first the form (the interface's generated validator), then the policy. Nothing reaches the
-//! peer that either refuses.
+//! Each request, response and error response passes [`Judge::judge`] once, as a private copy,
+//! before anybody but its sender sees it: first the form (the interface's generated validator),
+//! then the policy. Nothing reaches the peer that either refuses.
 
 use std::boxed::Box;
 use std::fmt;
@@ -50,7 +50,8 @@ pub enum Verdict {
 
 /// Decides on well-formed messages.
 pub trait Policy: Send + Sync {
-    /// Judges one message. Called on the kernel thread of the sender's port: it must be quick and must not block.
+    /// Judges one message. Called on the kernel thread of the sender's port: it must be quick and
+    /// must not block.
     fn judge(&self, subject: &Subject<'_>) -> Verdict;
 }
 
@@ -99,7 +100,9 @@ pub(crate) struct Judge {
 
 impl fmt::Debug for Judge {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Judge").field("counts", &self.counts()).finish_non_exhaustive()
+        f.debug_struct("Judge")
+            .field("counts", &self.counts())
+            .finish_non_exhaustive()
     }
 }
 

@@ -40,6 +40,13 @@ use crate::port::{BootInfo, Channel, MAX_CHANNELS, NAME_BYTES, Span, clock, isol
 pub enum Event {
     /// A domain ended. Its clients have been told already.
     Died(Death),
+    /// A domain did not answer a call within [`Config::call_timeout`]; the client got `rcTimeout`.
+    /// It may be stuck, even if it enters the kernel now and then: whether to end it is the
+    /// supervisor's decision.
+    Unanswered {
+        /// The domain's number.
+        domain: u64,
+    },
     /// A server object panicked; its caller got `rcFail`.
     ServerPanicked {
         /// The server's name.
@@ -53,7 +60,8 @@ pub enum Event {
 pub struct Config {
     /// Where everything that hands messages over runs.
     pub cpu: Cpu,
-    /// How long a domain may hold a request without entering the kernel before it is killed; `None`: for ever.
+    /// How long a domain may hold a request without entering the kernel before it is killed;
+    /// `None`: for ever.
     pub watchdog: Option<Duration>,
     /// How long any client's `Call` may take before it fails with `rcTimeout`; `None`: for ever.
     ///
@@ -91,7 +99,9 @@ impl fmt::Debug for Config {
 }
 
 fn nanoseconds(limit: Option<Duration>) -> u64 {
-    limit.and_then(|limit| u64::try_from(limit.as_nanos()).ok()).unwrap_or(u64::MAX)
+    limit
+        .and_then(|limit| u64::try_from(limit.as_nanos()).ok())
+        .unwrap_or(u64::MAX)
 }
 
 impl Config {
@@ -171,7 +181,11 @@ impl Inner {
 
     /// Makes a client from outside of the domain called `name`, and its kernel thread.
     pub(crate) fn admit(self: &Arc<Self>, name: &str, rights: Rights) -> Result<(Arc<Process>, Handle), String> {
-        let found = self.domains().values().find(|process| is_called(process, name)).cloned();
+        let found = self
+            .domains()
+            .values()
+            .find(|process| is_called(process, name))
+            .cloned();
         let domain = found.ok_or_else(|| String::from("no such domain"))?;
         let endpoint = Endpoint(Target::Process(Arc::downgrade(&domain)));
         let (process, handle) = self
@@ -184,8 +198,12 @@ impl Inner {
     /// Returns name, number and process of each domain.
     pub(crate) fn names(&self) -> Vec<(String, u64, i32)> {
         let domains = self.domains();
-        let lives = domains.values().filter_map(|process| Some((process.id, process.life.as_ref()?)));
-        lives.map(|(id, life)| (life.name.clone(), id, life.pid().unwrap_or(0))).collect()
+        let lives = domains
+            .values()
+            .filter_map(|process| Some((process.id, process.life.as_ref()?)));
+        lives
+            .map(|(id, life)| (life.name.clone(), id, life.pid().unwrap_or(0)))
+            .collect()
     }
 
     pub(crate) fn server_panicked(&self, server: &str, text: String) {
@@ -280,10 +298,18 @@ impl DomainSpec {
             let len = u32::try_from(bytes.len()).map_err(|_| Error::Blob)?;
             Ok(Span { offset, len })
         };
-        let args = self.args.iter().flat_map(|arg| arg.bytes().chain([0])).collect::<Vec<u8>>();
+        let args = self
+            .args
+            .iter()
+            .flat_map(|arg| arg.bytes().chain([0]))
+            .collect::<Vec<u8>>();
         let mut boot = BootInfo {
             isolation,
-            clock: if self.is_virtual_time { clock::VIRTUAL } else { clock::REAL },
+            clock: if self.is_virtual_time {
+                clock::VIRTUAL
+            } else {
+                clock::REAL
+            },
             log_level: self.log_level,
             start_ns: self.start_ns,
             heap_bytes: self.memory_bytes,
@@ -297,7 +323,11 @@ impl DomainSpec {
         boot.blob_bytes = blob.len() as u64;
         for (i, channel) in self.channels.iter().enumerate() {
             let too_long = || Error::Channel(channel.name.clone());
-            let slot = boot.channels.get_mut(i).filter(|_| i < MAX_CHANNELS).ok_or_else(too_long)?;
+            let slot = boot
+                .channels
+                .get_mut(i)
+                .filter(|_| i < MAX_CHANNELS)
+                .ok_or_else(too_long)?;
             *slot = Channel {
                 handle: handles.get(i).copied().unwrap_or(0),
                 riid: channel.riid.into(),
@@ -346,7 +376,8 @@ impl DomainHandle {
         Endpoint(Target::Process(Arc::downgrade(&self.process)))
     }
 
-    /// Waits until it received for the first time. Returns false if it died or `limit` passed before.
+    /// Waits until it received for the first time. Returns false if it died or `limit` passed
+    /// before.
     #[must_use]
     pub fn wait_ready(&self, limit: Duration) -> bool {
         self.process.wait_ready(limit)
@@ -403,7 +434,8 @@ impl Kernel {
     ///
     /// # Errors
     ///
-    /// [`Error::Sandbox`] where this machine does not permit the sandbox; there is no way to run without.
+    /// [`Error::Sandbox`] where this machine does not permit the sandbox; there is no way to run
+    /// without.
     pub fn new(config: Config) -> Result<Self, Error> {
         let cpu = config.cpu.resolve();
         let (give_launcher, launcher) = mpsc::sync_channel(1);
@@ -412,7 +444,8 @@ impl Kernel {
             .name("reaper".to_string())
             .spawn(move || {
                 cpu::pin(cpu);
-                // The launcher must be this thread's child: the domains die with their parent thread.
+                // The launcher must be this thread's child: the domains die with their parent
+                // thread.
                 if give_launcher.send(Launcher::start(cpu)).is_ok()
                     && let Ok(inner) = inner.recv()
                 {
@@ -452,7 +485,8 @@ impl Kernel {
         ))))
     }
 
-    /// Makes a domain. It runs when this returns; [`DomainHandle::wait_ready`] tells when it listens.
+    /// Makes a domain. It runs when this returns; [`DomainHandle::wait_ready`] tells when it
+    /// listens.
     ///
     /// # Errors
     ///
@@ -492,7 +526,9 @@ impl Kernel {
         if let Some(life) = &process.life {
             life.born(pid, pidfd);
             self.inner.domains().insert(process.id, Arc::clone(&process));
-            let watched = life.pidfd().map_or(Ok(()), |pidfd| self.inner.watch.add(process.id, pidfd));
+            let watched = life
+                .pidfd()
+                .map_or(Ok(()), |pidfd| self.inner.watch.add(process.id, pidfd));
             let served = watched.and_then(|()| self.inner.start_thread(&process));
             if served.is_err() {
                 life.kill(Cause::Stopped);

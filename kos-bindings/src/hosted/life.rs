@@ -28,7 +28,8 @@ pub enum Cause {
 /// How a domain's process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
-    /// It exited with this code. 120 to 125 mean that it could not be started: see [`crate::domain::step`].
+    /// It exited with this code. 120 to 125 mean that it could not be started: see
+    /// [`crate::domain::step`].
     Exited(i32),
     /// This signal killed it.
     Signaled(i32),

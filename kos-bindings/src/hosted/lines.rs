@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use super::process::Process;
 
-/// The interrupt lines of one domain. The hardware gets it before the domain exists, and keeps it after its death.
+/// The interrupt lines of one domain. The hardware gets it before the domain exists, and keeps it
+/// after its death.
 #[derive(Clone, Debug, Default)]
 pub struct Lines(Arc<Mutex<State>>);
 
@@ -24,13 +25,18 @@ impl Lines {
 
     /// Sets line `line` (0 to 63) to `is_high`. An edge wakes the domain if it waits in `Recv`.
     ///
-    /// May be called from any thread, and from inside a `Server` while the domain's own `Call` is served.
+    /// May be called from any thread, and from inside a `Server` while the domain's own `Call` is
+    /// served.
     pub fn set(&self, line: u32, is_high: bool) {
         let Some(bit) = 1u64.checked_shl(line) else {
             return;
         };
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        state.levels = if is_high { state.levels | bit } else { state.levels & !bit };
+        state.levels = if is_high {
+            state.levels | bit
+        } else {
+            state.levels & !bit
+        };
         let process = state.process.upgrade();
         drop(state);
         if let Some(process) = process {
@@ -38,7 +44,8 @@ impl Lines {
         }
     }
 
-    /// Connects the lines to a domain that did not run yet; lines that are high already rise for it.
+    /// Connects the lines to a domain that did not run yet; lines that are high already rise for
+    /// it.
     pub(crate) fn attach(&self, process: &Arc<Process>) {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         state.process = Arc::downgrade(process);

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! A client inside the kernel's process: the supervisor itself.
 //!
-//! Its calls are judged like any other's, but it needs no kernel thread: its own thread does that work, which
-//! spares two of the four hand-overs of a round trip.
+//! Its calls are judged like any other's, but it needs no kernel thread: its own thread does that
+//! work, which spares two of the four hand-overs of a round trip.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Acquire, Release};
 
+use super::handles::Rights;
 use super::kernel::Inner;
 use super::process::Process;
 use super::serve::Thread;
@@ -39,12 +40,24 @@ impl LocalClient {
         self.handle
     }
 
+    /// Makes a second handle to what `handle` leads to, with the rights that are in both its own
+    /// and `mask`.
+    pub fn copy_handle(&mut self, handle: Handle, mask: Rights) -> Option<Handle> {
+        self.thread.me.handles().copy(handle, mask)
+    }
+
+    /// Closes a handle for good. Returns whether it was open.
+    pub fn close_handle(&mut self, handle: Handle) -> bool {
+        self.thread.me.handles().close(handle)
+    }
+
     /// Limits each following `Call`, in nanoseconds.
     pub fn set_timeout_ns(&mut self, timeout_ns: u64) {
         self.timeout_ns = timeout_ns;
     }
 
-    /// Keeps the calling thread on the kernel's core, which makes a round trip several times faster.
+    /// Keeps the calling thread on the kernel's core, which makes a round trip several times
+    /// faster.
     pub fn pin_thread(&self) -> bool {
         super::cpu::pin(self.thread.kernel.cpu)
     }
@@ -70,7 +83,11 @@ impl Transport for LocalClient {
             }
         }
         let lens = self.thread.me.response()?;
-        let copied = self.thread.me.shared.copy_in(Area::CallResponse, lens, &mut self.response);
+        let copied = self
+            .thread
+            .me
+            .shared
+            .copy_in(Area::CallResponse, lens, &mut self.response);
         copied.ok_or(Retcode::INVALID_ARGUMENT)?;
         Ok(self.response.parts(lens))
     }

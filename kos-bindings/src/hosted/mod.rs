@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The trusted side of the hosted back end: one process that holds handles, channels, domains and the judge.
+//! The trusted side of the hosted back end: one process that holds handles, channels, domains and
+//! the judge.
 //!
 //! ```text
 //!  client process            kernel process                                    domain process (sandboxed)
@@ -18,9 +19,9 @@
 mod cpu;
 mod error;
 mod handles;
-mod kernel;
 pub mod inproc;
 pub mod judge;
+mod kernel;
 mod launcher;
 mod life;
 mod lines;

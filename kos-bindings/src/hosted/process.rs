@@ -38,9 +38,22 @@ pub(crate) struct Pending {
     pub(crate) id: u64,
     /// On `CLOCK_MONOTONIC`; `u64::MAX` is never.
     pub(crate) deadline_ns: u64,
+    /// Whether the client chose the deadline itself.
+    pub(crate) is_own_limit: bool,
     /// When the server is to be looked at next, if it is watched.
     pub(crate) watch_ns: u64,
     pub(crate) server: Weak<Process>,
+}
+
+/// What a deadline brought to light.
+#[derive(Debug)]
+pub(crate) enum Expired {
+    /// Nothing about the server.
+    Nothing,
+    /// It held a request for as long as the watchdog allows without entering the kernel.
+    Stuck(Arc<Process>),
+    /// It did not answer in the time that the kernel allows.
+    Unanswered(u64),
 }
 
 /// A request on its way, as its server sees it.
@@ -81,7 +94,8 @@ pub(crate) struct Process {
     changed: Condvar,
     /// When it last got the turn, on `CLOCK_MONOTONIC`; 0 while the kernel has it.
     running_since_ns: AtomicU64,
-    /// The lines' levels; those in the port are for the domain to read and can be overwritten by it.
+    /// The lines' levels; those in the port are for the domain to read and can be overwritten by
+    /// it.
     lines: Mutex<u64>,
 }
 
@@ -142,7 +156,7 @@ impl Process {
     }
 
     /// Gives the turn back; the phase must have been set before.
-    fn give_turn(&self) {
+    pub(crate) fn give_turn(&self) {
         self.running_since_ns.store(super::clock_ns(), Relaxed);
         let port = self.shared.port();
         port.turn.store(turn::USER, Release);
@@ -196,8 +210,18 @@ impl Process {
         }
     }
 
-    /// Client side: ends call `id` with an answer or an error. Returns whether the client still waited for it.
+    /// Client side: ends call `id` with an answer or an error. Returns whether the client still
+    /// waited for it.
     pub(crate) fn complete(&self, id: u64, answer: Result<Parts<'_>, Retcode>) -> bool {
+        let was_waiting = self.complete_silently(id, answer);
+        if was_waiting {
+            self.give_turn();
+        }
+        was_waiting
+    }
+
+    /// Client side: as [`Process::complete`], but the client sleeps on until it is given the turn.
+    pub(crate) fn complete_silently(&self, id: u64, answer: Result<Parts<'_>, Retcode>) -> bool {
         let mut state = lock(&self.state);
         if !matches!(&state.phase, Phase::Calling(pending) if pending.id == id) {
             return false;
@@ -211,7 +235,7 @@ impl Process {
         };
         state.phase = Phase::Running;
         drop(state);
-        self.finish(code);
+        self.set_result(code);
         true
     }
 
@@ -254,7 +278,8 @@ impl Process {
         }
         while let Some((request, message)) = state.queue.pop_front() {
             self.hint(&state);
-            // A client that gave up or died while its request waited is passed over. Its lock is taken without ours.
+            // A client that gave up or died while its request waited is passed over. Its lock is
+            // taken without ours.
             drop(state);
             let is_wanted = request.client.waits_for(request.id);
             state = lock(&self.state);
@@ -297,9 +322,9 @@ impl Process {
         }
     }
 
-    /// Ends what waited until `now_ns`. Returns a server that held a call for as long as `watchdog_ns` without
-    /// entering the kernel, if there is one.
-    pub(crate) fn expire(&self, now_ns: u64, watchdog_ns: u64) -> Option<Arc<Self>> {
+    /// Ends what waited until `now_ns`, and tells what is to be said of the server that was waited
+    /// for.
+    pub(crate) fn expire(&self, now_ns: u64, watchdog_ns: u64) -> Expired {
         let mut state = lock(&self.state);
         match &mut state.phase {
             Phase::Receiving { deadline_ns } if *deadline_ns <= now_ns => {
@@ -307,25 +332,34 @@ impl Process {
                 drop(state);
                 self.put_event(event::TIMEOUT);
                 self.give_turn();
-                None
+                Expired::Nothing
             }
             Phase::Calling(pending) if pending.deadline_ns <= now_ns => {
+                let server = pending.server.upgrade().filter(|_| !pending.is_own_limit);
                 state.phase = Phase::Running;
                 drop(state);
                 self.finish(Retcode::TIMEOUT);
-                None
+                server.map_or(Expired::Nothing, |server| Expired::Unanswered(server.id))
             }
             Phase::Calling(pending) if pending.watch_ns <= now_ns => {
-                let server = pending.server.upgrade()?;
+                let Some(server) = pending.server.upgrade() else {
+                    return Expired::Nothing;
+                };
                 let since = match server.running_since_ns.load(Relaxed) {
                     0 => now_ns,
                     since => since,
                 };
-                pending.watch_ns = since.max(now_ns.saturating_sub(watchdog_ns)).saturating_add(watchdog_ns);
+                pending.watch_ns = since
+                    .max(now_ns.saturating_sub(watchdog_ns))
+                    .saturating_add(watchdog_ns);
                 let is_stuck = now_ns.saturating_sub(since) >= watchdog_ns;
-                is_stuck.then_some(server)
+                if is_stuck {
+                    Expired::Stuck(server)
+                } else {
+                    Expired::Nothing
+                }
             }
-            _ => None,
+            _ => Expired::Nothing,
         }
     }
 
@@ -372,7 +406,8 @@ impl Process {
         }
     }
 
-    /// Wakes both sides of a dead port. The word changes too, so a side that is just going to sleep does not.
+    /// Wakes both sides of a dead port. The word changes too, so a side that is just going to sleep
+    /// does not.
     pub(crate) fn close_port(&self) {
         let port = self.shared.port();
         port.turn.store(turn::DEAD, Release);

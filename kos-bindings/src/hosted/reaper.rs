@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The thread that is the domains' parent: it notices their deaths. When it ends, Linux kills what is left of them.
+//! The thread that is the domains' parent: it notices their deaths. When it ends, Linux kills what
+//! is left of them.
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The system calls of a domain: an allow-list, compiled here and installed by the domain before its own code runs.
+//! The system calls of a domain: an allow-list, compiled here and installed by the domain before
+//! its own code runs.
 //!
-//! What is not on the list is *refused* with `EPERM` instead of killing the process. The call has no effect either
-//! way; but a refusal reaches the code that made it, so a stray call ends in a report of the shim with a call
-//! trace, where a kill would leave none. A call made through another architecture's entry (i386 on x86_64), where
-//! the numbers mean something else, does kill.
+//! What is not on the list is *refused* with `EPERM` instead of killing the process. The call has
+//! no effect either way; but a refusal reaches the code that made it, so a stray call ends in a
+//! report of the shim with a call trace, where a kill would leave none. A call made through another
+//! architecture's entry (i386 on x86_64), where the numbers mean something else, does kill.
 
 use std::collections::BTreeMap;
 use std::vec;
@@ -29,13 +30,15 @@ const ARCH: TargetArch = TargetArch::aarch64;
 
 /// The names of the allowed system calls, and why each is there.
 pub const ALLOWED: [(&str, i64); 8] = [
-    // Handing the turn over: waits and wakes with a bit set, nothing else (no requeue, no priority inheritance).
+    // Handing the turn over: waits and wakes with a bit set, nothing else (no requeue, no priority
+    // inheritance).
     ("futex", libc::SYS_futex),
     // Only where the vdso cannot read the clock.
     ("clock_gettime", libc::SYS_clock_gettime),
     // The end.
     ("exit_group", libc::SYS_exit_group),
-    // Memory: anonymous, private, never executable, never at an address that is in use (no MAP_FIXED).
+    // Memory: anonymous, private, never executable, never at an address that is in use (no
+    // MAP_FIXED).
     ("mmap", libc::SYS_mmap),
     // Commits reserved pages and makes guard pages; never PROT_EXEC.
     ("mprotect", libc::SYS_mprotect),

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The kernel thread of a port: takes what its process asks, does it, or leaves it open for another to finish.
+//! The kernel thread of a port: takes what its process asks, does it, or leaves it open for another
+//! to finish.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 
 use super::handles::{Entry, Target};
 use super::judge::Between;
-use super::kernel::Inner;
+use super::kernel::{Event, Inner};
 use super::life::Cause;
-use super::process::{Pending, Process, Request};
+use super::process::{Expired, Pending, Process, Request};
 use super::shared::Message;
 use crate::nk::{Handle, HandleDesc, Header, Lens, Retcode};
 use crate::port::{Area, FOREVER, PortLens, op, turn};
@@ -79,10 +80,14 @@ impl Thread {
             return;
         }
         let watchdog = self.kernel.config.watchdog_ns();
-        if let Some(stuck) = self.me.expire(now, watchdog)
-            && let Some(life) = &stuck.life
-        {
-            life.kill(Cause::Watchdog);
+        match self.me.expire(now, watchdog) {
+            Expired::Nothing => {}
+            Expired::Stuck(server) => {
+                if let Some(life) = &server.life {
+                    life.kill(Cause::Watchdog);
+                }
+            }
+            Expired::Unanswered(domain) => (self.kernel.config.on_event)(Event::Unanswered { domain }),
         }
     }
 
@@ -90,7 +95,8 @@ impl Thread {
     fn enter(&mut self) {
         let port = self.me.shared.port();
         if self.me.is_waiting() {
-            // It posted again while its last operation is still open: it does not keep the protocol.
+            // It posted again while its last operation is still open: it does not keep the
+            // protocol.
             self.me.break_off();
             return;
         }
@@ -105,13 +111,18 @@ impl Thread {
                 self.receive();
             }
             op::REPLY => {
-                let code = self.reply();
+                let (code, client) = self.reply();
                 self.me.finish(code);
+                wake(client);
             }
             op::REPLY_RECV => {
-                let code = self.reply();
+                let (code, client) = self.reply();
                 self.me.set_result(code);
+                // The server listens before its client goes on: the next request then finds it
+                // waiting, and Linux, which may switch to the client at its wake-up, does not have
+                // to come back here first.
                 self.receive();
+                wake(client);
             }
             _ => self.me.finish(Retcode::INVALID_ARGUMENT),
         }
@@ -141,8 +152,14 @@ impl Thread {
         let entry = self.me.handles().callable(handle)?.clone();
         match &entry.target {
             Target::Server(server) => {
-                let between = Between { client: &self.me.class, server: &server.name };
-                let known = self.kernel.judge.request(between, entry.riid, self.message.parts(lens))?;
+                let between = Between {
+                    client: &self.me.class,
+                    server: &server.name,
+                };
+                let known = self
+                    .kernel
+                    .judge
+                    .request(between, entry.riid, self.message.parts(lens))?;
                 set_self(&mut self.message, &entry, self.me.id)?;
                 let request = self.message.parts(lens);
                 let outcome = server.dispatch(known.interface.riid, request, self.answer.room());
@@ -167,8 +184,14 @@ impl Thread {
 
     /// Sends the message in hand to another process.
     fn route(&mut self, entry: &Entry, server: &Arc<Process>, lens: Lens, timeout_ns: u64) -> Result<(), Retcode> {
-        let between = Between { client: &self.me.class, server: &server.class };
-        let known = self.kernel.judge.request(between, entry.riid, self.message.parts(lens))?;
+        let between = Between {
+            client: &self.me.class,
+            server: &server.class,
+        };
+        let known = self
+            .kernel
+            .judge
+            .request(between, entry.riid, self.message.parts(lens))?;
         set_self(&mut self.message, entry, self.me.id)?;
         let config = &self.kernel.config;
         let now = super::clock_ns();
@@ -176,6 +199,7 @@ impl Thread {
         self.me.begin_call(Pending {
             id,
             deadline_ns: deadline_ns(timeout_ns.min(config.call_timeout_ns()), now),
+            is_own_limit: timeout_ns < config.call_timeout_ns(),
             watch_ns: now.saturating_add(config.watchdog_ns()),
             server: Arc::downgrade(server),
         });
@@ -187,12 +211,13 @@ impl Thread {
         Ok(())
     }
 
-    /// `Reply`. Whatever goes wrong with the response, the client's call ends.
-    fn reply(&mut self) -> Retcode {
+    /// `Reply`. Whatever goes wrong with the response, the client's call ends. Returns the client
+    /// that is to be woken.
+    fn reply(&mut self) -> (Retcode, Option<Arc<Process>>) {
         let port = self.me.shared.port();
         let lens = load(&port.serve_response);
         let Some(request) = self.me.take(port.caller.load(Relaxed)) else {
-            return Retcode::INVALID_ARGUMENT;
+            return (Retcode::INVALID_ARGUMENT, None);
         };
         let judged = self.judge_reply(&request, lens);
         let answer = judged.map(|()| self.message.parts(lens));
@@ -201,10 +226,10 @@ impl Thread {
             Err(Retcode::FAIL) | Ok(_) => Retcode::OK,
             Err(code) => code,
         };
-        if request.client.complete(request.id, answer) {
-            code
+        if request.client.complete_silently(request.id, answer) {
+            (code, Some(request.client))
         } else {
-            Retcode::NOT_CONNECTED
+            (Retcode::NOT_CONNECTED, None)
         }
     }
 
@@ -218,7 +243,9 @@ impl Thread {
             client: &request.client.class,
             server: &self.me.class,
         };
-        self.kernel.judge.response(between, request.known, self.message.parts(lens))
+        self.kernel
+            .judge
+            .response(between, request.known, self.message.parts(lens))
     }
 }
 
@@ -230,4 +257,10 @@ fn set_self(message: &mut Message, entry: &Entry, client: u64) -> Result<(), Ret
         badge: client,
     };
     Header::set_self_handle(message.room().constant, desc).map_err(|_| Retcode::INVALID_ARGUMENT)
+}
+
+fn wake(client: Option<Arc<Process>>) {
+    if let Some(client) = client {
+        client.give_turn();
+    }
 }

@@ -12,13 +12,15 @@ use crate::nk::{Lens, Parts, PartsMut, Retcode};
 
 /// An object that answers messages in the kernel's process.
 ///
-/// It is called on the kernel thread of the caller's port, after the request was validated and judged.
+/// It is called on the kernel thread of the caller's port, after the request was validated and
+/// judged.
 pub trait Server: Send {
     /// Answers `request` of interface `riid`.
     ///
     /// # Errors
     ///
-    /// The caller's `Call` fails with the code. Errors of the interface itself are a response in its error form.
+    /// The caller's `Call` fails with the code. Errors of the interface itself are a response in
+    /// its error form.
     fn dispatch(&mut self, riid: u16, request: Parts<'_>, response: PartsMut<'_>) -> Result<Lens, Retcode>;
 }
 
@@ -39,7 +41,9 @@ pub(crate) struct ServerObject {
 
 impl fmt::Debug for ServerObject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ServerObject").field("name", &self.name).finish_non_exhaustive()
+        f.debug_struct("ServerObject")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
     }
 }
 
@@ -51,7 +55,8 @@ impl ServerObject {
         }
     }
 
-    /// Calls the server. A panic in it becomes `rcFail` and its text; the next call finds it as it was left.
+    /// Calls the server. A panic in it becomes `rcFail` and its text; the next call finds it as it
+    /// was left.
     pub(crate) fn dispatch(
         &self,
         riid: u16,

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! A port's memory, seen from the kernel: a sealed memory file, mapped here and in the domain or client.
+//! A port's memory, seen from the kernel: a sealed memory file, mapped here and in the domain or
+//! client.
 //!
-//! The peer may write at any time, against the rules. So nothing is ever borrowed from here but atomics: messages
-//! are copied out once, into memory of the kernel's own, and only the copy is looked at.
+//! The peer may write at any time, against the rules. So nothing is ever borrowed from here but
+//! atomics: messages are copied out once, into memory of the kernel's own, and only the copy is
+//! looked at.
 #![expect(unsafe_code, reason = "mapped memory that another process writes")]
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -76,7 +78,8 @@ pub(crate) struct Shared {
     file: OwnedFd,
 }
 
-// SAFETY: the mapping lives as long as the value and is reached through atomics and raw copies only.
+// SAFETY: the mapping lives as long as the value and is reached through atomics and raw copies
+// only.
 unsafe impl Send for Shared {}
 // SAFETY: as above.
 unsafe impl Sync for Shared {}
@@ -93,7 +96,11 @@ impl Shared {
         // SAFETY: both lie inside the mapping, which nobody else has yet.
         unsafe { shared.at(BOOT_AT).cast::<BootInfo>().write(*boot) };
         // SAFETY: as above.
-        unsafe { shared.at(PORT_BYTES).copy_from_nonoverlapping(blob.as_ptr(), blob.len()) };
+        unsafe {
+            shared
+                .at(PORT_BYTES)
+                .copy_from_nonoverlapping(blob.as_ptr(), blob.len())
+        };
         Ok(shared)
     }
 
@@ -134,15 +141,16 @@ impl Shared {
         unsafe { self.base.cast::<Port>().as_ref() }
     }
 
-    /// Copies a message of hostile `lens` from `area` into `to`. `None` if it claims more than fits.
+    /// Copies a message of hostile `lens` from `area` into `to`. `None` if it claims more than
+    /// fits.
     pub(crate) fn copy_in(&self, area: Area, lens: Lens, to: &mut Message) -> Option<()> {
         if lens.constant > CONSTANT_BYTES || lens.arena > ARENA_BYTES {
             return None;
         }
         let constant = to.constant.get_mut(..lens.constant)?;
         let arena = to.arena.get_mut(..lens.arena)?;
-        // SAFETY: `lens` was checked against the area. The peer may write meanwhile: we get some mix of bytes,
-        // which is as good as any other hostile message.
+        // SAFETY: `lens` was checked against the area. The peer may write meanwhile: we get some
+        // mix of bytes, which is as good as any other hostile message.
         unsafe { copy(self.at(area.constant_at()), constant.as_mut_ptr(), lens.constant) };
         // SAFETY: as above.
         unsafe { copy(self.at(area.arena_at()), arena.as_mut_ptr(), lens.arena) };

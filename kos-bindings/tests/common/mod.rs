@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What the tests and benchmarks of the hosted kernel share: the test domain's image, and its interface.
-#![allow(dead_code, reason = "each test uses its part")]
+//! What the tests and benchmarks of the hosted kernel share: the test domain's image, and its
+//! interface.
+#![allow(dead_code, unreachable_pub, reason = "each test uses its part")]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
+use std::time::Duration;
 
+use kos_bindings::hosted::{Config, DomainHandle, DomainSpec, Kernel};
 use kos_bindings::nk::{Header, Interface, Lens, Method, NkErr, Parts, PartsMut, Retcode, Sizes, Transport};
 
 /// The test interface's number.
@@ -40,7 +43,11 @@ fn any(parts: Parts<'_>) -> Result<(), NkErr> {
 }
 
 const fn method(mid: u16) -> Method {
-    const SIZES: Sizes = Sizes { constant: 24, arena_max: 65_536, handles: 0 };
+    const SIZES: Sizes = Sizes {
+        constant: 24,
+        arena_max: 65_536,
+        handles: 0,
+    };
     Method {
         name: "Test",
         mid,
@@ -56,13 +63,20 @@ static METHODS: [Method; 20] = {
     let mut methods = [const { method(0) }; 20];
     let mut i = 0;
     while i < 20 {
-        methods[i] = method(i as u16);
+        #[expect(clippy::cast_possible_truncation, reason = "there are twenty")]
+        {
+            methods[i] = method(i as u16);
+        }
         i += 1;
     }
     methods
 };
 
-static INTERFACE: Interface = Interface { name: "test.Domain", riid: RIID, methods: &METHODS };
+static INTERFACE: Interface = Interface {
+    name: "test.Domain",
+    riid: RIID,
+    methods: &METHODS,
+};
 
 /// A registry of the one test interface, whose messages need a header only.
 pub fn registry(riid: u16) -> Option<&'static Interface> {
@@ -71,22 +85,39 @@ pub fn registry(riid: u16) -> Option<&'static Interface> {
 
 /// Writes a request of method `mid` with `arena` into `room`.
 pub fn request(room: PartsMut<'_>, mid: u16, arena: &[u8]) -> Lens {
-    let header = Header { size: 24, handles: 0, is_error: false, riid: RIID, mid };
+    let header = Header {
+        size: 24,
+        handles: 0,
+        is_error: false,
+        riid: RIID,
+        mid,
+    };
     header.begin::<24>(room.constant).expect("room for a header");
     room.arena[..arena.len()].copy_from_slice(arena);
-    Lens { constant: 24, arena: arena.len() }
+    Lens {
+        constant: 24,
+        arena: arena.len(),
+    }
 }
 
 /// Calls method `mid` and returns the response's arena.
-pub fn call<T: Transport>(client: &mut T, handle: kos_bindings::nk::Handle, mid: u16, arena: &[u8]) -> Result<Vec<u8>, Retcode> {
+pub fn call<T: Transport>(
+    client: &mut T,
+    handle: kos_bindings::nk::Handle,
+    mid: u16,
+    arena: &[u8],
+) -> Result<Vec<u8>, Retcode> {
     let lens = request(client.request(), mid, arena);
     client.call(handle, lens).map(|parts| parts.arena.to_vec())
 }
 
+/// Names a test domain that is built already, for tests that run themselves as another user.
+pub const IMAGE_VARIABLE: &str = "KOS_TEST_DOMAIN";
+
 /// Builds the test domain once and returns its image.
 pub fn image() -> &'static Path {
     static IMAGE: OnceLock<PathBuf> = OnceLock::new();
-    IMAGE.get_or_init(build)
+    IMAGE.get_or_init(|| std::env::var_os(IMAGE_VARIABLE).map_or_else(build, PathBuf::from))
 }
 
 /// The link arguments of every domain: static, at a fixed low address, no start files.
@@ -105,7 +136,14 @@ fn build() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let target = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("test-domain");
     let status = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "--release", "--target", "x86_64-unknown-linux-gnu", "--manifest-path"])
+        .args([
+            "build",
+            "--quiet",
+            "--release",
+            "--target",
+            "x86_64-unknown-linux-gnu",
+            "--manifest-path",
+        ])
         .arg(here.join("tests/domain/Cargo.toml"))
         .env("CARGO_TARGET_DIR", &target)
         .env("CARGO_ENCODED_RUSTFLAGS", LINK.join("\x1f"))
@@ -114,3 +152,28 @@ fn build() -> PathBuf {
     assert!(status.success(), "the test domain builds");
     target.join("x86_64-unknown-linux-gnu/release/test-domain")
 }
+
+/// Makes a kernel with the test interface.
+pub fn kernel() -> Kernel {
+    kernel_with(Config::default())
+}
+
+/// Makes a kernel with the test interface and `config`'s other settings.
+pub fn kernel_with(config: Config) -> Kernel {
+    Kernel::new(Config { registry, ..config }).expect("this machine permits the sandbox")
+}
+
+/// Describes a test domain.
+pub fn spec(name: &str) -> DomainSpec {
+    DomainSpec::new(name, image())
+}
+
+/// Starts a test domain and waits until it listens.
+pub fn start(kernel: &Kernel, spec: &DomainSpec) -> DomainHandle {
+    let domain = kernel.spawn(spec).expect("the domain starts");
+    assert!(domain.wait_ready(SOON), "{:?}", domain.wait_death(SOON));
+    domain
+}
+
+/// Longer than anything here takes on a busy machine.
+pub const SOON: Duration = Duration::from_secs(10);

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Maps a domain's image into this process, at the address that it was linked for.
-#![expect(unsafe_code, reason = "mappings at fixed addresses, and the zeroed tail of the data segment")]
+#![expect(
+    unsafe_code,
+    reason = "mappings at fixed addresses, and the zeroed tail of the data segment"
+)]
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -80,8 +83,8 @@ impl Image {
     ///
     /// # Errors
     ///
-    /// `InvalidData` if it is not a static executable, `AlreadyExists` if something lies at its addresses: another
-    /// domain in this process.
+    /// `InvalidData` if it is not a static executable, `AlreadyExists` if something lies at its
+    /// addresses: another domain in this process.
     pub(super) fn load(path: &Path) -> io::Result<Self> {
         let mut file = File::open(path)?;
         let mut header = [0u8; elf::HEADER_BYTES];
@@ -108,7 +111,10 @@ impl Image {
         let too_large = || bad("a segment does not fit in the address space");
         let skew = segment.address % PAGE;
         let start = segment.address - skew;
-        let end = segment.address.checked_add(segment.memory_bytes).ok_or_else(too_large)?;
+        let end = segment
+            .address
+            .checked_add(segment.memory_bytes)
+            .ok_or_else(too_large)?;
         let file_end = segment.address.checked_add(segment.file_bytes).ok_or_else(too_large)?;
         let mapped_end = file_end.checked_next_multiple_of(PAGE).ok_or_else(too_large)?;
         let end = end.checked_next_multiple_of(PAGE).ok_or_else(too_large)?;
@@ -140,7 +146,8 @@ impl Image {
 impl Drop for Image {
     fn drop(&mut self) {
         for (start, bytes) in &self.ranges {
-            // SAFETY: the range was mapped by `map`; the domain that ran there has ended with its coroutine.
+            // SAFETY: the range was mapped by `map`; the domain that ran there has ended with its
+            // coroutine.
             let done = unsafe { munmap(*start as *mut _, *bytes) };
             debug_assert!(done.is_ok(), "a whole mapping can always be unmapped");
         }

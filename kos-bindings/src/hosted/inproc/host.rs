@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The coroutine on which an in-process domain runs, and what it enters instead of a kernel.
 //!
-//! Domain and client share one thread, so at any time one of them runs and the other stands still: the port's
-//! areas are never looked at by both.
+//! Domain and client share one thread, so at any time one of them runs and the other stands still:
+//! the port's areas are never looked at by both.
 #![expect(
     unsafe_code,
     reason = "starts foreign code on a stack of its own, and is called back by it with a raw context"
@@ -44,7 +44,8 @@ enum Answer {
     Copy(Lens),
 }
 
-/// What both sides of the coroutine reach. Cells: there is one thread, and no borrow lives over a switch.
+/// What both sides of the coroutine reach. Cells: there is one thread, and no borrow lives over a
+/// switch.
 struct State {
     process: Arc<Process>,
     judge: Judge,
@@ -71,8 +72,8 @@ impl fmt::Debug for Host {
 /// A pointer that is used on this thread only.
 struct Here<T>(*const T);
 
-// SAFETY: `on_parent_stack` asks for `Send` so that the yielder cannot leave its stack; the state holds it in a
-// cell, and what runs there does not touch that cell.
+// SAFETY: `on_parent_stack` asks for `Send` so that the yielder cannot leave its stack; the state
+// holds it in a cell, and what runs there does not touch that cell.
 unsafe impl<T> Send for Here<T> {}
 
 impl<T> Here<T> {
@@ -95,7 +96,8 @@ impl Host {
         let context = (&raw const *state).expose_provenance();
         let stack = DefaultStack::new(usize::try_from(stack_bytes).unwrap_or(1 << 20).max(64 << 10))?;
         let coroutine = Coroutine::with_stack(stack, move |yielder: &Yielder<(), Stop>, ()| {
-            // SAFETY: `state` is boxed and outlives the coroutine: `Host` drops the coroutine first.
+            // SAFETY: `state` is boxed and outlives the coroutine: `Host` drops the coroutine
+            // first.
             let state = unsafe { &*std::ptr::with_exposed_provenance::<State>(context) };
             state.yielder.set(yielder);
             begin(state, entry)
@@ -187,7 +189,11 @@ impl Host {
         match self.state.answer.take() {
             // SAFETY: the domain stands still, and `&mut self` keeps it there for the borrow.
             Some((_, Ok(Answer::Port(_)))) => unsafe {
-                self.state.process.shared.view(Area::ServeResponse, lens).ok_or(Retcode::INVALID_ARGUMENT)
+                self.state
+                    .process
+                    .shared
+                    .view(Area::ServeResponse, lens)
+                    .ok_or(Retcode::INVALID_ARGUMENT)
             },
             Some((_, Ok(Answer::Copy(_)))) => {
                 let copy = self.state.copy.as_ptr();
@@ -201,7 +207,8 @@ impl Host {
 
 impl Drop for Host {
     fn drop(&mut self) {
-        // SAFETY: the domain's frames own nothing of this process: it is foreign code that is simply not resumed.
+        // SAFETY: the domain's frames own nothing of this process: it is foreign code that is
+        // simply not resumed.
         unsafe { self.coroutine.force_reset() };
         self.state.process.bury();
     }
@@ -234,7 +241,8 @@ fn begin(state: &State, entry: usize) -> ! {
     initial.words[6] = (&raw const initial.block).expose_provenance();
     let sp = &raw const initial;
     #[cfg(target_arch = "x86_64")]
-    // SAFETY: `entry` is the entry point of a mapped image, which takes this stack and never returns.
+    // SAFETY: `entry` is the entry point of a mapped image, which takes this stack and never
+    // returns.
     unsafe {
         std::arch::asm!("mov rsp, {sp}", "xor ebp, ebp", "jmp {entry}", sp = in(reg) sp, entry = in(reg) entry,
             options(noreturn))
@@ -258,7 +266,8 @@ unsafe extern "C" fn enter(context: *mut ()) {
             let here = Here(std::ptr::from_ref(state));
             // SAFETY: set before the image began to run.
             let yielder = unsafe { &*state.yielder.get() };
-            // The domain's stack is as small as a Linux kernel's; validators and simulated chips want more.
+            // The domain's stack is as small as a Linux kernel's; validators and simulated chips
+            // want more.
             yielder.on_parent_stack(move || {
                 // SAFETY: the state outlives the coroutine.
                 let state = unsafe { &*here.get() };

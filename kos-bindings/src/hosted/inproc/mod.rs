@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! A domain without isolation, in its client's own process: for debugging, fuzzing, and as benchmarks' lower bound.
+//! A domain without isolation, in its client's own process: for debugging, fuzzing, and as
+//! benchmarks' lower bound.
 //!
-//! The same image that runs as a process is mapped at its link address and runs on a coroutine. `Recv` returns to
-//! the client; `Call` goes straight to the validator, the judge and the server object, on the client's stack. What
-//! is judged and when is the same as in a kernel; nothing is copied, because there is one thread. One image can be
-//! in a process once: two domains linked for the same address do not fit.
+//! The same image that runs as a process is mapped at its link address and runs on a coroutine.
+//! `Recv` returns to the client; `Call` goes straight to the validator, the judge and the server
+//! object, on the client's stack. What is judged and when is the same as in a kernel; nothing is
+//! copied, because there is one thread. One image can be in a process once: two domains linked for
+//! the same address do not fit.
 
 mod elf;
 mod host;
@@ -63,7 +65,9 @@ impl Default for Options {
 
 impl std::fmt::Debug for Options {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Options").field("call_timeout", &self.call_timeout).finish_non_exhaustive()
+        f.debug_struct("Options")
+            .field("call_timeout", &self.call_timeout)
+            .finish_non_exhaustive()
     }
 }
 
@@ -76,7 +80,9 @@ impl InProc {
     pub fn start(spec: &DomainSpec, options: Options) -> Result<Self, Error> {
         let image = Image::load(&spec.image).map_err(|error| {
             let hint = match error.kind() {
-                io::ErrorKind::AlreadyExists => io::Error::other("another domain lies at its addresses in this process"),
+                io::ErrorKind::AlreadyExists => {
+                    io::Error::other("another domain lies at its addresses in this process")
+                }
                 _ => error,
             };
             Error::Image(spec.image.display().to_string(), hint)
@@ -129,7 +135,8 @@ impl InProc {
         self.host.process().set_line(line, is_high);
     }
 
-    /// Lets the domain run for as long as it has something to do, `limit` at the most: interrupts and timers.
+    /// Lets the domain run for as long as it has something to do, `limit` at the most: interrupts
+    /// and timers.
     pub fn run(&mut self, limit: Duration) {
         let end = super::clock_ns().saturating_add(u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX));
         while self.host.exit_code().is_none() && self.wait_event(end) {
@@ -137,7 +144,8 @@ impl InProc {
         }
     }
 
-    /// Waits until the domain's `Recv` ends without a request. Returns false at `end_ns`, with the `Recv` still open.
+    /// Waits until the domain's `Recv` ends without a request. Returns false at `end_ns`, with the
+    /// `Recv` still open.
     fn wait_event(&mut self, end_ns: u64) -> bool {
         let Some(Stop::Receiving { deadline_ns }) = self.host.stop() else {
             return false;
@@ -145,7 +153,8 @@ impl InProc {
         let process = self.host.process();
         let word = &process.shared.port().turn;
         word.store(turn::BUSY, Relaxed);
-        // An interrupt may come from another thread, so this is the kernel's own `Recv`, with its lock.
+        // An interrupt may come from another thread, so this is the kernel's own `Recv`, with its
+        // lock.
         process.receive(deadline_ns.min(end_ns).max(1));
         loop {
             match word.load(Acquire) {
@@ -167,7 +176,9 @@ impl InProc {
 
     /// Runs the domain until request `id` is answered.
     fn answer(&mut self, id: u64) -> Result<Lens, Retcode> {
-        let limit = self.timeout.map_or(u64::MAX, |limit| u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX));
+        let limit = self
+            .timeout
+            .map_or(u64::MAX, |limit| u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX));
         let mut end_ns = None;
         loop {
             self.host.resume();

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What runs in the launcher and, until the image starts, in a domain's process.
 //!
-//! The launcher is a fork of a process with many threads, so nothing here allocates, locks or panics: only
-//! system calls on memory of this stack.
+//! The launcher is a fork of a process with many threads, so nothing here allocates, locks or
+//! panics: only system calls on memory of this stack.
 #![expect(
     unsafe_code,
     reason = "fork, clone3 and the calls that build a sandbox have no safe form that is free of allocation"
@@ -93,8 +93,11 @@ fn close(fd: c_int) {
 fn build(socket: c_int, kernel: u32) -> Result<(), (Step, c_int)> {
     reset_signals();
     if socket != SOCKET {
-        sys(libc::SYS_dup3, [socket.into(), SOCKET.into(), libc::O_CLOEXEC.into(), 0, 0])
-            .map_err(|code| (Step::Descriptors, code))?;
+        sys(
+            libc::SYS_dup3,
+            [socket.into(), SOCKET.into(), libc::O_CLOEXEC.into(), 0, 0],
+        )
+        .map_err(|code| (Step::Descriptors, code))?;
     }
     for range in [[0, 2], [4, c_long::from(u32::MAX)]] {
         sys(libc::SYS_close_range, [range[0], range[1], 0, 0, 0]).map_err(|code| (Step::Descriptors, code))?;
@@ -109,7 +112,8 @@ fn build(socket: c_int, kernel: u32) -> Result<(), (Step, c_int)> {
         sys(libc::SYS_setresgid, [NOBODY, NOBODY, NOBODY, 0, 0]).map_err(identity)?;
         sys(libc::SYS_setresuid, [NOBODY, NOBODY, NOBODY, 0, 0]).map_err(identity)?;
     }
-    // Both after the change of identity, which clears them. Who is not dumpable cannot write its own id maps.
+    // Both after the change of identity, which clears them. Who is not dumpable cannot write its
+    // own id maps.
     sys(libc::SYS_prctl, [libc::PR_SET_DUMPABLE.into(), 1, 0, 0, 0]).map_err(|code| (Step::Identity, code))?;
     die_with_parent()?;
     // SAFETY: asks for an id.
@@ -141,7 +145,8 @@ fn build(socket: c_int, kernel: u32) -> Result<(), (Step, c_int)> {
 /// Handlers and the mask belong to the process that this one was forked from.
 fn reset_signals() {
     for signal in 1..=64 {
-        // SAFETY: the default action needs no code of ours. Signals that have no other action refuse; so be it.
+        // SAFETY: the default action needs no code of ours. Signals that have no other action
+        // refuse; so be it.
         unsafe { libc::signal(signal, libc::SIG_DFL) };
     }
     // SAFETY: a signal set is plain data, and all zeros is the empty one.
@@ -153,7 +158,11 @@ fn reset_signals() {
 fn write_file(path: &std::ffi::CStr, text: &[u8]) -> Result<(), (Step, c_int)> {
     let failed = |code| (Step::Map, code);
     let path = path.as_ptr().expose_provenance().cast_signed() as c_long;
-    let file = sys(libc::SYS_openat, [libc::AT_FDCWD.into(), path, libc::O_WRONLY.into(), 0, 0]).map_err(failed)?;
+    let file = sys(
+        libc::SYS_openat,
+        [libc::AT_FDCWD.into(), path, libc::O_WRONLY.into(), 0, 0],
+    )
+    .map_err(failed)?;
     let bytes = text.as_ptr().expose_provenance().cast_signed() as c_long;
     let written = sys(libc::SYS_write, [file, bytes, text.len().cast_signed() as c_long, 0, 0]);
     close(c_int::try_from(file).unwrap_or(-1));
@@ -180,9 +189,12 @@ fn write_map(path: &std::ffi::CStr, id: u32) -> Result<(), (Step, c_int)> {
 }
 
 fn die_with_parent() -> Result<(), (Step, c_int)> {
-    sys(libc::SYS_prctl, [libc::PR_SET_PDEATHSIG.into(), libc::SIGKILL.into(), 0, 0, 0])
-        .map(drop)
-        .map_err(|code| (Step::DeathSignal, code))
+    sys(
+        libc::SYS_prctl,
+        [libc::PR_SET_PDEATHSIG.into(), libc::SIGKILL.into(), 0, 0, 0],
+    )
+    .map(drop)
+    .map_err(|code| (Step::DeathSignal, code))
 }
 
 fn limit(resource: c_long, value: u64) -> Result<(), (Step, c_int)> {
@@ -195,7 +207,8 @@ fn limit(resource: c_long, value: u64) -> Result<(), (Step, c_int)> {
 /// Makes an empty read-only file system the only one in sight.
 fn empty_root() -> Result<(), (Step, c_int)> {
     let mount = |source: *const i8, at: &std::ffi::CStr, kind: *const i8, flags: c_ulong, data: *const i8| {
-        // SAFETY: all strings end with a zero and outlive the call, or are null where mount(2) allows it.
+        // SAFETY: all strings end with a zero and outlive the call, or are null where mount(2)
+        // allows it.
         match unsafe { libc::mount(source, at.as_ptr(), kind, flags, data.cast::<c_void>()) } {
             0 => Ok(()),
             _ => Err((Step::Mount, errno())),
@@ -207,7 +220,14 @@ fn empty_root() -> Result<(), (Step, c_int)> {
     let at = [c"/tmp", c"/proc", c"/dev"];
     let mut mounted = Err((Step::Mount, libc::ENOENT));
     for at in at {
-        mounted = mount(c"empty".as_ptr(), at, c"tmpfs".as_ptr(), flags, c"size=4k,nr_inodes=1".as_ptr()).map(|()| at);
+        mounted = mount(
+            c"empty".as_ptr(),
+            at,
+            c"tmpfs".as_ptr(),
+            flags,
+            c"size=4k,nr_inodes=1".as_ptr(),
+        )
+        .map(|()| at);
         if mounted.is_ok() {
             break;
         }
@@ -215,7 +235,11 @@ fn empty_root() -> Result<(), (Step, c_int)> {
     let at = mounted?;
     let pivot = |code| (Step::Pivot, code);
     let here = c".".as_ptr().expose_provenance().cast_signed() as c_long;
-    sys(libc::SYS_chdir, [at.as_ptr().expose_provenance().cast_signed() as c_long, 0, 0, 0, 0]).map_err(pivot)?;
+    sys(
+        libc::SYS_chdir,
+        [at.as_ptr().expose_provenance().cast_signed() as c_long, 0, 0, 0, 0],
+    )
+    .map_err(pivot)?;
     sys(libc::SYS_pivot_root, [here, here, 0, 0, 0]).map_err(pivot)?;
     // The old root now lies on top of the new one at the same place; see pivot_root(2).
     sys(libc::SYS_umount2, [here, libc::MNT_DETACH.into(), 0, 0, 0]).map_err(pivot)?;
@@ -229,7 +253,11 @@ fn empty_root() -> Result<(), (Step, c_int)> {
 struct Control([u8; 64]);
 
 fn next_request() -> Option<(Limits, c_int, c_int)> {
-    let mut limits = Limits { data: 0, address_space: 0, stack: 0 };
+    let mut limits = Limits {
+        data: 0,
+        address_space: 0,
+        stack: 0,
+    };
     let mut control = Control([0; 64]);
     let mut part = libc::iovec {
         iov_base: (&raw mut limits).cast(),
@@ -251,7 +279,8 @@ fn next_request() -> Option<(Limits, c_int, c_int)> {
     if header.is_null() {
         return None;
     }
-    // SAFETY: a non-null control header lies in `control`; the kernel's end always sends two descriptors.
+    // SAFETY: a non-null control header lies in `control`; the kernel's end always sends two
+    // descriptors.
     let [image, port] = unsafe { libc::CMSG_DATA(header).cast::<[c_int; 2]>().read_unaligned() };
     Some((limits, image, port))
 }
@@ -293,7 +322,8 @@ fn report(step: Step, code: c_int, pid: c_int, pidfd: Option<c_int>) {
 
 const STACK_BYTES: usize = 32 * 1024;
 
-/// A stack for the time between `clone3` and the image; the launcher waits meanwhile, so one is enough.
+/// A stack for the time between `clone3` and the image; the launcher waits meanwhile, so one is
+/// enough.
 #[repr(C, align(16))]
 struct Stack(std::cell::UnsafeCell<[u8; STACK_BYTES]>);
 
@@ -302,7 +332,8 @@ unsafe impl Sync for Stack {}
 
 static STACK: Stack = Stack(std::cell::UnsafeCell::new([0; STACK_BYTES]));
 
-/// One domain to be made. The child shares this memory until it executes the image, and leaves its failure here.
+/// One domain to be made. The child shares this memory until it executes the image, and leaves its
+/// failure here.
 struct Job {
     limits: Limits,
     image: c_int,
@@ -338,8 +369,8 @@ impl Job {
         args.pidfd = (&raw mut pidfd).expose_provenance() as u64;
         args.stack = STACK.0.get().expose_provenance() as u64;
         args.stack_size = STACK_BYTES as u64;
-        // SAFETY: the child runs `become_domain` on the stack above, with `self` alive: this thread is suspended
-        // until the child executes the image or ends.
+        // SAFETY: the child runs `become_domain` on the stack above, with `self` alive: this thread
+        // is suspended until the child executes the image or ends.
         let pid = unsafe { clone_into(&raw mut args, become_domain, std::ptr::from_ref(self)) };
         let pid = c_int::try_from(pid).unwrap_or(-libc::EINVAL);
         if pid < 0 {
@@ -359,7 +390,8 @@ impl Job {
         die_with_parent()?;
         let mut byte = 0u8;
         let flags = libc::MSG_PEEK | libc::MSG_DONTWAIT;
-        // SAFETY: one byte of room is offered. The kernel may have died before the death signal was arranged.
+        // SAFETY: one byte of room is offered. The kernel may have died before the death signal was
+        // arranged.
         if unsafe { libc::recv(SOCKET, (&raw mut byte).cast(), 1, flags) } == 0 {
             die(1);
         }
@@ -371,15 +403,24 @@ impl Job {
         let nothing: [*const i8; 1] = [null()];
         let name: [*const i8; 2] = [c"domain".as_ptr(), null()];
         let empty = c"".as_ptr().expose_provenance().cast_signed() as c_long;
-        let args = [self.image.into(), empty, address(&name), address(&nothing), libc::AT_EMPTY_PATH.into()];
-        sys(libc::SYS_execveat, args).map(drop).map_err(|code| (Step::Execute, code))
+        let args = [
+            self.image.into(),
+            empty,
+            address(&name),
+            address(&nothing),
+            libc::AT_EMPTY_PATH.into(),
+        ];
+        sys(libc::SYS_execveat, args)
+            .map(drop)
+            .map_err(|code| (Step::Execute, code))
     }
 }
 
 /// Gives up every capability in the domain's own user namespace, and the ways to get one back.
 fn drop_capabilities() -> Result<(), (Step, c_int)> {
     const CAPABILITY_VERSION_3: u32 = 0x2008_0522;
-    /// NOROOT, NO_SETUID_FIXUP, NO_CAP_AMBIENT_RAISE, each with its lock, and KEEP_CAPS' lock (`linux/securebits.h`).
+    /// NOROOT, NO_SETUID_FIXUP, NO_CAP_AMBIENT_RAISE, each with its lock, and KEEP_CAPS' lock
+    /// (`linux/securebits.h`).
     const SECURE_BITS: c_long = 0b1110_1111;
     let failed = |code| (Step::Capabilities, code);
     sys(libc::SYS_prctl, [libc::PR_SET_SECUREBITS.into(), SECURE_BITS, 0, 0, 0]).map_err(failed)?;
@@ -393,7 +434,9 @@ fn drop_capabilities() -> Result<(), (Step, c_int)> {
     }
     let header = [CAPABILITY_VERSION_3, 0];
     let none = [0u32; 6];
-    sys(libc::SYS_capset, [address(&header), address(&none), 0, 0, 0]).map(drop).map_err(failed)
+    sys(libc::SYS_capset, [address(&header), address(&none), 0, 0, 0])
+        .map(drop)
+        .map_err(failed)
 }
 
 extern "C" fn become_domain(job: *const Job) -> ! {
@@ -409,11 +452,13 @@ extern "C" fn become_domain(job: *const Job) -> ! {
 ///
 /// # Safety
 ///
-/// `args` describes a child with a stack of its own; `start` and `job` are good for as long as it runs them.
+/// `args` describes a child with a stack of its own; `start` and `job` are good for as long as it
+/// runs them.
 #[cfg(target_arch = "x86_64")]
 unsafe fn clone_into(args: *mut libc::clone_args, start: extern "C" fn(*const Job) -> !, job: *const Job) -> isize {
     let result: isize;
-    // SAFETY: the parent's registers are kept by the system but for those declared; the child never returns here.
+    // SAFETY: the parent's registers are kept by the system but for those declared; the child never
+    // returns here.
     unsafe {
         std::arch::asm!(
             "syscall",
@@ -440,11 +485,13 @@ unsafe fn clone_into(args: *mut libc::clone_args, start: extern "C" fn(*const Jo
 ///
 /// # Safety
 ///
-/// `args` describes a child with a stack of its own; `start` and `job` are good for as long as it runs them.
+/// `args` describes a child with a stack of its own; `start` and `job` are good for as long as it
+/// runs them.
 #[cfg(target_arch = "aarch64")]
 unsafe fn clone_into(args: *mut libc::clone_args, start: extern "C" fn(*const Job) -> !, job: *const Job) -> isize {
     let result: isize;
-    // SAFETY: the parent's registers are kept by the system but for x0; the child never returns here.
+    // SAFETY: the parent's registers are kept by the system but for x0; the child never returns
+    // here.
     unsafe {
         std::arch::asm!(
             "svc 0",

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The launcher: a small process inside the outer sandbox, which makes the domains' processes.
 //!
-//! A user namespace can be entered by a process with one thread only, and a network namespace costs more than all
-//! others together. So one child of the kernel, made early, builds what all domains share: a user namespace, an
-//! empty network, an empty read-only root. From there each domain gets namespaces of its own below that, at the
-//! price of a `vfork`. The domain's parent is the kernel, not the launcher (`CLONE_PARENT`): its death reaches the
-//! kernel, and the kernel's death kills it (`PR_SET_PDEATHSIG`).
+//! A user namespace can be entered by a process with one thread only, and a network namespace costs
+//! more than all others together. So one child of the kernel, made early, builds what all domains
+//! share: a user namespace, an empty network, an empty read-only root. From there each domain gets
+//! namespaces of its own below that, at the price of a `vfork`. The domain's parent is the kernel,
+//! not the launcher (`CLONE_PARENT`): its death reaches the kernel, and the kernel's death kills it
+//! (`PR_SET_PDEATHSIG`).
 //!
 //! ```text
 //! kernel ── launcher: user, mount, network, IPC, UTS; empty read-only root; no_new_privs
@@ -21,12 +22,12 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Mutex, PoisonError};
 
-use rustix::process::{Pid, WaitOptions};
 use rustix::io::{IoSlice, IoSliceMut};
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
     SendFlags, SocketFlags, SocketType, recvmsg, sendmsg, socketpair,
 };
+use rustix::process::{Pid, WaitOptions};
 
 use super::error::Error;
 
@@ -149,7 +150,8 @@ fn sandbox_error(step: u32, errno: i32) -> Error {
 }
 
 impl Launcher {
-    /// Starts the launcher. The calling thread must live as long as the kernel: its end kills all domains.
+    /// Starts the launcher. The calling thread must live as long as the kernel: its end kills all
+    /// domains.
     pub(crate) fn start(cpu: Option<usize>) -> Result<Self, Error> {
         let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
             .map_err(|error| Error::Launcher(error.into()))?;
@@ -204,8 +206,13 @@ impl Launcher {
         let mut control = RecvAncillaryBuffer::new(&mut space);
         let mut words = [[0u8; 4]; 3];
         let bytes = words.as_flattened_mut();
-        let got = recvmsg(&*socket, &mut [IoSliceMut::new(bytes)], &mut control, RecvFlags::CMSG_CLOEXEC)
-            .map_err(|error| Error::Launcher(error.into()))?;
+        let got = recvmsg(
+            &*socket,
+            &mut [IoSliceMut::new(bytes)],
+            &mut control,
+            RecvFlags::CMSG_CLOEXEC,
+        )
+        .map_err(|error| Error::Launcher(error.into()))?;
         if got.bytes != 12 {
             return Err(Error::Launcher(io::ErrorKind::UnexpectedEof.into()));
         }

@@ -65,7 +65,12 @@ fn ask(socket: &OwnedFd, request: &str) -> io::Result<(String, Option<OwnedFd>)>
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
     let mut text = std::vec![0; MAX_BYTES + 512];
-    let got = recvmsg(socket, &mut [IoSliceMut::new(&mut text)], &mut control, RecvFlags::CMSG_CLOEXEC)?;
+    let got = recvmsg(
+        socket,
+        &mut [IoSliceMut::new(&mut text)],
+        &mut control,
+        RecvFlags::CMSG_CLOEXEC,
+    )?;
     text.truncate(got.bytes);
     let mut file = None;
     for message in control.drain() {
@@ -93,7 +98,8 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// `NotFound` if none has such a domain; others if the one that has it does not keep to the protocol.
+    /// `NotFound` if none has such a domain; others if the one that has it does not keep to the
+    /// protocol.
     pub fn open(name: &str) -> io::Result<Self> {
         for path in sockets(&directory()) {
             let Ok(socket) = dial(&path) else {
@@ -135,7 +141,8 @@ impl Connection {
         self.timeout_ns = timeout_ns;
     }
 
-    /// Keeps the calling thread on the kernel's core, which makes a round trip several times faster.
+    /// Keeps the calling thread on the kernel's core, which makes a round trip several times
+    /// faster.
     pub fn pin_thread(&self) -> bool {
         cpu::pin(self.cpu)
     }
@@ -169,7 +176,8 @@ impl Connection {
 
 impl Transport for Connection {
     fn request(&mut self) -> PartsMut<'_> {
-        // SAFETY: the kernel only reads this area, and only while it has the turn; `&mut self` keeps the rest away.
+        // SAFETY: the kernel only reads this area, and only while it has the turn; `&mut self`
+        // keeps the rest away.
         unsafe { self.shared.room(Area::CallRequest) }
     }
 
@@ -194,7 +202,8 @@ impl Transport for Connection {
             constant: port.call_response.constant.load(Relaxed) as usize,
             arena: port.call_response.arena.load(Relaxed) as usize,
         };
-        // SAFETY: the kernel wrote the area before it gave the turn back, and writes it again only in the next call.
+        // SAFETY: the kernel wrote the area before it gave the turn back, and writes it again only
+        // in the next call.
         unsafe { self.shared.view(Area::CallResponse, lens) }.ok_or(Retcode::INVALID_ARGUMENT)
     }
 }

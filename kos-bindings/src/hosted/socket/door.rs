@@ -226,5 +226,11 @@ fn answer(socket: &OwnedFd, text: &str, file: Option<BorrowedFd<'_>>) -> bool {
     }
     // An empty packet would read as the end of the connection.
     let text = if text.is_empty() { "\n" } else { text };
-    sendmsg(socket.as_fd(), &[IoSlice::new(text.as_bytes())], &mut control, SendFlags::NOSIGNAL).is_ok()
+    sendmsg(
+        socket.as_fd(),
+        &[IoSlice::new(text.as_bytes())],
+        &mut control,
+        SendFlags::NOSIGNAL,
+    )
+    .is_ok()
 }

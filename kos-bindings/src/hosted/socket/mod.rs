@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Clients in other processes of the same user: how they find a running kernel and get a port of their own.
+//! Clients in other processes of the same user: how they find a running kernel and get a port of
+//! their own.
 //!
-//! Each kernel listens on `PID.sock` in a directory that only its user may enter ([`directory`]). A client says
-//! `list`, or `open NAME`; for the latter it is handed a port (a sealed memory file) with one handle, which leads
-//! to that domain. From then on the socket says only one thing: that the other side still lives. Messages never
-//! travel over it.
+//! Each kernel listens on `PID.sock` in a directory that only its user may enter ([`directory`]). A
+//! client says `list`, or `open NAME`; for the latter it is handed a port (a sealed memory file)
+//! with one handle, which leads to that domain. From then on the socket says only one thing: that
+//! the other side still lives. Messages never travel over it.
 //!
 //! ```text
 //! client                        kernel
@@ -34,13 +35,17 @@ use std::os::fd::OwnedFd;
 const MAX_BYTES: usize = 16 * 1024;
 const SUFFIX: &str = "sock";
 
-/// Returns the directory of this user's kernels: `$XDG_RUNTIME_DIR/linux-compat`, or `/tmp/linux-compat-UID`.
+/// Returns the directory of this user's kernels: `$XDG_RUNTIME_DIR/linux-compat`, or
+/// `/tmp/linux-compat-UID`.
 #[must_use]
 pub fn directory() -> PathBuf {
     let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
     match runtime.filter(|dir| dir.is_absolute() && dir.is_dir()) {
         Some(dir) => dir.join("linux-compat"),
-        None => PathBuf::from(std::format!("/tmp/linux-compat-{}", rustix::process::geteuid().as_raw())),
+        None => PathBuf::from(std::format!(
+            "/tmp/linux-compat-{}",
+            rustix::process::geteuid().as_raw()
+        )),
     }
 }
 

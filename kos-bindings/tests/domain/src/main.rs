@@ -7,7 +7,7 @@ mod escape;
 mod libc;
 mod misdeeds;
 
-use kos_bindings::domain::{Crash, Domain, Event, Incoming, die, mem};
+use kos_bindings::domain::{Crash, Domain, Event, Incoming, IrqEdges, die, mem};
 use kos_bindings::domain_start;
 use kos_bindings::nk::{Header, Lens, Parts, PartsMut, Transport};
 use kos_bindings::port::FOREVER;
@@ -43,11 +43,15 @@ fn answer(request: Parts<'_>, response: PartsMut<'_>, arena: &[u8]) -> Lens {
     let constant = request.constant.len();
     response.constant[..constant].copy_from_slice(request.constant);
     response.arena[..arena.len()].copy_from_slice(arena);
-    Lens { constant, arena: arena.len() }
+    Lens {
+        constant,
+        arena: arena.len(),
+    }
 }
 
 fn run(mut domain: Domain) -> ! {
     let mut pending = None;
+    let mut edges = IrqEdges::default();
     loop {
         let event = match pending.take() {
             Some((caller, lens)) => domain.listener.reply_recv(caller, lens, FOREVER).1,
@@ -56,16 +60,38 @@ fn run(mut domain: Domain) -> ! {
                 Err(_) => die(Crash::default(), 1),
             },
         };
-        let Event::Request(Incoming { caller, request, response }) = event else {
-            continue;
+        let Incoming {
+            caller,
+            request,
+            response,
+        } = match event {
+            Event::Request(incoming) => incoming,
+            Event::Irq => {
+                let new = domain.irq.take();
+                edges.rise |= new.rise;
+                edges.fall |= new.fall;
+                continue;
+            }
+            Event::Timeout => continue,
         };
         let Ok(header) = Header::read(request.constant) else {
-            die(Crash { cause: b"a message without a header", ..Crash::default() }, 2);
+            die(
+                Crash {
+                    cause: b"a message without a header",
+                    ..Crash::default()
+                },
+                2,
+            );
         };
-        let mut text = [0u8; 8192];
         let lens = match header.mid {
             mid::ECHO => answer(request, response, request.arena),
-            mid::EXIT => die(Crash { cause: b"as asked", ..Crash::default() }, 7),
+            mid::EXIT => die(
+                Crash {
+                    cause: b"as asked",
+                    ..Crash::default()
+                },
+                7,
+            ),
             mid::SPIN => loop {
                 core::hint::spin_loop();
             },
@@ -74,6 +100,7 @@ fn run(mut domain: Domain) -> ! {
                 answer(request, response, &deep.to_le_bytes())
             }
             mid::ESCAPE => {
+                let mut text = [0u8; 8192];
                 let used = escape::try_all(&mut text);
                 answer(request, response, &text[..used])
             }
@@ -81,7 +108,13 @@ fn run(mut domain: Domain) -> ! {
                 while let Some(page) = mem::allocate(1 << 20) {
                     misdeeds::touch(page, 1 << 20);
                 }
-                die(Crash { cause: b"out of memory", ..Crash::default() }, 12)
+                die(
+                    Crash {
+                        cause: b"out of memory",
+                        ..Crash::default()
+                    },
+                    12,
+                )
             }
             mid::UPCALL => {
                 let handle = domain.boot.channel("back").map_or(0, |channel| channel.handle);
@@ -94,7 +127,8 @@ fn run(mut domain: Domain) -> ! {
             }
             mid::SEGFAULT => misdeeds::segfault(),
             mid::LATE => {
-                // Others are served meanwhile: the caller of this one is answered after the next request.
+                // Others are served meanwhile: the caller of this one is answered after the next
+                // request.
                 let mut mine = [0u8; 64];
                 let mine = &mut mine[..request.constant.len().min(64)];
                 mine.copy_from_slice(&request.constant[..mine.len()]);
@@ -108,13 +142,19 @@ fn run(mut domain: Domain) -> ! {
                 misdeeds::note(first, second);
                 continue;
             }
-            mid::GARBAGE => Lens { constant: usize::MAX, arena: usize::MAX },
+            mid::GARBAGE => Lens {
+                constant: usize::MAX,
+                arena: usize::MAX,
+            },
             mid::TIMEOUTS => {
                 let lens = answer(request, response, &[]);
                 let count = misdeeds::timeouts(&mut domain);
                 let room = domain.listener.response();
                 room.arena[..4].copy_from_slice(&count.to_le_bytes());
-                Lens { constant: lens.constant, arena: 4 }
+                Lens {
+                    constant: lens.constant,
+                    arena: 4,
+                }
             }
             mid::WRONG_HANDLE => {
                 let mut codes = [0u8; 12];
@@ -128,14 +168,22 @@ fn run(mut domain: Domain) -> ! {
             mid::BREAK_PROTOCOL => misdeeds::break_protocol(&mut domain),
             mid::NEVER => continue,
             mid::IRQS => {
-                let edges = domain.irq.take();
+                let new = domain.irq.take();
+                let edges = core::mem::take(&mut edges);
+                let edges = IrqEdges {
+                    level: new.level,
+                    rise: edges.rise | new.rise,
+                    fall: edges.fall | new.fall,
+                };
+                let mut text = [0u8; 24];
                 text[..8].copy_from_slice(&edges.level.to_le_bytes());
                 text[8..16].copy_from_slice(&edges.rise.to_le_bytes());
                 text[16..24].copy_from_slice(&edges.fall.to_le_bytes());
-                answer(request, response, &text[..24])
+                answer(request, response, &text)
             }
             mid::NO_ANSWER => Lens::default(),
             mid::BOOT => {
+                let mut text = [0u8; 2048];
                 let used = misdeeds::describe(domain.boot, &mut text);
                 answer(request, response, &text[..used])
             }
@@ -150,5 +198,11 @@ fn run(mut domain: Domain) -> ! {
 #[panic_handler]
 fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
     let cause = info.message().as_str().unwrap_or("panic");
-    die(Crash { cause: cause.as_bytes(), ..Crash::default() }, 101)
+    die(
+        Crash {
+            cause: cause.as_bytes(),
+            ..Crash::default()
+        },
+        101,
+    )
 }

@@ -27,7 +27,14 @@ pub fn touch(at: *mut u8, bytes: usize) {
 /// Reads an address that is not mapped.
 pub fn segfault() -> ! {
     let value = unsafe { (0xdead_0000 as *const u8).read_volatile() };
-    die(Crash { cause: b"an unmapped address was readable", signal: value.into(), ..Crash::default() }, 3)
+    die(
+        Crash {
+            cause: b"an unmapped address was readable",
+            signal: value.into(),
+            ..Crash::default()
+        },
+        3,
+    )
 }
 
 static SECOND: AtomicU32 = AtomicU32::new(0);
@@ -48,7 +55,10 @@ pub fn serve_one_before(domain: &mut Domain, caller: CallerId, mine: &[u8]) {
             break;
         }
     }
-    let mine = Parts { constant: mine, arena: &[] };
+    let mine = Parts {
+        constant: mine,
+        arena: &[],
+    };
     let lens = super::answer(mine, domain.listener.response(), b"mine");
     let _ = domain.listener.reply(caller, lens);
 }
@@ -69,10 +79,14 @@ pub fn break_protocol(domain: &mut Domain) -> ! {
     // The response room is the fourth area of the port; the words are at its start.
     let room = domain.listener.response().constant.as_mut_ptr();
     let port = room.wrapping_sub(Area::ServeResponse.constant_at());
-    // Everything but the turn word, then the turn, over and over.
+    // All words but the turn and the lines, then the turn, over and over.
     for round in 0u32.. {
-        for word in 1..64 {
-            unsafe { port.cast::<u32>().add(word).write_volatile(round.wrapping_mul(0x9e37_79b9) ^ word as u32) };
+        for word in 1..18 {
+            unsafe {
+                port.cast::<u32>()
+                    .add(word)
+                    .write_volatile(round.wrapping_mul(0x9e37_79b9) ^ word as u32)
+            };
         }
         for op in [op::RECV, 99, op::REPLY_RECV] {
             unsafe { port.cast::<u32>().add(1).write_volatile(op) };
@@ -92,7 +106,14 @@ fn wake(word: *mut u8) {
 /// Says what the boot information says.
 pub fn describe(boot: Boot, text: &mut [u8]) -> usize {
     let mut out = Text { text, used: 0 };
-    let _ = write!(out, "dtb={} clock={} log={} second={:#x}", boot.dtb().len(), boot.clock, boot.log_level, SECOND.load(Relaxed));
+    let _ = write!(
+        out,
+        "dtb={} clock={} log={} second={:#x}",
+        boot.dtb().len(),
+        boot.clock,
+        boot.log_level,
+        SECOND.load(Relaxed)
+    );
     for arg in boot.args() {
         let _ = write!(out, " {arg}");
     }
@@ -109,7 +130,10 @@ pub struct Text<'a> {
 
 impl Write for Text<'_> {
     fn write_str(&mut self, s: &str) -> core::fmt::Result {
-        let room = self.text.get_mut(self.used..self.used + s.len()).ok_or(core::fmt::Error)?;
+        let room = self
+            .text
+            .get_mut(self.used..self.used + s.len())
+            .ok_or(core::fmt::Error)?;
         room.copy_from_slice(s.as_bytes());
         self.used += s.len();
         Ok(())

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Clients that come by the socket.
+
+mod common;
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::sync::Mutex;
+
+use common::{call, kernel, mid, spec, start};
+use kos_bindings::hosted::socket::{Connection, Door, directory, list};
+use kos_bindings::nk::Retcode;
+
+/// The directory comes from the environment, so one test at a time uses it.
+static ONE: Mutex<()> = Mutex::new(());
+
+#[test]
+fn clients_find_domains_by_name() {
+    let _one = ONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let kernel = kernel();
+    let domain = start(&kernel, &spec("by-name"));
+    let door = Door::open(&kernel, &directory()).expect("a door");
+    let listed = list()
+        .into_iter()
+        .find(|listed| listed.name == "by-name")
+        .expect("it is listed");
+    assert_eq!((listed.id, listed.pid), (domain.id(), domain.pid()));
+    let mut client = Connection::open("by-name").expect("a connection");
+    let handle = client.handle();
+    for size in [0, 3, 65_536] {
+        let bytes = vec![7; size];
+        assert_eq!(call(&mut client, handle, mid::ECHO, &bytes), Ok(bytes));
+    }
+    assert_eq!(
+        call(&mut client, handle, mid::GARBAGE, &[]),
+        Err(Retcode::INVALID_ARGUMENT)
+    );
+    client.set_timeout_ns(10_000_000);
+    assert_eq!(call(&mut client, handle, mid::NEVER, &[]), Err(Retcode::TIMEOUT));
+    let error = Connection::open("nobody").expect_err("no such domain");
+    assert_eq!(error.kind(), std::io::ErrorKind::NotFound);
+    domain.kill();
+    assert_eq!(call(&mut client, handle, mid::ECHO, &[]), Err(Retcode::NOT_CONNECTED));
+    drop(door);
+}
+
+#[test]
+fn many_clients_come_and_go() {
+    let _one = ONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let kernel = kernel();
+    let _domain = start(&kernel, &spec("busy"));
+    let _door = Door::open(&kernel, &directory()).expect("a door");
+    std::thread::scope(|scope| {
+        for _ in 0..6 {
+            scope.spawn(|| {
+                for _ in 0..10 {
+                    let mut client = Connection::open("busy").expect("a connection");
+                    let handle = client.handle();
+                    assert_eq!(call(&mut client, handle, mid::ECHO, b"x").as_deref(), Ok(&b"x"[..]));
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn a_kernel_that_ends_ends_its_clients_calls() {
+    let _one = ONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let kernel = kernel();
+    let _domain = start(&kernel, &spec("ending"));
+    let door = Door::open(&kernel, &directory()).expect("a door");
+    let mut client = Connection::open("ending").expect("a connection");
+    let handle = client.handle();
+    let waiting = std::thread::spawn(move || call(&mut client, handle, mid::NEVER, &[]));
+    std::thread::sleep(std::time::Duration::from_millis(50));
+    drop(door);
+    drop(kernel);
+    assert_eq!(waiting.join().expect("no panic"), Err(Retcode::NOT_CONNECTED));
+}
+
+fn scratch(name: &str) -> PathBuf {
+    let path = std::env::temp_dir().join(format!("kos-{name}-{}", std::process::id()));
+    let _ = std::fs::remove_dir_all(&path);
+    path
+}
+
+#[test]
+fn stale_sockets_are_cleaned_and_nothing_is_left() {
+    let path = scratch("stale");
+    let kernel = kernel();
+    std::fs::create_dir(&path).expect("a directory");
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o700)).expect("its mode");
+    drop(std::os::unix::net::UnixListener::bind(path.join("1.sock")).expect("a socket"));
+    let door = Door::open(&kernel, &path).expect("a door");
+    let left: Vec<_> = std::fs::read_dir(&path)
+        .expect("the directory")
+        .map(|entry| entry.expect("an entry").path())
+        .collect();
+    assert_eq!(left, [door.path()]);
+    drop(door);
+    assert!(!path.exists());
+}
+
+#[test]
+fn a_directory_that_others_can_enter_is_refused() {
+    let path = scratch("open");
+    std::fs::create_dir(&path).expect("a directory");
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o777)).expect("its mode");
+    let error = Door::open(&kernel(), &path).expect_err("not private");
+    assert_eq!(error.kind(), std::io::ErrorKind::PermissionDenied);
+    std::fs::remove_dir(&path).expect("it is empty");
+}
