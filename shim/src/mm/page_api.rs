@@ -152,6 +152,37 @@ pub fn put_address(address: usize, order: u32) {
     }
 }
 
+/// Drops `count` references to a page or compound page.
+pub fn put_many(head: &'static Frame, count: i32) {
+    let left = head.refcount.get().saturating_sub(count);
+    if left < 0 {
+        report::bad_pages(heap::address_of_frame(head), 1);
+    }
+    head.refcount.set(left);
+    if left == 0 {
+        put_last(head);
+    }
+}
+
+/// As [`put_many`], by any address in the pages.
+pub fn put_address_many(address: usize, count: i32) {
+    match heap::head_of(address) {
+        Some(head) => put_many(head, count),
+        None => report::bad_pages(address, 1),
+    }
+}
+
+/// Allocates pages one by one and hands each to `f`, until `len` are there or none is left; how many.
+pub fn alloc_each(len: usize, gfp: Gfp, caller: Caller, mut f: impl FnMut(usize)) -> usize {
+    for done in 0..len {
+        match alloc(gfp, 0, caller) {
+            Some(index) => f(index),
+            None => return done,
+        }
+    }
+    len
+}
+
 /// Frees a compound page or a single page whose last reference is gone (`__folio_put`).
 pub fn put_last(frame: &'static Frame) {
     if frame.is_block() {

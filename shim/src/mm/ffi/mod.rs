@@ -3,7 +3,7 @@
 //!
 //! * [`vars`]: `asm/page.h`, `linux/mm.h`: where memory lies.
 //! * [`slab`]: `linux/slab.h`; [`create`]: its caches that come and go.
-//! * [`pages`]: `linux/gfp.h`, `linux/mm.h`; [`frag`]: `linux/page_frag_cache.h`.
+//! * [`pages`]: `linux/gfp.h`, `linux/mm.h`; [`frag`]: fragments of pages.
 //! * [`vmalloc`]: `linux/vmalloc.h`; [`percpu`]: `linux/percpu.h`.
 //! * [`rust`]: the shim's own `alloc` (feature `domain`).
 //!
@@ -70,6 +70,10 @@ macro_rules! go_on_with_caller {
     ($to:ident, $a:ident $b:ident $c:ident $d:ident $e:ident) => {
         $crate::mm::ffi::go_on_with_caller!(@ $to, "r9", "x5")
     };
+    // x86_64 has no register left; such a function does not use its caller.
+    ($to:ident, $a:ident $b:ident $c:ident $d:ident $e:ident $f:ident) => {
+        $crate::mm::ffi::go_on_with_caller!(@ $to, "rax", "x6")
+    };
     (@ $to:ident, $x86:literal, $arm:literal) => {
         $crate::mm::ffi::jump_with_return_address!($to, $x86, $arm)
     };
@@ -94,6 +98,7 @@ pub(in crate::mm) use c_symbol;
 pub(in crate::mm) use {go_on_with_caller, jump_with_return_address};
 
 pub mod create;
+pub mod frag;
 pub mod pages;
 pub mod percpu;
 #[cfg(feature = "domain")]

@@ -2,12 +2,13 @@
 //! `linux/gfp.h`, `linux/mm.h`: whole pages.
 
 use super::{from_c, to_c};
-use crate::bindings::{self, folio, gfp_t, nodemask_t, page, sysinfo};
+use crate::bindings::{self, folio, gfp_t, list_head, nodemask_t, page, sysinfo};
+use crate::mm::caller::Caller;
 use crate::mm::gfp::Gfp;
 use crate::mm::page_api;
 use crate::mm::pages::PAGES;
 use crate::mm::raw::frame::Frame;
-use crate::mm::raw::heap;
+use crate::mm::raw::{heap, object};
 use crate::same_as_header;
 use core::ffi::{c_int, c_long, c_uint, c_ulong, c_void};
 use core::ptr::null_mut;
@@ -107,6 +108,41 @@ c_api! {
         _nid: c_int, size: usize, gfp_mask: gfp_t
     ) -> *mut c_void, |caller| {
         page_api::alloc_exact(size, Gfp(gfp_mask), caller).map_or(null_mut(), to_c)
+    }
+}
+
+c_api! {
+    /// Implements `alloc_pages_bulk`: single pages into the empty places of `page_array`, or in front of
+    /// `page_list`.
+    ///
+    /// # Returns
+    ///
+    /// How many pages the list got, or how many places of the array are filled from its start.
+    ///
+    /// # Safety
+    ///
+    /// `page_array`, unless null, has `nr_pages` places; `page_list`, unless null, is a list.
+    fn alloc_pages_bulk_noprof / __alloc_pages_bulk(
+        gfp: gfp_t, _preferred_nid: c_int, _nodemask: *mut nodemask_t, nr_pages: c_int,
+        page_list: *mut list_head, page_array: *mut *mut page
+    ) -> c_ulong, |_caller| {
+        let len = usize::try_from(nr_pages).unwrap_or(0);
+        if page_array.is_null() {
+            return to_word(page_api::alloc_each(len, Gfp(gfp), Caller::SHIM, |index| {
+                // SAFETY: the caller guarantees a list; the page is new and on no other.
+                unsafe { object::list_add(page_list.expose_provenance(), heap::frame(index)) };
+            }));
+        }
+        // SAFETY: the caller guarantees the places.
+        let places = unsafe { core::slice::from_raw_parts_mut(page_array, len) };
+        let wanted = places.iter().filter(|place| place.is_null()).count();
+        let mut empty = places.iter_mut().filter(|place| place.is_null());
+        page_api::alloc_each(wanted, Gfp(gfp), Caller::SHIM, |index| {
+            if let Some(place) = empty.next() {
+                *place = to_page(index);
+            }
+        });
+        to_word(places.iter().take_while(|place| !place.is_null()).count())
     }
 }
 

@@ -4,6 +4,7 @@
 //! Every function trusts that its address lies in memory which the heap owns and which no driver
 //! uses now (it is being given out or was just given back); the allocators above see to it.
 
+use super::frame::Frame;
 use core::ptr::with_exposed_provenance_mut as at;
 
 /// Reads the free-list link at `address`.
@@ -98,4 +99,21 @@ pub unsafe fn first_other(address: usize, byte: u8, len: usize) -> Option<(usize
 pub unsafe fn construct(ctor: unsafe extern "C" fn(*mut core::ffi::c_void), address: usize) {
     // SAFETY: the caller guarantees it.
     unsafe { ctor(at(address)) }
+}
+
+/// Puts a page in front of a list, by its `lru` (the two words behind the flags).
+///
+/// # Safety
+///
+/// `list` is a list head, and the page is on no list.
+pub unsafe fn list_add(list: usize, frame: &'static Frame) {
+    // SAFETY: a list head's first word is its first entry.
+    let first = unsafe { link(list) };
+    let entry = core::ptr::from_ref(&frame.owner).expose_provenance();
+    frame.owner.set(first);
+    frame.free.set(list);
+    // SAFETY: the word behind an entry's first is its back link.
+    unsafe { set_link(first + size_of::<usize>(), entry) };
+    // SAFETY: as above.
+    unsafe { set_link(list, entry) };
 }
