@@ -1,4 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! The command `linux-compat`.
 
-fn main() {}
+mod cli;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::main()
+}

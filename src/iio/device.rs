@@ -4,7 +4,7 @@
 use super::IioError;
 use super::channel::{self, Available, ChannelName, FormatError, number};
 use crate::client::{Client, Entry, EntryKind, sysfs_follow};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The directory that holds all devices and triggers.
 pub(super) const BUS: &str = "bus/iio/devices";
@@ -158,6 +158,25 @@ impl Device {
         Ok(self.conversion(client, channel)?.si(self.raw(client, channel)?))
     }
 
+    /// Computes every channel in SI units from the texts of attributes that were read before, by attribute name. A
+    /// channel whose value is not among them is left out.
+    #[must_use]
+    pub fn si_from(&self, texts: &BTreeMap<String, String>) -> BTreeMap<String, f64> {
+        let text = |channel: &ChannelName, info: &str| {
+            channel.attribute_names(info).find_map(|name| texts.get(&name)).and_then(|text| number(text))
+        };
+        let value = |channel: &ChannelName| {
+            let factor = channel.unit().factor;
+            let own = |info: &str| texts.get(&channel.attribute(info)).and_then(|text| number(text));
+            if let Some(processed) = own("input") {
+                return Some(processed * factor);
+            }
+            let scale = text(channel, "scale").unwrap_or(1.0) * factor;
+            Some(Conversion { offset: text(channel, "offset").unwrap_or(0.0), scale }.si(own("raw")?))
+        };
+        self.channels.iter().filter_map(|channel| Some((channel.id.clone(), value(channel)?))).collect()
+    }
+
     /// Reads a setting of a channel, its own or one that it shares: `scale`, `sampling_frequency`, `calibbias` …;
     /// `None` if it does not have it.
     ///
@@ -236,4 +255,34 @@ pub(super) fn nodes(client: &mut Client, prefix: &str) -> Result<Vec<(String, St
     }
     found.sort();
     Ok(found.into_iter().map(|(_, name, path)| (name, path)).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn readings_come_from_texts() {
+        let texts = [
+            ("in_accel_z_raw", "256"),
+            ("in_accel_scale", "0.038300"),
+            ("in_temp_raw", "4"),
+            ("in_temp_scale", "500"),
+            ("in_temp_offset", "46"),
+            ("in_illuminance_input", "12.5"),
+            ("name", "many"),
+        ];
+        let texts: BTreeMap<String, String> = texts.map(|(name, text)| (name.to_owned(), text.to_owned())).into();
+        let device = Device {
+            path: String::new(),
+            node: "iio:device0".to_owned(),
+            attributes: texts.keys().cloned().collect(),
+            channels: channel::channels(texts.keys().map(String::as_str)),
+        };
+        let si = device.si_from(&texts);
+        assert_eq!(si["accel_z"], 256.0 * 0.0383);
+        assert_eq!(si["temp"], 25.0);
+        assert_eq!(si["illuminance"], 12.5);
+        assert_eq!(si.len(), 3);
+    }
 }

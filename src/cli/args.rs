@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! What can be written on the command line.
+
+use ::board::{Fault, Stimulus};
+use anyhow::Result;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use linux_compat::system::{ClockKind, Isolation, SystemOptions, find_tree};
+use linux_compat::Board;
+use linux_headers::{Profile, Series, Tree};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Shown below every command's help.
+pub(crate) const EXIT_STATUS: &str = "\
+Exit status:
+  0  all went well
+  1  a step failed; the message says which, and what to do
+  2  the command line is wrong
+  3  a domain died; its report is on stderr";
+
+/// Unmodified Linux drivers, each in its own isolated domain
+#[derive(Debug, Parser)]
+#[command(name = "linux-compat", version, after_help = EXIT_STATUS)]
+pub(crate) struct Options {
+    /// What to do
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run drivers, each in a domain of its own, and show what they measure
+    #[command(after_help = EXIT_STATUS)]
+    Run(RunArgs),
+    /// List a directory of a running domain's sysfs tree, or its devices (/dev)
+    Ls(LsArgs),
+    /// Read an attribute of a running domain, or a device (/dev/NAME)
+    Cat(PathArgs),
+    /// Write an attribute of a running domain
+    Write(WriteArgs),
+    /// Print an attribute of a running domain whenever it changes; without PATH, all readings
+    Watch(WatchArgs),
+    /// Build a driver's image and say what went into it
+    Build(BuildArgs),
+    /// Say what is missing on this machine, and what mends it
+    #[command(after_help = "Exit status: 0 nothing is missing, 1 something is")]
+    Doctor(DoctorArgs),
+}
+
+/// Which kernel.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct KernelArgs {
+    /// Kernel series
+    #[arg(long, value_name = "6.12|6.1", default_value = "6.12", value_parser = series)]
+    pub(crate) kernel: Series,
+    /// Kernel tree to use instead of the one that was set up
+    #[arg(long, value_name = "DIR")]
+    pub(crate) linux: Option<PathBuf>,
+    /// Build sources that differ from upstream's; every report says so
+    #[arg(long)]
+    pub(crate) allow_modified: bool,
+    /// Turn Linux's debugging options on: misuse is caught and named
+    #[arg(long)]
+    pub(crate) debug: bool,
+}
+
+impl KernelArgs {
+    pub(crate) fn profile(&self) -> Profile {
+        if self.debug { Profile::Debug } else { Profile::Release }
+    }
+
+    pub(crate) fn tree(&self) -> Result<Tree> {
+        Ok(find_tree(self.kernel, self.linux.as_deref())?)
+    }
+}
+
+fn series(text: &str) -> Result<Series, String> {
+    let known = || Series::ALL.map(|series| series.to_string()).join(" or ");
+    Series::of_version(text).ok_or_else(|| format!("expected {}", known()))
+}
+
+/// `run`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct RunArgs {
+    /// Drivers: modules, chips, compatibles, or source files
+    #[arg(required = true, value_name = "DRIVER")]
+    pub(crate) drivers: Vec<String>,
+    #[command(flatten)]
+    pub(crate) kernel: KernelArgs,
+    /// The board, instead of the one that comes with this package
+    #[arg(long, value_name = "FILE.dts")]
+    pub(crate) board: Option<PathBuf>,
+    /// What the chips feel, such as accel=0,0,9.81 (m/s²), rate=1,0,0 (rad/s), temp=25 (°C)
+    #[arg(long, value_name = "KEY=VALUES", value_parser = stimulus)]
+    pub(crate) stimulus: Vec<String>,
+    /// What goes wrong, such as chip@53=absent, chip@53=whoami=0x42, i2c0=hold, chip@53=fail-nth=3:EIO
+    #[arg(long, value_name = "CHIP=FAULT", value_parser = fault)]
+    pub(crate) fault: Vec<Faults>,
+    /// Where time comes from
+    #[arg(long, value_enum, default_value = "real")]
+    pub(crate) clock: ClockArg,
+    /// How domains are kept apart; none is for debugging
+    #[arg(long, value_enum, default_value = "process")]
+    pub(crate) isolation: IsolationArg,
+    /// Take one reading, then end
+    #[arg(long)]
+    pub(crate) once: bool,
+    /// Print JSON, one object a line, and nothing else on stdout
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Time between readings in ms [default: 100 on a terminal, else 1000]
+    #[arg(long, value_name = "MS")]
+    pub(crate) interval: Option<u64>,
+    /// Where drivers find firmware
+    #[arg(long, value_name = "DIR")]
+    pub(crate) firmware: Option<PathBuf>,
+    /// Print all of the domains' logs to stderr, not only warnings
+    #[arg(long, short)]
+    pub(crate) verbose: bool,
+}
+
+/// The faults of one `--fault`.
+#[derive(Clone, Debug)]
+pub(crate) struct Faults(pub(crate) Vec<Fault>);
+
+fn stimulus(text: &str) -> Result<String, String> {
+    Stimulus::parse(text).map(|_| text.to_owned()).map_err(|error| error.to_string())
+}
+
+fn fault(text: &str) -> Result<Faults, String> {
+    Fault::parse(text).map(Faults).map_err(|error| error.to_string())
+}
+
+impl RunArgs {
+    /// All stimuli together; later ones win.
+    pub(crate) fn stimulus(&self) -> Result<Stimulus> {
+        Ok(Stimulus::parse_all(self.stimulus.iter().map(String::as_str))?)
+    }
+
+    pub(crate) fn interval(&self, default_ms: u64) -> Duration {
+        Duration::from_millis(self.interval.unwrap_or(default_ms))
+    }
+
+    pub(crate) fn system(&self) -> SystemOptions {
+        SystemOptions {
+            series: self.kernel.kernel,
+            linux: self.kernel.linux.clone(),
+            profile: self.kernel.profile(),
+            allow_modified: self.kernel.allow_modified,
+            isolation: match self.isolation {
+                IsolationArg::Process => Isolation::Process,
+                IsolationArg::None => Isolation::None,
+            },
+            clock: match self.clock {
+                ClockArg::Real => ClockKind::Real,
+                ClockArg::Virtual => ClockKind::Virtual,
+            },
+            firmware: self.firmware.clone(),
+            on_log: None,
+            pins_clients: true,
+        }
+    }
+}
+
+/// `--clock`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ClockArg {
+    /// The machine's clock
+    Real,
+    /// Time jumps to the next timer when everything sleeps: the same run twice gives the same log
+    Virtual,
+}
+
+/// `--isolation`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum IsolationArg {
+    /// A sandboxed process of its own
+    Process,
+    /// Inside this process
+    None,
+}
+
+/// `ls`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct LsArgs {
+    /// A driver that `linux-compat run` runs
+    pub(crate) driver: String,
+    /// A directory below /sys, or /dev
+    #[arg(default_value = "")]
+    pub(crate) path: String,
+}
+
+/// `cat`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct PathArgs {
+    /// A driver that `linux-compat run` runs
+    pub(crate) driver: String,
+    /// An attribute below /sys, an attribute's name alone, or /dev/NAME
+    pub(crate) path: String,
+}
+
+/// `write`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct WriteArgs {
+    /// A driver that `linux-compat run` runs
+    pub(crate) driver: String,
+    /// An attribute below /sys, or an attribute's name alone
+    pub(crate) path: String,
+    /// What to write
+    #[arg(allow_hyphen_values = true)]
+    pub(crate) value: String,
+}
+
+/// `watch`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct WatchArgs {
+    /// A driver that `linux-compat run` runs
+    pub(crate) driver: String,
+    /// An attribute below /sys, or an attribute's name alone
+    pub(crate) path: Option<String>,
+    /// Time between looks in ms
+    #[arg(long, value_name = "MS", default_value_t = 200)]
+    pub(crate) interval: u64,
+}
+
+/// `build`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct BuildArgs {
+    /// A module, a chip, a compatible, or a source file
+    pub(crate) driver: String,
+    #[command(flatten)]
+    pub(crate) kernel: KernelArgs,
+    /// The board, instead of the one that comes with this package
+    #[arg(long, value_name = "FILE.dts")]
+    pub(crate) board: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `doctor`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct DoctorArgs {
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// The board of a driver: the one given, or ours. When neither is there, and the tree has no such driver either, the
+/// error names the nearest ones.
+pub(crate) fn board(given: Option<&PathBuf>, driver: &str, tree: &Tree) -> Result<Board> {
+    use linux_compat::build::{index::Index, lookup};
+    if let Some(path) = given {
+        return Ok(Board::open(path)?);
+    }
+    match Board::of_driver(driver) {
+        Ok(board) => Ok(board),
+        Err(no_board) => {
+            lookup::driver(tree, &Index::load(tree)?, driver, &[])?;
+            Err(no_board.into())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    fn error(words: &[&str]) -> String {
+        Options::try_parse_from(["linux-compat"].iter().chain(words)).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        Options::command().debug_assert();
+    }
+
+    #[test]
+    fn a_whole_command_line() {
+        let words = "linux-compat run adxl345 bmg160 --kernel 6.1 --stimulus accel=0,0,9.81 --stimulus rate=1,0,0 \
+                     --fault chip@53=absent --clock virtual --once --json --isolation none";
+        let Command::Run(run) = Options::parse_from(words.split_whitespace()).command else { panic!("run") };
+        assert_eq!(run.drivers, ["adxl345", "bmg160"]);
+        assert_eq!(run.kernel.kernel, Series::V6_1);
+        assert_eq!(run.stimulus().unwrap().rate, [1.0, 0.0, 0.0]);
+        let system = run.system();
+        assert_eq!((system.clock, system.isolation), (ClockKind::Virtual, Isolation::None));
+    }
+
+    #[test]
+    fn errors_say_what_was_expected() {
+        assert!(error(&["run"]).contains("DRIVER"));
+        assert!(error(&["run", "x", "--kernel", "5.10"]).contains("expected 6.12 or 6.1"));
+        assert!(error(&["run", "x", "--stimulus", "accel=0,0"]).contains("accel=X,Y,Z in m/s²"));
+        assert!(error(&["run", "x", "--fault", "chip@53"]).contains("TARGET=FAULT"));
+    }
+
+    #[test]
+    fn negative_values_can_be_written() {
+        let words = ["linux-compat", "write", "adxl345", "in_accel_x_calibbias", "-3"];
+        let Command::Write(write) = Options::parse_from(words).command else { panic!("write") };
+        assert_eq!(write.value, "-3");
+    }
+}
