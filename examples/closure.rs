@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Builds the image of a driver and prints what the machine would still have to provide.
 //!
-//! `LINUX_TREE=DIR cargo run --example closure -- adxl345_i2c [SHIM.a [GLUE_DIR [BOARD.dtb]]]`
+//! `cargo run --example closure -- adxl345_i2c [SHIM.a [GLUE_DIR [BOARD.dtb]]]`
 
 use linux_compat::build::{BuildError, BuildRequest, build};
-use linux_headers::Tree;
-use std::path::{Path, PathBuf};
+use linux_headers::{Locate, Tree};
+use std::path::PathBuf;
 
 fn main() -> Result<(), BuildError> {
     let mut arguments = std::env::args().skip(1);
     let name = arguments.next().unwrap_or_else(|| "adxl345_i2c".to_owned());
-    let tree = Tree::open(Path::new(&std::env::var("LINUX_TREE").unwrap_or_default()))?;
+    let tree = Tree::locate(&Locate::default())?;
     let mut request = BuildRequest::new(tree, &name);
     request.shim_archive = arguments.next().filter(|path| path != "-").map(PathBuf::from);
     request.glue_dir = arguments.next().filter(|path| path != "-").map(PathBuf::from);

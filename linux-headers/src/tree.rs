@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! The kernel tree: where it is, which version, and whether its files are upstream's.
 
+use crate::fetch;
+use crate::manifest::Manifest;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -48,6 +50,33 @@ pub struct Tree {
     pub series: Series,
     /// Its full version, such as `6.12.117`.
     pub full_version: String,
+    /// What the package's copy of each file hashes to; absent if no package of this version is at hand.
+    pub manifest: Option<Manifest>,
+}
+
+/// Whether a file is upstream's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Check {
+    /// Its content is the package's.
+    Pristine,
+    /// Its content is not the package's.
+    Modified {
+        /// The package's hash.
+        expected: [u8; 32],
+        /// The file's hash.
+        found: [u8; 32],
+    },
+    /// The package does not have it, or there is no package to compare with.
+    Unknown,
+}
+
+/// How a tree is looked for.
+#[derive(Debug, Clone, Default)]
+pub struct Locate {
+    /// The tree, if the user named one.
+    pub linux: Option<PathBuf>,
+    /// The series, if the user named one.
+    pub series: Option<Series>,
 }
 
 /// What went wrong with a tree.
@@ -79,6 +108,14 @@ pub enum TreeError {
         /// What the compiler says.
         message: String,
     },
+    /// The package could not be fetched or unpacked.
+    #[error("linux-source-{series}: {what}; or name a tree with --linux DIR")]
+    Fetch {
+        /// The series.
+        series: Series,
+        /// What went wrong, and what helps.
+        what: String,
+    },
     /// The directory holds no kernel, or one of another series.
     #[error("{}: {found}; supported are the series 6.12 and 6.1", path.display())]
     Unsupported {
@@ -90,7 +127,7 @@ pub enum TreeError {
 }
 
 impl Tree {
-    /// Opens the tree in `dir`.
+    /// Opens the tree in `dir`, without anything to compare it with.
     ///
     /// # Errors
     ///
@@ -108,12 +145,73 @@ impl Tree {
         let found = if full_version.is_empty() { "not a kernel tree".to_owned() } else { format!("Linux {full_version}") };
         let series = Series::of_version(&full_version).ok_or(TreeError::Unsupported { path: dir.to_owned(), found })?;
         let dir = dir.canonicalize().map_err(|error| TreeError::Io { path: dir.to_owned(), error })?;
-        Ok(Self { dir, series, full_version })
+        Ok(Self { dir, series, full_version, manifest: None })
     }
 
-    /// The SHA-256 of a file as the package has it; `None` if the package does not know the file.
+    /// Finds a tree: the named one, else `LINUX_TREE`, else the cache's, else the package is fetched.
+    ///
+    /// A tree that was named is compared with the package of its version, which is fetched for that if the
+    /// cache has none of its series.
+    ///
+    /// # Errors
+    ///
+    /// The named directory is no tree of the wanted series, or the package cannot be had.
+    pub fn locate(wanted: &Locate) -> Result<Self, TreeError> {
+        if let Some(dir) = &wanted.linux {
+            let tree = Self::open(dir)?;
+            if let Some(series) = wanted.series.filter(|series| *series != tree.series) {
+                let found = format!("Linux {}, and {series} was asked for", tree.full_version);
+                return Err(TreeError::Unsupported { path: dir.clone(), found });
+            }
+            return tree.with_package();
+        }
+        if let Some(dir) = std::env::var_os("LINUX_TREE").filter(|dir| !dir.is_empty()) {
+            let tree = Self::open(Path::new(&dir))?;
+            if wanted.series.is_none_or(|series| series == tree.series) {
+                return tree.with_package();
+            }
+        }
+        let series = wanted.series.unwrap_or(Series::ALL[0]);
+        let mut place = fetch::place(series);
+        if !place.manifest.exists() {
+            place = fetch::fetch(series)?;
+        }
+        let manifest = Manifest::read(&place.manifest).map_err(|error| TreeError::Io { path: place.manifest, error })?;
+        Ok(Self { manifest: Some(manifest), ..Self::open(&place.dir)? })
+    }
+
+    /// Adds the manifest of the package of this very version. A tree of another version of a supported series
+    /// can be built, but not be checked.
+    fn with_package(mut self) -> Result<Self, TreeError> {
+        let place = fetch::place(self.series);
+        let place = if place.manifest.exists() { place } else { fetch::fetch(self.series)? };
+        let manifest = Manifest::read(&place.manifest).map_err(|error| TreeError::Io { path: place.manifest, error })?;
+        let version = manifest.package().split(' ').nth(1).and_then(|version| version.split('-').next());
+        if version == Some(self.full_version.as_str()) {
+            self.manifest = Some(manifest);
+        }
+        Ok(self)
+    }
+
+    /// The SHA-256 of a file (its path relative to the tree) as the package has it.
     #[must_use]
-    pub fn expected(&self, _path: &str) -> Option<[u8; 32]> {
-        None
+    pub fn expected(&self, path: &str) -> Option<[u8; 32]> {
+        self.manifest.as_ref()?.hash(path)
+    }
+
+    /// Compares a file (its path relative to the tree) with the package's.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be read.
+    pub fn verify(&self, path: &str) -> Result<Check, TreeError> {
+        let full = self.dir.join(path);
+        let data = std::fs::read(&full).map_err(|error| TreeError::Io { path: full, error })?;
+        let found = crate::manifest::hash_of(&data);
+        Ok(match self.expected(path) {
+            None => Check::Unknown,
+            Some(expected) if expected == found => Check::Pristine,
+            Some(expected) => Check::Modified { expected, found },
+        })
     }
 }
