@@ -6,7 +6,9 @@ use super::gfp::Gfp;
 use super::pages::PAGES;
 use super::raw::OneThread;
 use super::raw::slab::Cache;
-use crate::fatal::{Line, fatal};
+use crate::fatal::Line;
+#[cfg(not(test))]
+pub(in crate::mm) use crate::fatal::fatal;
 use core::cell::Cell;
 use core::ffi::c_int;
 use core::fmt::{Arguments, Write};
@@ -28,11 +30,20 @@ const ERR: c_int = 3;
 const WARNING: c_int = 4;
 const INFO: c_int = 6;
 
+/// In tests the end is a panic, which they can expect.
+#[cfg(test)]
+pub(in crate::mm) fn fatal(cause: Arguments<'_>) -> ! {
+    panic!("{cause}")
+}
+
 fn say(level: c_int, text: Arguments<'_>) {
     let mut line = Line::<256>::new();
     // What does not fit is cut; nothing else can fail.
     let _ = line.write_fmt(text);
+    #[cfg(not(test))]
     crate::log::line(level, line.as_bytes());
+    #[cfg(test)]
+    std::println!("<{level}>{}", std::string::String::from_utf8_lossy(line.as_bytes()));
 }
 
 /// No page is left: null, a log line, or with `__GFP_NOFAIL` the end.

@@ -3,9 +3,9 @@
 
 use super::slab::cache;
 use crate::bindings::{self, kmem_cache, slab_flags_t};
-use crate::fatal::fatal;
 use crate::mm::raw::slab::Cache;
 use crate::mm::registry::{self, Wish};
+use crate::mm::report::fatal;
 use crate::same_as_header;
 use core::ffi::{CStr, c_char, c_int, c_uint, c_void};
 

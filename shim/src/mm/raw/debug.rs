@@ -13,8 +13,8 @@
 use super::frame::Frame;
 use super::slab::Cache;
 use super::{OneThread, heap, object};
-use crate::fatal::fatal;
 use crate::mm::caller::Caller;
+use crate::mm::report::fatal;
 use core::cell::Cell;
 use core::ptr::with_exposed_provenance as at;
 
