@@ -2,6 +2,7 @@
 //! The kernel trees, one per supported series; `linux-headers` knows where they are and how to fetch them.
 
 use super::apt;
+use crate::run;
 use anyhow::{Context, Result};
 use linux_headers::flags::bindgen_flags;
 use linux_headers::tree::Locate;
@@ -44,7 +45,8 @@ fn locate(series: Series) -> Result<Tree> {
 /// documentation (`shim/build.rs` says what it is).
 pub(super) fn shim_flags() -> Result<PathBuf> {
     let tree = locate(Series::ALL[0])?;
-    let flags = bindgen_flags(&tree, Profile::Debug, Arch::host()).context("the kernel's compiler flags")?;
+    let mut flags = bindgen_flags(&tree, Profile::Release, Arch::host()).context("the kernel's compiler flags")?;
+    flags.push(format!("-I{}", run::root().join("shim/glue").display()));
     let path = cache::dir().join(format!("xtask/cflags-{}", tree.full_version));
     cache::write_if_changed(&path, flags.join("\n").as_bytes()).with_context(|| path.display().to_string())?;
     Ok(path)
