@@ -94,18 +94,11 @@ fn answer(path: &str, cpu: usize) {
 
 fn map(file: &impl AsFd) -> &'static AtomicU32 {
     use rustix::mm::{MapFlags, ProtFlags, mmap};
-    // SAFETY: a fresh shared mapping that is never unmapped.
-    unsafe {
-        let at = mmap(
-            std::ptr::null_mut(),
-            4096,
-            ProtFlags::READ | ProtFlags::WRITE,
-            MapFlags::SHARED,
-            file,
-            0,
-        );
-        &*at.expect("a mapping").cast::<AtomicU32>()
-    }
+    let prot = ProtFlags::READ | ProtFlags::WRITE;
+    // SAFETY: a fresh mapping at an address that the system chooses.
+    let at = unsafe { mmap(std::ptr::null_mut(), 4096, prot, MapFlags::SHARED, file, 0) };
+    // SAFETY: it is never unmapped, and an atomic may be shared with whoever maps it too.
+    unsafe { &*at.expect("a mapping").cast::<AtomicU32>() }
 }
 
 fn pin(cpu: usize) {

@@ -10,6 +10,7 @@ use common::{SOON, call, kernel, kernel_with, mid, request, spec, start};
 use kos_bindings::hosted::judge::{Kind, Policy, Subject, Verdict};
 use kos_bindings::hosted::{ChannelSpec, Config, Event, Lines, Rights};
 use kos_bindings::nk::{Handle, Header, Lens, Parts, PartsMut, Retcode, Transport};
+use kos_bindings::port::FOREVER;
 
 fn echo(_: u16, request: Parts<'_>, response: PartsMut<'_>) -> Result<Lens, Retcode> {
     response.constant[..request.constant.len()].copy_from_slice(request.constant);
@@ -27,7 +28,7 @@ fn a_message_comes_back() {
     let mut client = kernel.client("tester", &domain).expect("a client");
     let handle = client.handle();
     for size in [0, 1, 100, 4096, 65_536, 131_072] {
-        let bytes: Vec<u8> = (0..size).map(|i| (i % 251) as u8).collect();
+        let bytes: Vec<u8> = (0..=250).cycle().take(size).collect();
         assert_eq!(call(&mut client, handle, mid::ECHO, &bytes), Ok(bytes), "{size} bytes");
     }
     assert_eq!(kernel.counts().requests, 6);
@@ -345,6 +346,7 @@ fn a_call_that_is_never_answered_times_out_and_the_domain_lives() {
     let begun = Instant::now();
     assert_eq!(call(&mut client, handle, mid::NEVER, &[]), Err(Retcode::TIMEOUT));
     assert!(begun.elapsed() >= Duration::from_millis(20));
+    client.set_timeout_ns(FOREVER);
     assert_eq!(
         call(&mut client, handle, mid::ECHO, b"alive").as_deref(),
         Ok(&b"alive"[..])

@@ -170,7 +170,7 @@ mod frame {
 extern "C" fn handler(signal: i32, info: *const u8, context: *const u8) {
     const SI_ADDR: usize = 16;
     // SAFETY: the kernel passes a siginfo_t and a ucontext_t, which have these words.
-    let word = |at: *const u8, offset: usize| unsafe { at.add(offset).cast::<u64>().read() };
+    let word = |at: *const u8, offset: usize| unsafe { at.wrapping_add(offset).cast::<u64>().read() };
     let crash = Crash {
         signal: signal.unsigned_abs(),
         addr: word(info, SI_ADDR),

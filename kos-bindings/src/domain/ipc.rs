@@ -42,9 +42,9 @@ impl PortRef {
         Parts {
             // SAFETY: inside the port, which `new`'s caller promises mapped; unshared by our
             // caller's promise.
-            constant: unsafe { core::slice::from_raw_parts(self.0.add(area.constant_at()), constant) },
+            constant: unsafe { core::slice::from_raw_parts(self.0.wrapping_add(area.constant_at()), constant) },
             // SAFETY: as above.
-            arena: unsafe { core::slice::from_raw_parts(self.0.add(area.arena_at()), arena) },
+            arena: unsafe { core::slice::from_raw_parts(self.0.wrapping_add(area.arena_at()), arena) },
         }
     }
 

@@ -4,7 +4,7 @@
 //! A domain's image says where it begins with [`crate::domain_start!`]; its function is handed a
 //! [`Domain`], by which time the sandbox is shut: no descriptor is open and the seccomp filter is
 //! installed. The same image runs as a process of its own and inside its client (`--isolation
-//! none`); only [`Port::enter`](port) differs.
+//! none`); only the way into the kernel differs.
 //!
 //! ```text
 //! Domain { boot, caller, listener, irq }

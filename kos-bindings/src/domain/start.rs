@@ -220,7 +220,7 @@ pub unsafe fn entry(sp: *const usize, main: EntryFn) -> ! {
     let base = host.map_or_else(map_port, |host| host.port);
     // SAFETY: the boot information lies page-aligned in the port; the kernel wrote it before the
     // start.
-    let boot = unsafe { base.add(BOOT_AT).cast::<BootInfo>().read() };
+    let boot = unsafe { base.wrapping_add(BOOT_AT).cast::<BootInfo>().read() };
     // SAFETY: nothing else runs yet, so nobody reads the state.
     unsafe {
         *STATE.0.get() = State {
@@ -260,9 +260,9 @@ pub unsafe fn entry(sp: *const usize, main: EntryFn) -> ! {
 /// Maps `bytes` of the port's file from `offset`; exits with `code` where that fails.
 fn map(bytes: usize, prot: usize, offset: usize, code: i32) -> *mut u8 {
     const MAP_SHARED: usize = 1;
-    #[expect(clippy::cast_sign_loss, reason = "a small positive descriptor")]
+    let port = PORT_FD.unsigned_abs() as usize;
     // SAFETY: a mapping at an address that the kernel chooses takes no memory from anybody.
-    let at = unsafe { sys::call(sys::MMAP, [0, bytes, prot, MAP_SHARED, PORT_FD as usize, offset]) };
+    let at = unsafe { sys::call(sys::MMAP, [0, bytes, prot, MAP_SHARED, port, offset]) };
     if at < 0 {
         exit(code);
     }

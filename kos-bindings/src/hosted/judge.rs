@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The one place where every message is judged.
 //!
-//! Each request, response and error response passes [`Judge::judge`] once, as a private copy,
+//! Each request, response and error response passes `Judge::judge` once, as a private copy,
 //! before anybody but its sender sees it: first the form (the interface's generated validator),
 //! then the policy. Nothing reaches the peer that either refuses.
 

@@ -192,7 +192,6 @@ impl Shared {
     /// # Safety
     ///
     /// As for [`Shared::view`].
-    #[expect(clippy::mut_from_ref, reason = "the caller promises that nobody else looks")]
     pub(crate) unsafe fn room(&self, area: Area) -> PartsMut<'_> {
         PartsMut {
             // SAFETY: an area is that long; unshared by our caller's promise.

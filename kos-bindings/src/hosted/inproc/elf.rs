@@ -17,7 +17,7 @@ use rustix::mm::{MapFlags, ProtFlags, mmap, mmap_anonymous, munmap};
 use crate::port::PAGE;
 
 /// Offsets and values of ELF-64 (`elf(5)`).
-mod elf {
+mod layout {
     pub(super) const IDENT: &[u8; 7] = b"\x7fELF\x02\x01\x01";
     pub(super) const ET_EXEC: u16 = 2;
     pub(super) const HEADER_BYTES: usize = 64;
@@ -66,14 +66,14 @@ fn number(bytes: &[u8], at: usize) -> io::Result<usize> {
 
 fn segment(bytes: &[u8]) -> io::Result<Option<Segment>> {
     match u32::from_le_bytes(word(bytes, 0)?) {
-        elf::PT_LOAD => Ok(Some(Segment {
+        layout::PT_LOAD => Ok(Some(Segment {
             flags: u32::from_le_bytes(word(bytes, 4)?),
             offset: u64::from_le_bytes(word(bytes, 8)?),
             address: number(bytes, 16)?,
             file_bytes: number(bytes, 32)?,
             memory_bytes: number(bytes, 40)?,
         })),
-        elf::PT_INTERP | elf::PT_TLS => Err(bad("not a domain's image: it wants a loader or thread-local storage")),
+        layout::PT_INTERP | layout::PT_TLS => Err(bad("not a domain's image: it wants a loader or thread-local storage")),
         _ => Ok(None),
     }
 }
@@ -87,9 +87,9 @@ impl Image {
     /// addresses: another domain in this process.
     pub(super) fn load(path: &Path) -> io::Result<Self> {
         let mut file = File::open(path)?;
-        let mut header = [0u8; elf::HEADER_BYTES];
+        let mut header = [0u8; layout::HEADER_BYTES];
         file.read_exact(&mut header)?;
-        if !header.starts_with(elf::IDENT) || half(&header, 16)? != elf::ET_EXEC || half(&header, 18)? != elf::MACHINE {
+        if !header.starts_with(layout::IDENT) || half(&header, 16)? != layout::ET_EXEC || half(&header, 18)? != layout::MACHINE {
             return Err(bad("not a static executable for this machine"));
         }
         let mut image = Self {
@@ -98,8 +98,8 @@ impl Image {
         };
         let table = number(&header, 32)? as u64;
         for index in 0..u64::from(half(&header, 56)?) {
-            let mut bytes = [0u8; elf::PH_BYTES];
-            file.read_exact_at(&mut bytes, table.saturating_add(index * elf::PH_BYTES as u64))?;
+            let mut bytes = [0u8; layout::PH_BYTES];
+            file.read_exact_at(&mut bytes, table.saturating_add(index * layout::PH_BYTES as u64))?;
             if let Some(segment) = segment(&bytes)? {
                 image.map(&file, &segment)?;
             }

@@ -24,8 +24,10 @@ const SOCKET: c_int = 3;
 const NOBODY: c_long = 65_534;
 
 fn errno() -> c_int {
+    // SAFETY: asks for an address.
+    let place = unsafe { libc::__errno_location() };
     // SAFETY: libc's errno is a thread-local of the calling thread.
-    unsafe { *libc::__errno_location() }
+    unsafe { place.read() }
 }
 
 /// Makes a system call whose arguments are numbers or point to memory that outlives it.
@@ -121,8 +123,10 @@ fn build(socket: c_int, kernel: u32) -> Result<(), (Step, c_int)> {
         die(1);
     }
     let shared = libc::CLONE_NEWUSER | libc::CLONE_NEWNS | libc::CLONE_NEWNET | libc::CLONE_NEWIPC | libc::CLONE_NEWUTS;
-    // SAFETY: asks for two ids.
-    let (user, group) = unsafe { (libc::geteuid(), libc::getegid()) };
+    // SAFETY: asks for an id.
+    let user = unsafe { libc::geteuid() };
+    // SAFETY: asks for an id.
+    let group = unsafe { libc::getegid() };
     sys(libc::SYS_unshare, [shared.into(), 0, 0, 0, 0]).map_err(|code| (Step::Unshare, code))?;
     // Only a user who exists in a namespace may make another inside it.
     write_file(c"/proc/self/setgroups", b"deny")?;
@@ -279,9 +283,10 @@ fn next_request() -> Option<(Limits, c_int, c_int)> {
     if header.is_null() {
         return None;
     }
-    // SAFETY: a non-null control header lies in `control`; the kernel's end always sends two
-    // descriptors.
-    let [image, port] = unsafe { libc::CMSG_DATA(header).cast::<[c_int; 2]>().read_unaligned() };
+    // SAFETY: arithmetic on an address inside the control buffer.
+    let data = unsafe { libc::CMSG_DATA(header) };
+    // SAFETY: the kernel's end always sends two descriptors, and `control` has room for more.
+    let [image, port] = unsafe { data.cast::<[c_int; 2]>().read_unaligned() };
     Some((limits, image, port))
 }
 
@@ -455,8 +460,8 @@ extern "C" fn become_domain(job: *const Job) -> ! {
 /// `args` describes a child with a stack of its own; `start` and `job` are good for as long as it
 /// runs them.
 #[cfg(target_arch = "x86_64")]
-unsafe fn clone_into(args: *mut libc::clone_args, start: extern "C" fn(*const Job) -> !, job: *const Job) -> isize {
-    let result: isize;
+unsafe fn clone_into(args: *mut libc::clone_args, start: extern "C" fn(*const Job) -> !, job: *const Job) -> c_long {
+    let result: c_long;
     // SAFETY: the parent's registers are kept by the system but for those declared; the child never
     // returns here.
     unsafe {
@@ -469,7 +474,7 @@ unsafe fn clone_into(args: *mut libc::clone_args, start: extern "C" fn(*const Jo
             "call r13",
             "ud2",
             "2:",
-            inlateout("rax") libc::SYS_clone3 as isize => result,
+            inlateout("rax") libc::SYS_clone3 => result,
             in("rdi") args,
             in("rsi") size_of::<libc::clone_args>(),
             in("r12") job,
@@ -488,8 +493,8 @@ unsafe fn clone_into(args: *mut libc::clone_args, start: extern "C" fn(*const Jo
 /// `args` describes a child with a stack of its own; `start` and `job` are good for as long as it
 /// runs them.
 #[cfg(target_arch = "aarch64")]
-unsafe fn clone_into(args: *mut libc::clone_args, start: extern "C" fn(*const Job) -> !, job: *const Job) -> isize {
-    let result: isize;
+unsafe fn clone_into(args: *mut libc::clone_args, start: extern "C" fn(*const Job) -> !, job: *const Job) -> c_long {
+    let result: c_long;
     // SAFETY: the parent's registers are kept by the system but for x0; the child never returns
     // here.
     unsafe {
