@@ -42,8 +42,10 @@ fn report(what: &str, pairs: u32, f: impl Fn()) {
 fn pair(size: usize, flags: u32) {
     let kmalloc = black_box(kmalloc as unsafe extern "C" fn(usize, u32) -> *mut c_void);
     let kfree = black_box(slab::kfree as unsafe extern "C" fn(*const c_void));
+    // SAFETY: asks nothing of the caller.
+    let object = unsafe { kmalloc(black_box(size), flags) };
     // SAFETY: the object is freed once and not used after.
-    unsafe { kfree(kmalloc(black_box(size), flags)) };
+    unsafe { kfree(object) };
 }
 
 fn main() {
@@ -57,8 +59,10 @@ fn main() {
         let alloc = black_box(kmalloc_class as unsafe extern "C" fn(_, u32, usize) -> *mut c_void);
         let kfree = black_box(slab::kfree as unsafe extern "C" fn(*const c_void));
         let class = core::ptr::from_ref(slab::kmalloc_caches.0[0][6]).cast_mut().cast();
+        // SAFETY: the class is an entry of the table.
+        let object = unsafe { alloc(class, GFP_KERNEL, 64) };
         // SAFETY: the object is freed once and not used after.
-        unsafe { kfree(alloc(class, GFP_KERNEL, 64)) };
+        unsafe { kfree(object) };
     });
     report("kmalloc(1000) + kfree", 1, || pair(1000, GFP_KERNEL));
     report("kmalloc(4096) + kfree", 1, || pair(4096, GFP_KERNEL));

@@ -4,7 +4,7 @@
 use super::caller::Caller;
 use super::gfp::Gfp;
 use super::pages::{PAGES, Run};
-use super::raw::frame::{FLAG_HEAD, FLAG_SLAB, Frame, TYPE_BLOCK, TYPE_NONE};
+use super::raw::frame::{FLAG_HEAD, Frame, TYPE_BLOCK, TYPE_NONE};
 use super::raw::heap;
 use super::{registry, report};
 use crate::bindings;
@@ -194,7 +194,7 @@ pub fn put_last(frame: &'static Frame) {
     } else {
         super::raw::compound::order(heap::frame(heap::index_of_frame(frame) + 1))
     };
-    if frame.flags.get() & FLAG_SLAB != 0 || frame.is_slab() {
+    if frame.is_slab() {
         report::not_plain_pages(heap::address_of_frame(frame));
     }
     give_back(heap::index_of_frame(frame), order);

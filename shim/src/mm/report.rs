@@ -192,6 +192,10 @@ pub fn describe(address: usize) -> bool {
     true
 }
 
+/// Stops the domain, naming what wanted to sleep, when sleeping is not allowed now.
+#[cfg(feature = "debug")]
+pub type SleepCheck = fn(&core::ffi::CStr);
+
 /// Stops a sleeping allocation in atomic context (`might_alloc`).
 #[cfg(feature = "debug")]
 pub fn check_may_sleep(gfp: Gfp, what: &core::ffi::CStr) {
@@ -204,11 +208,11 @@ pub fn check_may_sleep(gfp: Gfp, what: &core::ffi::CStr) {
 
 /// The scheduler's check.
 #[cfg(feature = "debug")]
-static MAY_SLEEP: OneThread<Cell<Option<fn(&core::ffi::CStr)>>> = OneThread(Cell::new(None));
+static MAY_SLEEP: OneThread<Cell<Option<SleepCheck>>> = OneThread(Cell::new(None));
 
 /// Has `check` called before each allocation that may sleep; it stops the domain when sleeping is
 /// not allowed now.
 #[cfg(feature = "debug")]
-pub fn set_may_sleep_check(check: fn(&core::ffi::CStr)) {
+pub fn set_may_sleep_check(check: SleepCheck) {
     MAY_SLEEP.0.set(Some(check));
 }

@@ -15,10 +15,10 @@ use core::ffi::{CStr, c_char, c_int, c_uint, c_void};
 ///
 /// `name` is a C string.
 unsafe fn create(name: *const c_char, wish: Wish<'static>) -> *mut kmem_cache {
-    // SAFETY: the caller guarantees a string.
     let name = if name.is_null() {
         c"?"
     } else {
+        // SAFETY: the caller guarantees a string.
         unsafe { CStr::from_ptr(name) }
     };
     match registry::create(Wish { name, ..wish }) {
@@ -174,6 +174,10 @@ pub unsafe extern "C" fn kmem_cache_shrink(s: *mut kmem_cache) -> c_int {
 #[cfg(has = "kmem_cache_charge")]
 same_as_header!(kmem_cache_charge);
 /// Implements `kmem_cache_charge`: there are no memory groups to charge, so it is done.
+///
+/// # Safety
+///
+/// Asks nothing of the caller.
 #[cfg(has = "kmem_cache_charge")]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn kmem_cache_charge(_objp: *mut c_void, _gfpflags: bindings::gfp_t) -> bool {
@@ -184,6 +188,10 @@ pub unsafe extern "C" fn kmem_cache_charge(_objp: *mut c_void, _gfpflags: bindin
 same_as_header!(kmem_buckets_create);
 /// Implements `kmem_buckets_create` as upstream does without `CONFIG_SLAB_BUCKETS`: not null, and
 /// ignored by every function that takes it.
+///
+/// # Safety
+///
+/// Asks nothing of the caller.
 #[cfg(has = "kmem_buckets_create")]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn kmem_buckets_create(

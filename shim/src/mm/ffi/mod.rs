@@ -121,6 +121,10 @@ fn from_c(pointer: *const c_void) -> usize {
     pointer.expose_provenance()
 }
 
+#[expect(
+    clippy::not_unsafe_ptr_arg_deref,
+    reason = "the boot code has no unsafe; it passes what the port gave"
+)]
 /// Takes the heap from the boot code: see [`crate::mm::init`].
 ///
 /// `start` is what the port handed over: page aligned, `len` zeroed bytes, ours alone.

@@ -227,6 +227,10 @@ pub unsafe extern "C" fn si_meminfo(val: *mut sysinfo) {
 
 same_as_header!(si_mem_available);
 /// Implements `si_mem_available`: free pages.
+///
+/// # Safety
+///
+/// Asks nothing of the caller.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn si_mem_available() -> c_long {
     c_long::try_from(PAGES.0.free_count()).unwrap_or(c_long::MAX)

@@ -63,7 +63,11 @@ c_symbol! {
 
 same_as_header!(per_cpu_ptr_to_phys);
 /// Implements `per_cpu_ptr_to_phys`: addresses are used as they are.
+///
+/// # Safety
+///
+/// Asks nothing of the caller.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn per_cpu_ptr_to_phys(addr: *mut c_void) -> phys_addr_t {
-    from_c(addr) as phys_addr_t
+    phys_addr_t::try_from(from_c(addr)).unwrap_or(phys_addr_t::MAX)
 }

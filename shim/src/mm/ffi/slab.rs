@@ -277,6 +277,10 @@ fn slab_of(cache: &'static Cache, address: usize, caller: Caller) -> &'static Fr
 
 same_as_header!(kmalloc_size_roundup);
 /// Implements `kmalloc_size_roundup`: what `ksize` will say of an object of `size` bytes.
+///
+/// # Safety
+///
+/// Asks nothing of the caller.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn kmalloc_size_roundup(size: usize) -> usize {
     kmalloc::round_up(size)
@@ -284,6 +288,10 @@ pub unsafe extern "C" fn kmalloc_size_roundup(size: usize) -> usize {
 
 same_as_header!(slab_is_available);
 /// Implements `slab_is_available`: always, because memory comes first.
+///
+/// # Safety
+///
+/// Asks nothing of the caller.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn slab_is_available() -> bool {
     true
@@ -307,6 +315,10 @@ same_as_header!(kmem_dump_obj);
 /// # Returns
 ///
 /// Whether it is one.
+///
+/// # Safety
+///
+/// Asks nothing of the caller.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn kmem_dump_obj(object: *mut c_void) -> bool {
     report::describe(from_c(object))

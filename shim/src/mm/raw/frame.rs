@@ -13,7 +13,7 @@ use super::slab::Cache;
 
 /// What the page type says of a slab's first page.
 #[cfg(has = "PGTY_slab")]
-pub const TYPE_SLAB: u32 = (bindings::PGTY_slab as u32) << 24;
+pub const TYPE_SLAB: u32 = bindings::PGTY_slab << 24;
 /// What the page type says of a slab's first page (6.1 has a flag for it, and the word is free).
 #[cfg(not(has = "PGTY_slab"))]
 pub const TYPE_SLAB: u32 = 0x0051_ab00;
@@ -69,6 +69,7 @@ const _: () = assert!(offset_of!(Frame, refcount) == offset_of!(bindings::page, 
 const _: () = assert!(offset_of!(Frame, page_type) == offset_of!(bindings::page, __bindgen_anon_2));
 
 impl Frame {
+    #[expect(clippy::declare_interior_mutable_const, reason = "only ever the value of a static")]
     /// A slab without room: what a cache has before its first slab.
     pub const EMPTY: Frame = Frame {
         flags: Cell::new(0),

@@ -162,7 +162,8 @@ impl Cache {
     #[cold]
     #[inline(never)]
     fn alloc_slow(&'static self, gfp: Gfp, wanted: usize, caller: Caller) -> usize {
-        if !self.has_room() && !(registry::shrink_all() > 0 && self.has_room()) {
+        let has_room = self.has_room() || registry::shrink_all() > 0 && self.has_room();
+        if !has_room {
             return report::exhausted(gfp, self.shape.order, wanted, caller);
         }
         let address = self.free.get();
