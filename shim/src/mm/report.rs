@@ -192,27 +192,23 @@ pub fn describe(address: usize) -> bool {
     true
 }
 
-/// Stops the domain, naming what wanted to sleep, when sleeping is not allowed now.
-#[cfg(feature = "debug")]
-pub type SleepCheck = fn(&core::ffi::CStr);
-
-/// Stops a sleeping allocation in atomic context (`might_alloc`).
+/// Stops an allocation that may sleep where sleeping is not allowed (`might_alloc`).
 #[cfg(feature = "debug")]
 pub fn check_may_sleep(gfp: Gfp, what: &core::ffi::CStr) {
-    if gfp.has(Gfp::DIRECT_RECLAIM)
-        && let Some(check) = MAY_SLEEP.0.get()
-    {
-        check(what);
+    if !gfp.has(Gfp::DIRECT_RECLAIM) {
+        return;
     }
-}
-
-/// The scheduler's check.
-#[cfg(feature = "debug")]
-static MAY_SLEEP: OneThread<Cell<Option<SleepCheck>>> = OneThread(Cell::new(None));
-
-/// Has `check` called before each allocation that may sleep; it stops the domain when sleeping is
-/// not allowed now.
-#[cfg(feature = "debug")]
-pub fn set_may_sleep_check(check: SleepCheck) {
-    MAY_SLEEP.0.set(Some(check));
+    // Before the first task, boot code allocates as it likes.
+    let Some(task) = crate::raw::task::Task::try_current() else {
+        return;
+    };
+    let is_off = crate::irq::ffi::is_off();
+    if task.preempt_count() != 0 || is_off {
+        fatal(format_args!(
+            "{what:?}: an allocation that may sleep (GFP_KERNEL) in atomic context: task {}, preempt_count {:#x}, interrupts {}",
+            task.pid(),
+            task.preempt_count(),
+            if is_off { "off" } else { "on" },
+        ));
+    }
 }
