@@ -73,7 +73,9 @@ fn segment(bytes: &[u8]) -> io::Result<Option<Segment>> {
             file_bytes: number(bytes, 32)?,
             memory_bytes: number(bytes, 40)?,
         })),
-        layout::PT_INTERP | layout::PT_TLS => Err(bad("not a domain's image: it wants a loader or thread-local storage")),
+        layout::PT_INTERP | layout::PT_TLS => {
+            Err(bad("not a domain's image: it wants a loader or thread-local storage"))
+        }
         _ => Ok(None),
     }
 }
@@ -89,7 +91,10 @@ impl Image {
         let mut file = File::open(path)?;
         let mut header = [0u8; layout::HEADER_BYTES];
         file.read_exact(&mut header)?;
-        if !header.starts_with(layout::IDENT) || half(&header, 16)? != layout::ET_EXEC || half(&header, 18)? != layout::MACHINE {
+        if !header.starts_with(layout::IDENT)
+            || half(&header, 16)? != layout::ET_EXEC
+            || half(&header, 18)? != layout::MACHINE
+        {
             return Err(bad("not a static executable for this machine"));
         }
         let mut image = Self {
