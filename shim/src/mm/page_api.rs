@@ -12,12 +12,18 @@ use crate::bindings;
 /// The largest order (`MAX_PAGE_ORDER`; 6.1 counts one more as `MAX_ORDER`).
 pub const ORDER_MAX: u32 = bindings::MM_KMALLOC_SHIFT_MAX - heap::PAGE_SHIFT;
 
-/// Takes `len` pages aligned to `align`, shrinking the caches when none are left.
-fn take(len: usize, align: usize) -> Option<Run> {
-    PAGES.0.take(len, align).or_else(|| {
-        registry::shrink_all();
-        PAGES.0.take(len, align)
-    })
+/// Takes `len` pages aligned to `align`.
+///
+/// Before memory is touched that never was, caches give up what they keep for speed only; when nothing
+/// is left, they give up all they can.
+pub(super) fn take(len: usize, align: usize) -> Option<Run> {
+    let pages = &PAGES.0;
+    let mut found = pages.find(len, align);
+    let grows = found.is_some_and(|index| index + len > pages.high_water());
+    if grows && registry::release_idle() > 0 || found.is_none() && registry::shrink_all() > 0 {
+        found = pages.find(len, align);
+    }
+    found.map(|index| pages.take(index, len))
 }
 
 /// Allocates 2^`order` pages; with [`Gfp::COMP`] they are one compound page.

@@ -42,16 +42,14 @@ pub struct Run {
 }
 
 impl Pages {
-    /// Starts with `count` free pages of which the first `reserved` are taken.
-    pub fn start(&self, bitmap: &'static [Cell<u64>], count: usize, bias: usize, reserved: usize) {
+    /// Starts with `count` free pages, the first of which has frame number `bias`.
+    pub fn start(&self, bitmap: &'static [Cell<u64>], count: usize, bias: usize) {
         self.bitmap.set(bitmap);
         self.count.set(count);
         self.bias.set(bias);
         self.hint.set(0);
-        self.high_water.set(reserved);
+        self.high_water.set(0);
         self.free.set(count);
-        self.mark(0, reserved, true);
-        self.free.set(count.saturating_sub(reserved));
     }
 
     /// How many pages are free.
@@ -72,21 +70,25 @@ impl Pages {
         self.high_water.get()
     }
 
-    /// Takes `len` neighbouring pages whose first is aligned to `align` pages (a power of two).
-    pub fn take(&self, len: usize, align: usize) -> Option<Run> {
+    /// Finds `len` free neighbouring pages whose first is aligned to `align` pages (a power of two).
+    #[must_use]
+    pub fn find(&self, len: usize, align: usize) -> Option<usize> {
         if len > self.free.get() {
-            return None;
-        }
-        let index = if len == 1 && align == 1 {
+            None
+        } else if len == 1 && align == 1 {
             self.find_one()
         } else {
             self.find_run(len, align)
-        }?;
+        }
+    }
+
+    /// Takes `len` pages that [`Pages::find`] found.
+    pub fn take(&self, index: usize, len: usize) -> Run {
         self.mark(index, len, true);
         self.free.set(self.free.get() - len);
         let is_fresh = index >= self.high_water.get();
         self.high_water.set(self.high_water.get().max(index + len));
-        Some(Run { index, is_fresh })
+        Run { index, is_fresh }
     }
 
     /// Gives pages back; `false` when one of them is free already or not ours.

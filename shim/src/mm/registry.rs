@@ -118,18 +118,31 @@ pub fn shrink(cache: &'static Cache) -> bool {
     cache.slabs.get() > 0
 }
 
+fn sum_over_all(f: impl Fn(&'static Cache) -> usize) -> usize {
+    let mut sum = classes::CACHES.0.iter().map(&f).sum();
+    let mut next = CREATED.0.get();
+    while let Some(cache) = next {
+        sum += f(cache);
+        next = cache.next.get();
+    }
+    sum
+}
+
 /// Gives back every slab that holds no object; how many pages became free.
 pub fn shrink_all() -> usize {
     #[cfg(feature = "debug")]
     super::raw::debug::drain();
-    let mut freed = 0;
-    for class in &classes::CACHES.0 {
-        freed += class.shrink() << class.shape.order;
-    }
-    let mut next = CREATED.0.get();
-    while let Some(cache) = next {
-        freed += cache.shrink() << cache.shape.order;
-        next = cache.next.get();
-    }
-    freed
+    // Who reads under RCU may still look at a freed object whose cache keeps its slabs.
+    sum_over_all(|cache| {
+        if cache.keeps_slabs {
+            0
+        } else {
+            cache.shrink() << cache.shape.order
+        }
+    })
+}
+
+/// Gives back the slabs that are kept for speed only; how many pages became free.
+pub fn release_idle() -> usize {
+    sum_over_all(Cache::release_idle)
 }

@@ -7,7 +7,8 @@ use core::cell::Cell;
 
 /// Takes the range that all memory comes from.
 ///
-/// The bitmap lies first, `mem_map` behind it; only the parts that describe used pages are touched.
+/// The bitmap lies first, `mem_map` behind it, and then the pages that they describe, so that the first
+/// page that is given out has the first descriptor: what describes used memory is touched, no more.
 ///
 /// # Safety
 ///
@@ -16,22 +17,23 @@ use core::cell::Cell;
 /// allocates.
 pub unsafe fn init(start: *mut u8, len: usize) {
     let base = start.expose_provenance();
-    let count = len >> PAGE_SHIFT;
-    let words = count.div_ceil(64);
+    let all = len >> PAGE_SHIFT;
+    let words = all.div_ceil(64);
     let bitmap_bytes = (words * size_of::<u64>()).next_multiple_of(64);
-    let map_bytes = count * FRAME_BYTES;
-    let reserved = (bitmap_bytes + map_bytes).div_ceil(PAGE_SIZE);
+    let own = (bitmap_bytes + all * FRAME_BYTES).div_ceil(PAGE_SIZE);
+    let count = all.saturating_sub(own);
+    let first = base + (own << PAGE_SHIFT);
 
-    vars::memory_start.0.set(base);
-    vars::memory_end.0.set(base + (count << PAGE_SHIFT));
+    vars::memory_start.0.set(first);
+    vars::memory_end.0.set(first + (count << PAGE_SHIFT));
     vars::mem_map.0.set(base + bitmap_bytes);
     vars::max_mapnr.0.set(count);
-    vars::high_memory.0.set(base + (count << PAGE_SHIFT));
-    vars::_totalram_pages.0.set(count - reserved);
+    vars::high_memory.0.set(first + (count << PAGE_SHIFT));
+    vars::_totalram_pages.0.set(count);
 
-    // SAFETY: the caller gave this memory to us, zeroed; the cells live in the reserved pages, which
-    // the bitmap marks as used below, so nobody else gets them.
+    // SAFETY: the caller gave this memory to us, zeroed; the cells lie below the pages that are given
+    // out, so nobody else gets them.
     let bitmap: &'static [Cell<u64>] =
         unsafe { core::slice::from_raw_parts(core::ptr::with_exposed_provenance(base), words) };
-    pages::PAGES.0.start(bitmap, count, base >> PAGE_SHIFT, reserved);
+    pages::PAGES.0.start(bitmap, count, first >> PAGE_SHIFT);
 }

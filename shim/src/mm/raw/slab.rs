@@ -18,7 +18,7 @@ use super::frame::Frame;
 use super::{OneThread, heap, object};
 use crate::mm::caller::Caller;
 use crate::mm::gfp::Gfp;
-use crate::mm::{registry, report};
+use crate::mm::report;
 use core::cell::Cell;
 use core::ffi::{CStr, c_void};
 
@@ -57,7 +57,7 @@ pub struct Cache {
     pub(in crate::mm) slabs: Cell<usize>,
     pub(super) ctor: Option<Ctor>,
     /// Freed objects keep their type until a grace period has passed, so their slabs stay.
-    pub(super) keeps_slabs: bool,
+    pub(in crate::mm) keeps_slabs: bool,
     /// How many creators share it.
     pub(in crate::mm) users: Cell<u32>,
     name: &'static CStr,
@@ -162,8 +162,7 @@ impl Cache {
     #[cold]
     #[inline(never)]
     fn alloc_slow(&'static self, gfp: Gfp, wanted: usize, caller: Caller) -> usize {
-        let has_room = self.has_room() || registry::shrink_all() > 0 && self.has_room();
-        if !has_room {
+        if !self.has_room() {
             return report::exhausted(gfp, self.shape.order, wanted, caller);
         }
         let address = self.free.get();

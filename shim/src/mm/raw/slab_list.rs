@@ -33,7 +33,7 @@ impl Cache {
     /// Makes a new slab current.
     fn grow(&'static self) -> bool {
         let order = self.shape.order;
-        let Some(run) = PAGES.0.take(1 << order, 1 << order) else {
+        let Some(run) = page_api::take(1 << order, 1 << order) else {
             return false;
         };
         let slab = heap::frame(run.index);
@@ -114,6 +114,22 @@ impl Cache {
             }
         }
         before - self.slabs.get()
+    }
+
+    /// Gives back the current slab if it holds few objects and none is in use; how many pages.
+    ///
+    /// It is kept so that the next allocation is fast; a page that nobody ever touched costs more.
+    pub fn release_idle(&'static self) -> usize {
+        const FEW: u16 = 8;
+        let current = self.current.get();
+        let is_candidate = self.shape.capacity <= FEW && self.free.get() != 0 && !self.keeps_slabs;
+        if !is_candidate || self.free_count() != current.carved.get() {
+            return 0;
+        }
+        self.current.set(&NO_SLAB.0);
+        self.free.set(0);
+        self.release(current);
+        1 << self.shape.order
     }
 
     /// How many objects of the current slab were freed.
