@@ -67,6 +67,11 @@ pub(crate) struct Entry {
 pub(crate) struct HandleTable(Vec<Option<Entry>>);
 
 impl HandleTable {
+    /// Makes the table of a process that is born with `entries`.
+    pub(crate) fn of(entries: impl IntoIterator<Item = Entry>) -> Self {
+        Self(entries.into_iter().map(Some).collect())
+    }
+
     /// Adds a handle. The first one is 1, so that a zeroed message calls nobody.
     pub(crate) fn insert(&mut self, entry: Entry) -> Handle {
         self.0.push(Some(entry));

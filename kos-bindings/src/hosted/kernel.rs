@@ -19,7 +19,7 @@ use std::vec::Vec;
 use super::cpu::{self, Cpu};
 use super::error::Error;
 use super::handles::{Entry, Rights, Target};
-use super::judge::{AllowAll, Counts, Judge, Policy, Registry};
+use super::judge::{AllowAll, Counts, Judge, Policy, Registry, Sharing};
 use super::launcher::{Launcher, Limits};
 use super::life::{Cause, Death, Life};
 use super::lines::Lines;
@@ -461,7 +461,7 @@ impl Kernel {
         let inner = Arc::new(Inner {
             config,
             cpu,
-            judge: Judge::new(registry, policy),
+            judge: Judge::new(registry, policy, Sharing::Threads),
             watch: Watch::new()?,
             is_stopping: AtomicBool::new(false),
             launcher,

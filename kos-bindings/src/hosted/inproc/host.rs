@@ -19,7 +19,7 @@ use corosensei::stack::DefaultStack;
 use corosensei::{Coroutine, CoroutineResult, Yielder};
 
 use super::REQUEST;
-use crate::hosted::handles::{Rights, Target};
+use crate::hosted::handles::{HandleTable, Rights, Target};
 use crate::hosted::judge::{Between, Judge, Known};
 use crate::hosted::process::Process;
 use crate::hosted::shared::Message;
@@ -48,6 +48,8 @@ enum Answer {
 /// switch.
 struct State {
     process: Arc<Process>,
+    /// What the domain may call; it stays as it was at birth, so no lock guards it.
+    handles: HandleTable,
     judge: Judge,
     yielder: Cell<*const Yielder<(), Stop>>,
     /// The request that is being served, if it was received and not answered.
@@ -84,9 +86,16 @@ impl<T> Here<T> {
 
 impl Host {
     /// Prepares a domain whose code begins at `entry`, with a stack of `stack_bytes`.
-    pub(super) fn new(process: Arc<Process>, judge: Judge, entry: usize, stack_bytes: u64) -> io::Result<Self> {
+    pub(super) fn new(
+        process: Arc<Process>,
+        handles: HandleTable,
+        judge: Judge,
+        entry: usize,
+        stack_bytes: u64,
+    ) -> io::Result<Self> {
         let state = Box::new(State {
             process,
+            handles,
             judge,
             yielder: Cell::new(std::ptr::null()),
             current: Cell::new(None),
@@ -334,7 +343,7 @@ fn call(state: &State) -> Result<(), Retcode> {
     let port = shared.port();
     let lens = load(&port.call_request);
     let handle = Handle(port.handle.load(Relaxed));
-    let entry = state.process.handles().callable(handle)?.clone();
+    let entry = state.handles.callable(handle)?;
     let Target::Server(server) = &entry.target else {
         return Err(Retcode::NOT_CONNECTED);
     };

@@ -18,8 +18,8 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed};
 use std::time::Duration;
 
 use super::error::Error;
-use super::handles::Entry;
-use super::judge::{AllowAll, Counts, Judge, Policy, Registry};
+use super::handles::{Entry, HandleTable};
+use super::judge::{AllowAll, Counts, Judge, Policy, Registry, Sharing};
 use super::kernel::DomainSpec;
 use super::life::LastWords;
 use super::process::Process;
@@ -91,16 +91,15 @@ impl InProc {
         let (boot, blob) = spec.layout(&[], isolation::NONE, &handles)?;
         let shared = Shared::create(&boot, &blob).map_err(|error| Error::Port(error.into()))?;
         let process = Arc::new(Process::new(1, spec.class.to_string(), shared, None));
-        for channel in &spec.channels {
-            process.handles().insert(Entry {
-                target: channel.endpoint.0.clone(),
-                riid: channel.riid,
-                rights: channel.rights,
-            });
-        }
+        let entries = spec.channels.iter().map(|channel| Entry {
+            target: channel.endpoint.0.clone(),
+            riid: channel.riid,
+            rights: channel.rights,
+        });
+        let entries = HandleTable::of(entries);
         spec.lines.attach(&process);
-        let judge = Judge::new(options.registry, options.policy);
-        let host = Host::new(process, judge, image.entry, spec.stack_bytes).map_err(Error::Port)?;
+        let judge = Judge::new(options.registry, options.policy, Sharing::None);
+        let host = Host::new(process, entries, judge, image.entry, spec.stack_bytes).map_err(Error::Port)?;
         let mut domain = Self {
             host,
             _image: image,

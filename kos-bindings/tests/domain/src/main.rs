@@ -51,6 +51,7 @@ fn answer(request: Parts<'_>, response: PartsMut<'_>, arena: &[u8]) -> Lens {
 
 fn run(mut domain: Domain) -> ! {
     let mut pending = None;
+    let back = domain.boot.channel("back").map_or(0, |channel| channel.handle);
     let mut edges = IrqEdges::default();
     loop {
         let event = match pending.take() {
@@ -117,10 +118,9 @@ fn run(mut domain: Domain) -> ! {
                 )
             }
             mid::UPCALL => {
-                let handle = domain.boot.channel("back").map_or(0, |channel| channel.handle);
                 let room = domain.caller.request();
                 let lens = answer(request, room, request.arena);
-                match domain.caller.call(kos_bindings::nk::Handle(handle), lens) {
+                match domain.caller.call(kos_bindings::nk::Handle(back), lens) {
                     Ok(parts) => answer(parts, response, parts.arena),
                     Err(code) => answer(request, response, &code.0.to_le_bytes()),
                 }
