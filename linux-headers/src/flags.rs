@@ -65,6 +65,8 @@ pub fn architecture_dir() -> PathBuf {
 pub struct Setup {
     /// The configuration.
     pub config: Config,
+    /// The configuration without the wishes.
+    pub base: Config,
     /// The directory that holds `include/generated`.
     pub generated: PathBuf,
     /// The flags that every file is compiled with, save its own.
@@ -103,11 +105,13 @@ pub fn answers(tree: &Tree, profile: Profile) -> Result<Answers, TreeError> {
 ///
 /// An answer file is wrong, or a generated header cannot be made.
 pub fn setup(tree: &Tree, kconfig: &Kconfig, profile: Profile, arch: Arch, wishes: &[String]) -> Result<Setup, TreeError> {
-    let config = Config::resolve(kconfig, &answers(tree, profile)?, wishes);
+    let answers = answers(tree, profile)?;
+    let base = Config::resolve(kconfig, &answers, &[]);
+    let config = if wishes.is_empty() { base.clone() } else { Config::resolve(kconfig, &answers, wishes) };
     let generated = generated::make(tree, kconfig, &config, arch)?;
     let flags = cc_flags(tree, &generated, profile, arch);
     generated::bounds(tree, &generated, &flags)?;
-    Ok(Setup { config, generated, flags })
+    Ok(Setup { config, base, generated, flags })
 }
 
 /// The flags for the base configuration: what the shim's glue and bindgen see.

@@ -90,6 +90,8 @@ pub struct Parts<'a> {
     pub outside: &'a [Object],
     /// The shim's C files.
     pub glue: &'a [Object],
+    /// Of those, drivers of hardware that the board does not have: linked only if something calls them.
+    pub idle: &'a [Object],
     /// The shim.
     pub shim: Vec<ObjFile>,
     /// Names that are needed whatever refers to them.
@@ -99,7 +101,7 @@ pub struct Parts<'a> {
 impl Closure {
     /// The nodes as the linker gets them: upstream in upstream's order, then what is from outside, then glue.
     pub fn in_link_order(&self) -> impl Iterator<Item = &Node> {
-        let mut order: Vec<&Node> = self.nodes.iter().collect();
+        let mut order: Vec<&Node> = self.nodes.iter().filter(|node| node.reached.contains(&true)).collect();
         order.sort_by_key(|node| match node.origin {
             Origin::Upstream(file) => (0, file),
             Origin::Outside => (1, 0),
@@ -135,10 +137,11 @@ pub fn close(compiler: &Compiler<'_>, index: &Index, waist: &Waist, script: &Scr
         work.shim.extend(file.defs.iter().filter(|(_, def)| !def.weak).map(|(name, _)| name.clone()));
         work.add(Node { origin: Origin::Shim, reached: vec![false; file.sections.len()], file, compiled: None, why: None });
     }
-    for (origin, objects) in [(Origin::Shim, parts.glue), (Origin::Outside, parts.outside)] {
+    for (origin, objects, is_root) in [(Origin::Shim, parts.glue, true), (Origin::Shim, parts.idle, false), (Origin::Outside, parts.outside, true)] {
+        compiler.announce(objects.len());
         let compiled: Vec<_> = objects.par_iter().map(|object| compiler.compile(object)).collect();
         for (object, compiled) in objects.iter().zip(compiled) {
-            work.add_compiled(origin, &object.source, compiled?, None)?;
+            work.add_compiled(origin, &object.source, compiled?, None, is_root)?;
         }
     }
     work.load(parts.roots.iter().map(|root| (*root, None)).collect(), true)?;
@@ -212,7 +215,7 @@ impl Work<'_> {
         self.nodes.push(node);
     }
 
-    fn add_compiled(&mut self, origin: Origin, name: &str, compiled: Compiled, why: Option<(String, String)>) -> Result<(), BuildError> {
+    fn add_compiled(&mut self, origin: Origin, name: &str, compiled: Compiled, why: Option<(String, String)>, is_root: bool) -> Result<(), BuildError> {
         let mut file = ObjFile::read(&compiled.path)?;
         file.name = name.to_owned();
         if origin == Origin::Shim {
@@ -220,7 +223,7 @@ impl Work<'_> {
         }
         let number = self.nodes.len();
         for (index, section) in (0u32..).zip(&file.sections) {
-            if self.script.keeps(&section.name) {
+            if is_root && self.script.keeps(&section.name) {
                 self.todo.push((number, index));
             }
         }
@@ -287,6 +290,7 @@ impl Work<'_> {
     /// Compiles files and takes them in.
     fn load(&mut self, pulls: Vec<(u32, Option<(String, String)>)>, is_driver: bool) -> Result<(), BuildError> {
         let compiler = self.compiler;
+        compiler.announce(pulls.len());
         let objects = &self.index.kbuild.objects;
         let compiled: Vec<_> = pulls
             .into_par_iter()
@@ -316,7 +320,7 @@ impl Work<'_> {
             }
             if self.loaded.insert(file) {
                 let source = objects.get(file as usize).map_or("", |object| object.source.as_str());
-                self.add_compiled(Origin::Upstream(file), source, compiled, why)?;
+                self.add_compiled(Origin::Upstream(file), source, compiled, why, true)?;
             }
         }
         Ok(())

@@ -8,6 +8,7 @@
 use super::error::BuildError;
 use super::hash::{self, Hash, Memory};
 use super::kbuild::{Kbuild, Object};
+use super::progress::Progress;
 use linux_headers::flags::Setup;
 use linux_headers::{Tree, cache};
 use serde::{Deserialize, Serialize};
@@ -15,8 +16,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// What stands for the directory of generated headers in stored paths.
+/// What stands for the directory of generated headers, and for the tree, in stored paths: an object does not
+/// depend on where they lie.
 const GENERATED: &str = "@generated@";
+const TREE: &str = "@tree@";
 
 /// Compiles files under one setup.
 pub struct Compiler<'a> {
@@ -34,6 +37,7 @@ pub struct Compiler<'a> {
     pub memory: &'a Memory,
     /// How often the compiler ran.
     pub ran: AtomicUsize,
+    progress: Progress,
     version: String,
 }
 
@@ -60,7 +64,12 @@ impl<'a> Compiler<'a> {
     #[must_use]
     pub fn new(tree: &'a Tree, kbuild: &'a Kbuild, setup: &'a Setup, memory: &'a Memory, cc: &str, extra: Vec<String>) -> Self {
         let version = Command::new(cc).arg("--version").output().map(|out| hash::hex(&hash::bytes(&out.stdout))).unwrap_or_default();
-        Self { tree, kbuild, setup, cc: cc.to_owned(), extra, memory, ran: AtomicUsize::new(0), version }
+        Self { tree, kbuild, setup, cc: cc.to_owned(), extra, memory, ran: AtomicUsize::new(0), progress: Progress::default(), version }
+    }
+
+    /// Says how many files are about to be compiled, for the progress bar.
+    pub fn announce(&self, files: usize) {
+        self.progress.more(files);
     }
 
     /// Compiles one file, or finds it compiled.
@@ -69,11 +78,16 @@ impl<'a> Compiler<'a> {
     ///
     /// The compiler refuses it, or the cache cannot be written.
     pub fn compile(&self, object: &Object) -> Result<Compiled, BuildError> {
+        let compiled = self.find_or_run(object);
+        self.progress.done(&object.source);
+        compiled
+    }
+
+    fn find_or_run(&self, object: &Object) -> Result<Compiled, BuildError> {
         let own = self.kbuild.flags(object, &self.setup.config, &self.tree.dir);
-        let generated = self.setup.generated.display().to_string();
         let mut key = format!("{}\n{}\n{}\n", self.cc, self.version, object.source);
         for flag in self.setup.flags.iter().chain(&self.extra).chain(&own) {
-            key.push_str(&flag.replace(&generated, GENERATED));
+            key.push_str(&self.stored(flag));
             key.push('\n');
         }
         let key = hash::text(&key);
@@ -151,7 +165,6 @@ impl<'a> Compiler<'a> {
     }
 
     fn variant(&self, depfile: &str) -> Variant {
-        let generated = self.setup.generated.display().to_string();
         let mut variant = Variant { inputs: Vec::new(), symbols: Vec::new(), object: String::new() };
         let mut symbols = std::collections::BTreeSet::new();
         for word in depfile.replace("\\\n", " ").split_whitespace().skip(1) {
@@ -159,7 +172,7 @@ impl<'a> Compiler<'a> {
                 continue;
             }
             let word = if Path::new(word).is_absolute() { word.to_owned() } else { self.tree.dir.join(word).display().to_string() };
-            let stored = word.replace(&generated, GENERATED);
+            let stored = self.stored(&word);
             let Some(facts) = self.memory.facts(Path::new(&word)) else { continue };
             symbols.extend(facts.symbols.iter().cloned());
             variant.inputs.push((stored, facts.hash));
@@ -171,10 +184,17 @@ impl<'a> Compiler<'a> {
         variant
     }
 
+    fn stored(&self, text: &str) -> String {
+        let text = text.replace(&self.setup.generated.display().to_string(), GENERATED);
+        text.replace(&self.tree.dir.display().to_string(), TREE)
+    }
+
     fn real(&self, stored: &str) -> PathBuf {
-        match stored.strip_prefix(GENERATED) {
-            Some(rest) => self.setup.generated.join(rest.trim_start_matches('/')),
-            None => PathBuf::from(stored),
+        for (mark, dir) in [(GENERATED, &self.setup.generated), (TREE, &self.tree.dir)] {
+            if let Some(rest) = stored.strip_prefix(mark) {
+                return dir.join(rest.trim_start_matches('/'));
+            }
         }
+        PathBuf::from(stored)
     }
 }

@@ -6,7 +6,7 @@ use super::compile::Compiler;
 use super::error::BuildError;
 use super::fdt::{self, Device};
 use super::hash::{self, Memory, Stamp};
-use super::index::Index;
+use super::index::{Index, compatibles_of};
 use super::kbuild::Object;
 use super::link::Link;
 use super::lookup;
@@ -210,14 +210,14 @@ impl Build<'_> {
         let script = Script::read(&self.ours("link/domain.lds"))?;
         let waist = Waist::read(&self.ours("config/waist"))?;
         let outside: Vec<Object> = found.outside.iter().cloned().collect();
-        let glue = self.glue()?;
+        let (glue, idle) = self.glue(&board)?;
         let mut entry = request.extra_roots.clone();
         entry.extend(script.entry.clone().filter(|_| request.shim_archive.is_some()));
         let shim = match &request.shim_archive {
             Some(path) => ObjFile::read_archive(path)?,
             None => Vec::new(),
         };
-        let parts = Parts { roots: &roots, outside: &outside, glue: &glue, shim, entry: &entry };
+        let parts = Parts { roots: &roots, outside: &outside, glue: &glue, idle: &idle, shim, entry: &entry };
         let closed = closure::close(&compiler, &index, &waist, &script, parts);
         memory.save();
         let closed = closed?;
@@ -280,21 +280,31 @@ impl Build<'_> {
         Ok((setup, roots))
     }
 
-    fn glue(&mut self) -> Result<Vec<Object>, BuildError> {
-        let Some(dir) = &self.request.glue_dir else { return Ok(Vec::new()) };
+    /// The shim's C files; apart from them those that drive hardware which the board does not have.
+    fn glue(&mut self, board: &[Device]) -> Result<(Vec<Object>, Vec<Object>), BuildError> {
+        let Some(dir) = &self.request.glue_dir else { return Ok((Vec::new(), Vec::new())) };
         let io = |error| BuildError::Io { path: dir.clone(), error };
-        let mut out = Vec::new();
+        let mut all = Vec::new();
         for entry in std::fs::read_dir(dir).map_err(io)? {
             let path = entry.map_err(io)?.path();
             if path.extension().is_some_and(|extension| extension == "c") {
-                let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-                out.push(Object::outside(&path.display().to_string(), &stem));
+                all.push(path);
             }
         }
-        out.sort_by(|a, b| a.source.cmp(&b.source));
+        all.sort();
         // A file that is added or removed changes the directory.
         self.inputs.push(dir.clone());
-        Ok(out)
+        let is_idle = |path: &Path| {
+            let drives = compatibles_of(path);
+            let has = |device: &Device| device.compatible.iter().any(|compatible| drives.contains(compatible));
+            !drives.is_empty() && self.request.board_dtb.is_some() && !board.iter().any(has)
+        };
+        let (idle, used): (Vec<PathBuf>, Vec<PathBuf>) = all.into_iter().partition(|path| is_idle(path));
+        let object = |path: &PathBuf| {
+            let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+            Object::outside(&path.display().to_string(), &stem)
+        };
+        Ok((used.iter().map(object).collect(), idle.iter().map(object).collect()))
     }
 
     fn report(&self, index: &Index, memory: &Memory, setup: &Setup, closed: &Closure, modules: &[String]) -> Result<Report, BuildError> {
@@ -315,8 +325,7 @@ impl Build<'_> {
             sources.push(Source { path, lines: facts.lines, sha256, pristine, expected, why });
         }
         let modified = self.check_modified(memory, &sources)?;
-        let base = flags::answers(tree, self.request.profile)?;
-        let config = setup.config.iter().filter(|(name, value)| *value == "y" && !base.is_on(name)).map(|(name, _)| name.to_owned());
+        let config = setup.config.iter().filter(|(name, value)| *value == "y" && !setup.base.is_on(name)).map(|(name, _)| name.to_owned());
         let missing = closed.missing.iter().map(|(name, missing)| MissingSymbol {
             name: name.clone(),
             callers: missing.callers.iter().cloned().collect(),

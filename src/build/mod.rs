@@ -16,6 +16,7 @@ pub mod kbuild;
 pub mod link;
 pub mod lookup;
 pub mod objfile;
+mod progress;
 pub mod report;
 pub mod script;
 pub mod waist;

@@ -97,6 +97,12 @@ impl Index {
     }
 }
 
+/// The `compatible` strings that a file outside the tree drives.
+#[must_use]
+pub fn compatibles_of(path: &Path) -> Vec<String> {
+    scan(path, 0).compatible
+}
+
 /// Reads one file, and the C files that it includes.
 fn scan(path: &Path, depth: u8) -> lex::Found {
     if path.extension().is_some_and(|extension| extension == "S") || depth > 3 {
