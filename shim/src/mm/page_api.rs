@@ -96,6 +96,12 @@ fn make_unreferenced(frame: &Frame) {
     frame.free.set(0);
     frame.next.set(0);
     frame.prev.set(0);
+    // These lie over `private`, which a driver may expect to be 0.
+    frame.in_use.set(0);
+    frame.carved.set(0);
+    frame.capacity.set(0);
+    frame.order.set(0);
+    frame.is_fresh.set(false);
     frame.page_type.set(TYPE_NONE);
     frame.refcount.set(0);
 }
@@ -229,6 +235,9 @@ pub fn free_block(frame: &'static Frame) {
 /// (`alloc_pages_exact`). Each page is then a page of its own.
 pub fn alloc_exact(size: usize, gfp: Gfp, caller: Caller) -> Option<usize> {
     let len = size.div_ceil(heap::PAGE_SIZE);
+    if len == 0 || size > heap::PAGE_SIZE << ORDER_MAX {
+        return None;
+    }
     let order = len.next_power_of_two().trailing_zeros();
     let index = alloc(Gfp(gfp.0 & !Gfp::COMP.0), order, caller)?;
     split(heap::frame(index), order);

@@ -268,6 +268,7 @@ fn pages_are_aligned_split_and_counted() {
     };
     assert_eq!(used(), before + 4);
     page_api::free_exact(at, 3 * 4096 + 1);
+    assert_eq!(page_api::alloc_exact(0, Gfp::KERNEL, Caller::SHIM), None);
     assert_eq!(used(), before);
 }
 
