@@ -93,6 +93,30 @@ fn a_port_that_is_scribbled_on() {
 }
 
 #[test]
+fn ports_full_of_garbage_harm_their_owners_only() {
+    let kernel = kernel_with(Config {
+        watchdog: Some(Duration::from_millis(300)),
+        ..Config::default()
+    });
+    let bystander = start(&kernel, &spec("bystander"));
+    let mut witness = kernel.client("witness", &bystander).expect("a client");
+    let unharmed = witness.handle();
+    for seed in 1..=150u64 {
+        let victim = start(&kernel, &spec("victim"));
+        let mut client = kernel.client("tester", &victim).expect("a client");
+        let handle = client.handle();
+        let seed = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_le_bytes();
+        // Garbage may by chance be an answer, and be it a bad one.
+        if call(&mut client, handle, mid::SCRIBBLE, &seed) == Err(Retcode::NOT_CONNECTED) {
+            assert!(victim.wait_death(SOON).is_some());
+        }
+        victim.kill();
+        assert_eq!(call(&mut witness, unharmed, mid::ECHO, &seed).as_deref(), Ok(&seed[..]));
+    }
+    assert!(bystander.death().is_none());
+}
+
+#[test]
 fn a_kill_in_a_request() {
     let kernel = kernel();
     let domain = start(&kernel, &spec("victim"));

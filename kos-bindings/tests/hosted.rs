@@ -415,6 +415,32 @@ fn lines_raise_edges_and_levels() {
 }
 
 #[test]
+fn two_hundred_domains_live_side_by_side() {
+    let kernel = kernel();
+    let begun = Instant::now();
+    let domains: Vec<_> = (0..200)
+        .map(|number| kernel.spawn(&spec(&format!("domain-{number}"))))
+        .collect();
+    let domains: Vec<_> = domains.into_iter().map(|domain| domain.expect("a domain")).collect();
+    for domain in &domains {
+        assert!(domain.wait_ready(SOON));
+    }
+    let started = begun.elapsed();
+    let memory: u64 = domains
+        .iter()
+        .map(|domain| domain.memory().expect("it lives").private_kib)
+        .sum();
+    println!("200 domains: {started:?}, {memory} KiB private");
+    assert!(memory < 200 * 64, "{memory} KiB");
+    let mut client = kernel.client("tester", &domains[199]).expect("a client");
+    let handle = client.handle();
+    assert_eq!(
+        call(&mut client, handle, mid::ECHO, b"last").as_deref(),
+        Ok(&b"last"[..])
+    );
+}
+
+#[test]
 fn nothing_of_a_dropped_kernel_is_left() {
     let kernel = kernel();
     let domain = start(&kernel, &spec("drop"));

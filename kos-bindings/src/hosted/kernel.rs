@@ -17,6 +17,7 @@ use std::time::Duration;
 use std::vec::Vec;
 
 use super::cpu::{self, Cpu};
+use super::elf::Headers;
 use super::error::Error;
 use super::handles::{Entry, Rights, Target};
 use super::judge::{AllowAll, Counts, Judge, Policy, Registry, Sharing};
@@ -498,6 +499,7 @@ impl Kernel {
         if rustix::process::geteuid().is_root() && metadata.permissions().mode() & 0o1 == 0 {
             return Err(Error::ImageMode(path()));
         }
+        Headers::read(&image).map_err(|error| Error::Image(path(), error))?;
         let handles = (1..).take(spec.channels.len()).collect::<Vec<u32>>();
         let (boot, blob) = spec.layout(&self.inner.filter, isolation::PROCESS, &handles)?;
         let shared = Shared::create(&boot, &blob).map_err(|error| Error::Port(error.into()))?;

@@ -17,6 +17,7 @@
 //! * [`Event`], [`Death`]: what the supervisor hears. [`Error`]: why something could not be made.
 
 mod cpu;
+mod elf;
 mod error;
 mod handles;
 pub mod inproc;

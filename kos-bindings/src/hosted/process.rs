@@ -77,6 +77,8 @@ struct State {
     phase: Phase,
     queue: VecDeque<(Request, Message)>,
     taken: Vec<Request>,
+    /// Calls whose clients gave up after they were taken: their answers are expected, and dropped.
+    abandoned: VecDeque<u64>,
     is_ready: bool,
 }
 
@@ -121,6 +123,7 @@ impl Process {
                 phase: Phase::Running,
                 queue: VecDeque::new(),
                 taken: Vec::new(),
+                abandoned: VecDeque::new(),
                 is_ready: false,
             }),
             changed: Condvar::new(),
@@ -307,10 +310,34 @@ impl Process {
     }
 
     /// Server side: takes the request that `id` names off the list of those to be answered.
-    pub(crate) fn take(&self, id: u64) -> Option<Request> {
+    ///
+    /// # Errors
+    ///
+    /// `rcNotConnected` if its client is gone, `rcInvalidArgument` if there is none to be answered.
+    pub(crate) fn take(&self, id: u64) -> Result<Request, Retcode> {
         let mut state = lock(&self.state);
-        let at = state.taken.iter().position(|request| request.id == id)?;
-        Some(state.taken.swap_remove(at))
+        if let Some(at) = state.taken.iter().position(|request| request.id == id) {
+            return Ok(state.taken.swap_remove(at));
+        }
+        let at = state.abandoned.iter().position(|abandoned| *abandoned == id);
+        let at = at.ok_or(Retcode::INVALID_ARGUMENT)?;
+        state.abandoned.remove(at);
+        Err(Retcode::NOT_CONNECTED)
+    }
+
+    /// Server side: forgets request `id`, whose client gave up. Otherwise a client that gives up again and again
+    /// would fill the kernel's memory.
+    fn abandon(&self, id: u64) {
+        let mut state = lock(&self.state);
+        state.queue.retain(|(request, _)| request.id != id);
+        self.hint(&state);
+        if let Some(at) = state.taken.iter().position(|request| request.id == id) {
+            state.taken.swap_remove(at);
+            if state.abandoned.len() == MAX_QUEUED {
+                state.abandoned.pop_front();
+            }
+            state.abandoned.push_back(id);
+        }
     }
 
     /// Returns when [`Process::expire`] wants to be called, or `u64::MAX`.
@@ -335,11 +362,18 @@ impl Process {
                 Expired::Nothing
             }
             Phase::Calling(pending) if pending.deadline_ns <= now_ns => {
-                let server = pending.server.upgrade().filter(|_| !pending.is_own_limit);
+                let (id, is_own_limit) = (pending.id, pending.is_own_limit);
+                let server = pending.server.upgrade();
                 state.phase = Phase::Running;
                 drop(state);
+                if let Some(server) = &server {
+                    server.abandon(id);
+                }
                 self.finish(Retcode::TIMEOUT);
-                server.map_or(Expired::Nothing, |server| Expired::Unanswered(server.id))
+                match server {
+                    Some(server) if !is_own_limit => Expired::Unanswered(server.id),
+                    _ => Expired::Nothing,
+                }
             }
             Phase::Calling(pending) if pending.watch_ns <= now_ns => {
                 let Some(server) = pending.server.upgrade() else {
@@ -395,10 +429,15 @@ impl Process {
     /// Ends the process for the kernel: whoever waits for it gets `rcNotConnected`, now.
     pub(crate) fn bury(&self) {
         let mut state = lock(&self.state);
-        state.phase = Phase::Dead;
+        let phase = std::mem::replace(&mut state.phase, Phase::Dead);
         let queue = std::mem::take(&mut state.queue);
         let taken = std::mem::take(&mut state.taken);
         drop(state);
+        if let Phase::Calling(pending) = phase
+            && let Some(server) = pending.server.upgrade()
+        {
+            server.abandon(pending.id);
+        }
         self.changed.notify_all();
         self.close_port();
         for request in queue.into_iter().map(|(request, _)| request).chain(taken) {

@@ -216,8 +216,9 @@ impl Thread {
     fn reply(&mut self) -> (Retcode, Option<Arc<Process>>) {
         let port = self.me.shared.port();
         let lens = load(&port.serve_response);
-        let Some(request) = self.me.take(port.caller.load(Relaxed)) else {
-            return (Retcode::INVALID_ARGUMENT, None);
+        let request = match self.me.take(port.caller.load(Relaxed)) {
+            Ok(request) => request,
+            Err(code) => return (code, None),
         };
         let judged = self.judge_reply(&request, lens);
         let answer = judged.map(|()| self.message.parts(lens));

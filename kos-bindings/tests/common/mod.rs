@@ -36,6 +36,7 @@ pub mod mid {
     pub const BOOT: u16 = 17;
     pub const CLOCK: u16 = 18;
     pub const PANIC: u16 = 19;
+    pub const SCRIBBLE: u16 = 20;
 }
 
 fn any(parts: Parts<'_>) -> Result<(), NkErr> {
@@ -59,11 +60,11 @@ const fn method(mid: u16) -> Method {
     }
 }
 
-static METHODS: [Method; 20] = {
-    let mut methods = [const { method(0) }; 20];
+static METHODS: [Method; 21] = {
+    let mut methods = [const { method(0) }; 21];
     let mut i = 0;
-    while i < 20 {
-        #[expect(clippy::cast_possible_truncation, reason = "there are twenty")]
+    while i < 21 {
+        #[expect(clippy::cast_possible_truncation, reason = "there are few")]
         {
             methods[i] = method(i as u16);
         }

@@ -8,8 +8,8 @@
 //! copied, because there is one thread. One image can be in a process once: two domains linked for
 //! the same address do not fit.
 
-mod elf;
 mod host;
+mod image;
 
 use std::io;
 use std::string::ToString;
@@ -27,8 +27,8 @@ use super::shared::Shared;
 use crate::nk::{Handle, Lens, Parts, PartsMut, Retcode, Transport};
 use crate::port::{Area, event, isolation, turn};
 use crate::sys::{Timespec, futex_wait};
-use elf::Image;
 use host::{Host, Stop};
+use image::Image;
 
 /// The class of the client, as the policy sees it.
 const CLIENT: &str = "linuxcompat.Client";

@@ -36,6 +36,7 @@ mod mid {
     pub const BOOT: u16 = 17;
     pub const CLOCK: u16 = 18;
     pub const PANIC: u16 = 19;
+    pub const SCRIBBLE: u16 = 20;
 }
 
 /// Answers with the request's header and `arena`.
@@ -188,6 +189,10 @@ fn run(mut domain: Domain) -> ! {
                 answer(request, response, &text[..used])
             }
             mid::CLOCK => answer(request, response, &kos_bindings::domain::clock_ns().to_le_bytes()),
+            mid::SCRIBBLE => {
+                let seed = request.arena.first_chunk().map_or(1, |seed| u64::from_le_bytes(*seed));
+                misdeeds::scribble(&mut domain, seed)
+            }
             mid::PANIC => panic!("as asked"),
             _ => Lens::default(),
         };

@@ -97,6 +97,38 @@ pub fn break_protocol(domain: &mut Domain) -> ! {
     die(Crash::default(), 4)
 }
 
+/// Fills the words of its own port with random values and posts them, as often as the kernel lets it.
+pub fn scribble(domain: &mut Domain, seed: u64) -> ! {
+    let room = domain.listener.response().constant.as_mut_ptr();
+    let port = room.wrapping_sub(Area::ServeResponse.constant_at()).cast::<u32>();
+    let mut state = seed | 1;
+    let mut random = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state
+    };
+    let write = |word: usize, value: u32| unsafe { port.add(word).write_volatile(value) };
+    for _ in 0..64 {
+        for word in 2..48 {
+            // Small values are handles and lengths that nearly make sense.
+            let value = random();
+            let value = if value & 1 == 0 { value >> 32 } else { value >> 56 };
+            write(word, value as u32);
+        }
+        write(1, (random() % 6) as u32);
+        // Short timeouts, so that a `Recv` that is accepted ends.
+        write(8, 1000);
+        write(9, 0);
+        write(0, turn::KERNEL);
+        wake(port.cast());
+        for _ in 0..random() % 4096 {
+            core::hint::spin_loop();
+        }
+    }
+    die(Crash { cause: b"scribbled enough", ..Crash::default() }, 5)
+}
+
 fn wake(word: *mut u8) {
     const FUTEX: usize = 202;
     const WAKE_BITSET: usize = 10;
