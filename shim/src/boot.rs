@@ -14,6 +14,9 @@ use kos_bindings::{
 /// Whether all initcalls have run, how many there were, and how long everything up to here took.
 static BOOTED: Word<Option<Booted>> = Word::new(None);
 
+/// The heap is a whole number of these.
+const HEAP_UNIT_BYTES: usize = 64 * 1024;
+
 /// What a client may ask of the start.
 #[derive(Clone, Copy)]
 pub struct Booted {
@@ -34,7 +37,9 @@ pub fn main(domain: Domain) -> ! {
     let started_ns = kos_bindings::domain::clock_ns();
     fatal::init();
     let boot = domain.boot;
-    let heap_bytes = usize::try_from(boot.heap_bytes).unwrap_or(0);
+    // What the domain may write is its heap, and beside it the image's data and the tasks' stacks: a quarter is theirs.
+    let memory_bytes = usize::try_from(boot.heap_bytes).unwrap_or(0);
+    let heap_bytes = (memory_bytes - memory_bytes / 4) & !(HEAP_UNIT_BYTES - 1);
     let Some(heap) = mem::allocate(heap_bytes) else {
         fatal::fatal(format_args!("boot: no memory for a heap of {heap_bytes} bytes"))
     };
