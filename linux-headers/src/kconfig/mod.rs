@@ -9,6 +9,8 @@
 mod expr;
 mod parse;
 mod resolve;
+#[cfg(test)]
+mod tests;
 
 pub use expr::Expr;
 pub use parse::{Kind, Kconfig, Symbol};

@@ -84,11 +84,28 @@ impl Answers {
     }
 }
 
+impl Kconfig {
+    /// The question whose `y` turns on a symbol that nobody is asked about: of all that select it, the one
+    /// whose name is most like it (`BMG160` for `BMG160_I2C`).
+    fn asked_for(&self, symbol: &str) -> Option<String> {
+        if !self.symbols.get(symbol)?.prompts.is_empty() {
+            return None;
+        }
+        let selectors = self.symbols.iter().filter(|(_, other)| {
+            !other.prompts.is_empty() && other.selects.iter().any(|(target, _)| target == symbol)
+        });
+        let likeness = |name: &str| name.bytes().zip(symbol.bytes()).take_while(|(a, b)| a == b).count();
+        let best = selectors.max_by_key(|(name, _)| (likeness(name), std::cmp::Reverse(*name)));
+        best.filter(|(name, _)| likeness(name) >= 3).map(|(name, _)| name.clone())
+    }
+}
+
 impl Config {
     /// Answers the tree's questions: `answers` first, then each of `wishes` with all it selects.
     #[must_use]
     pub fn resolve(kconfig: &Kconfig, answers: &Answers, wishes: &[String]) -> Self {
         let mut wanted: BTreeSet<String> = wishes.iter().cloned().collect();
+        wanted.extend(wishes.iter().filter_map(|wish| kconfig.asked_for(wish)));
         let mut config = Self::settle(kconfig, answers, &wanted);
         let mut turned_on = Vec::new();
         // A wish's dependencies are turned on as a user would who wants the driver; each round may open new ones.
