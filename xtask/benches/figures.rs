@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Measures attribute reads, and the machine's parts inside a domain. Prints `figure NAME VALUE UNIT` lines.
+//!
+//! `cargo xtask bench` runs it and makes the table; alone: `cargo bench --package xtask --bench figures`.
+
+use anyhow::{Context, Result, bail};
+use board::server::{ClockServer, GpioServer, I2cServer};
+use board::{BoardOptions, Clock, SharedBoard, SimBoard};
+use kos_bindings::hosted::inproc::{InProc, Options};
+use kos_bindings::hosted::socket::Connection;
+use kos_bindings::hosted::{ChannelSpec, Config, DomainSpec, Kernel, Lines, Rights};
+use kos_bindings::idl::{clock, gpio, i2c, log, sysfs};
+use kos_bindings::nk::{Handle, Lens, Parts, PartsMut, Retcode, Transport};
+use linux_compat::board::ChannelKind;
+use linux_compat::system::{Domain, DriverSpec, SystemOptions};
+use linux_compat::{Board, System};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+const DRIVER: &str = "adxl345";
+/// The argument with which this program is its own client.
+const CLIENT: &str = "client";
+
+fn main() -> Result<()> {
+    let args: Vec<String> = std::env::args().collect();
+    if let [_, what, path] = &args[..]
+        && what == CLIENT
+    {
+        return client(path);
+    }
+    let options = SystemOptions {
+        pins_clients: true,
+        ..SystemOptions::default()
+    };
+    let system = System::new(options)?;
+    let domain = system.run(DRIVER)?;
+    let path = attribute(&domain)?;
+    outside(&system, &path)?;
+    domain.stop();
+    drop(domain);
+    inside(&system, &path)?;
+    machine(&system)
+}
+
+/// The real path of an attribute whose read is one transfer on the bus.
+fn attribute(domain: &Domain) -> Result<String> {
+    let mut client = domain.client()?;
+    Ok(client.canonical("bus/iio/devices/iio:device0/in_accel_x_raw")?)
+}
+
+/// The best of many short runs, in ns: others use the machine too.
+fn best(rounds: u32, mut work: impl FnMut() -> Result<()>) -> Result<f64> {
+    let mut best = Duration::MAX;
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_secs(2) {
+        let start = Instant::now();
+        for _ in 0..rounds {
+            work()?;
+        }
+        best = best.min(start.elapsed());
+    }
+    Ok(best.as_secs_f64() * 1e9 / f64::from(rounds))
+}
+
+/// Opens the attribute and reads it again and again.
+fn read(transport: &mut dyn Transport, handle: Handle, path: &str) -> Result<f64> {
+    let mut client = sysfs::Client::new(transport, handle);
+    let opened = client.open(&sysfs::OpenReq { path });
+    let id = opened.map_err(|error| anyhow::anyhow!("open {path}: {error:?}"))?.id;
+    best(200, || match client.read_id(&sysfs::ReadIdReq { id, offset: 0 }) {
+        Ok(answer) if !answer.data.is_empty() => Ok(()),
+        Ok(_) => bail!("{path}: nothing read"),
+        Err(error) => bail!("{path}: {error:?}"),
+    })
+}
+
+/// From another process, which came in by the socket.
+fn outside(system: &System, path: &str) -> Result<()> {
+    let _door = system.open_door()?;
+    let me = std::env::current_exe()?;
+    let status = Command::new(me).args([CLIENT, path]).stdin(Stdio::null()).status()?;
+    anyhow::ensure!(status.success(), "the client process: {status}");
+    Ok(())
+}
+
+fn client(path: &str) -> Result<()> {
+    let mut far = Connection::open(DRIVER).context("no way into the domain")?;
+    // Slower where it does not work, and no worse.
+    let _ = far.pin_thread();
+    let handle = far.handle();
+    println!("figure read_outside {:.0} ns", read(&mut far, handle, path)?);
+    Ok(())
+}
+
+type Answer = Result<Lens, Retcode>;
+type Server = Box<dyn FnMut(u16, Parts<'_>, PartsMut<'_>) -> Answer + Send>;
+
+/// Within this process, on this thread, under virtual time: what the code alone takes.
+fn inside(system: &System, path: &str) -> Result<()> {
+    let driver = DriverSpec::new(DRIVER)?;
+    let built = system.build(DRIVER, &driver.board)?;
+    let kernel = Kernel::new(Config::default())?;
+    let options = BoardOptions {
+        clock: Clock::Virtual,
+        ..BoardOptions::default()
+    };
+    let sim = SharedBoard::new(SimBoard::new(driver.board.dtb(), options)?);
+    let mut spec = DomainSpec::new(DRIVER, &built.image);
+    spec.dtb = driver.board.dtb().to_vec();
+    spec.lines = Lines::new();
+    let wires = spec.lines.clone();
+    sim.with(|sim| sim.set_line_sink(Box::new(move |line, is_high| wires.set(line, is_high))));
+    spec.is_virtual_time = true;
+    spec.args = vec!["wall_ns=0".to_owned()];
+    let mut channel = |name: &str, riid, server: Server| {
+        let endpoint = kernel.register(name, server);
+        spec.channels.push(ChannelSpec {
+            name: name.to_owned(),
+            riid,
+            endpoint,
+            rights: Rights::CALL,
+        });
+    };
+    for wanted in driver.board.channels() {
+        match wanted.kind {
+            ChannelKind::I2c => {
+                let mut server = I2cServer::new(&sim, &wanted.name).context("the board has no such bus")?;
+                channel(
+                    &wanted.name,
+                    i2c::RIID,
+                    Box::new(move |riid, req, res| server.answer(riid, req, res)),
+                );
+            }
+            ChannelKind::Gpio => {
+                let mut server = GpioServer::new(&sim);
+                channel(
+                    &wanted.name,
+                    gpio::RIID,
+                    Box::new(move |riid, req, res| server.answer(riid, req, res)),
+                );
+            }
+            ChannelKind::Spi => bail!("the measured board is one with I2C"),
+        }
+    }
+    let mut time = ClockServer::new(&sim).context("the board has no virtual clock")?;
+    channel(
+        "clock",
+        clock::RIID,
+        Box::new(move |riid, req, res| time.answer(riid, req, res)),
+    );
+    channel("log", log::RIID, Box::new(|_, _, response| no_log(response)));
+    let mut domain = InProc::start(&spec, Options::default())?;
+    let handle = domain.handle();
+    println!("figure read_inside {:.0} ns", read(&mut domain, handle, path)?);
+    Ok(())
+}
+
+/// Takes a log line and forgets it.
+fn no_log(response: PartsMut<'_>) -> Answer {
+    log::WriteRes {}.encode(response).map_err(|_| Retcode::INVALID_ARGUMENT)
+}
+
+/// `benches/machine.c`, built and run like a driver; its log has the figures.
+fn machine(system: &System) -> Result<()> {
+    let dir = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../benches"));
+    let board = Board::open(&dir.join("machine.dts"))?;
+    let name = dir.join("machine.c").canonicalize()?.display().to_string();
+    let built = system.build(&name, &board)?;
+    let mut spec = DriverSpec::new(DRIVER)?;
+    spec.name = name;
+    spec.board = board;
+    let domain = system.start(&spec, &built)?;
+    let begun = Instant::now();
+    loop {
+        let log = domain.log();
+        if log.iter().any(|line| line.text.contains("figures end")) {
+            for line in log.iter().filter(|line| line.text.contains("figure ")) {
+                println!("{}", line.text.trim());
+            }
+            return Ok(());
+        }
+        if let Some(death) = domain.death() {
+            bail!("the machine's benchmark died: {death}");
+        }
+        if begun.elapsed() > Duration::from_secs(60) {
+            bail!("the machine's benchmark does not end; its log: {log:?}");
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
