@@ -156,11 +156,13 @@ fn main() {
         );
     }
     let cpu = rustix::thread::sched_getcpu();
+    let begun = Instant::now();
     let kernel = Kernel::new(Config {
         registry,
         ..Config::default()
     })
     .expect("this machine permits the sandbox");
+    println!("start of the kernel                    {:9} us", begun.elapsed().as_micros());
     let mut spec = DomainSpec::new("echo", image());
     let endpoint = kernel.register("echo", echo);
     spec.channels.push(ChannelSpec {

@@ -94,6 +94,33 @@ fn a_domain_calls_a_server_object() {
     );
 }
 
+#[test]
+fn a_domain_calls_another_domain() {
+    let kernel = kernel();
+    let back = |endpoint| ChannelSpec {
+        name: "back".into(),
+        riid: 0,
+        endpoint,
+        rights: Rights::CALL,
+    };
+    let mut far = spec("far");
+    far.channels.push(back(kernel.register("echo", echo)));
+    let far = start(&kernel, &far);
+    let mut near = spec("near");
+    near.channels.push(back(far.endpoint()));
+    let near = start(&kernel, &near);
+    let mut client = kernel.client("tester", &near).expect("a client");
+    let handle = client.handle();
+    assert_eq!(
+        call(&mut client, handle, mid::UPCALL, b"far").as_deref(),
+        Ok(&b"far"[..])
+    );
+    far.kill();
+    assert!(far.wait_death(SOON).is_some());
+    let code = call(&mut client, handle, mid::UPCALL, b"far").expect("the near one lives");
+    assert_eq!(code, Retcode::NOT_CONNECTED.0.to_le_bytes());
+}
+
 /// Starts a domain whose channel leads to `server`, and returns what its call there came to.
 fn upcall(config: Config, server: impl kos_bindings::hosted::Server + 'static, rights: Rights, riid: u16) -> i32 {
     let kernel = kernel_with(config);

@@ -5,7 +5,7 @@ use std::boxed::Box;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::File;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::string::{String, ToString};
@@ -518,30 +518,34 @@ impl Kernel {
             address_space: spec.memory_bytes.saturating_add(ADDRESS_SPACE_BYTES),
             stack: spec.stack_bytes,
         };
-        let born = self.inner.launcher.spawn(image.as_fd(), process.shared.file(), limits);
-        let (pid, pidfd) = born?;
-        self.adopt(process, pid, pidfd)
-    }
-
-    /// Starts to serve and watch a process that was just born.
-    fn adopt(&self, process: Arc<Process>, pid: i32, pidfd: std::os::fd::OwnedFd) -> Result<DomainHandle, Error> {
-        if let Some(life) = &process.life {
-            life.born(pid, pidfd);
-            self.inner.domains().insert(process.id, Arc::clone(&process));
-            let watched = life
-                .pidfd()
-                .map_or(Ok(()), |pidfd| self.inner.watch.add(process.id, pidfd));
-            let served = watched.and_then(|()| self.inner.start_thread(&process));
-            if served.is_err() {
-                life.kill(Cause::Stopped);
-            }
-            served?;
+        let start_thread = || self.inner.start_thread(&process);
+        let port = process.shared.file();
+        let (born, served) = self.inner.launcher.spawn(image.as_fd(), port, limits, start_thread);
+        let adopted = born.and_then(|(pid, pidfd)| self.adopt(&process, pid, pidfd).and(served));
+        if adopted.is_err() {
+            // Ends the kernel thread, and what there may be of the process, which nobody watches.
+            process.break_off();
+            self.inner.remove(process.id);
+            process.bury();
         }
-        Ok(DomainHandle { process })
+        adopted.map(|()| DomainHandle { process })
     }
 
     pub(super) fn inner(&self) -> &Arc<Inner> {
         &self.inner
+    }
+
+    /// Starts to watch a process that was just born.
+    fn adopt(&self, process: &Arc<Process>, pid: i32, pidfd: OwnedFd) -> Result<(), Error> {
+        let Some(life) = &process.life else {
+            return Ok(());
+        };
+        life.born(pid, pidfd);
+        self.inner.domains().insert(process.id, Arc::clone(process));
+        let Some(pidfd) = life.pidfd() else {
+            return Ok(());
+        };
+        self.inner.watch.add(process.id, pidfd)
     }
 
     /// Makes a client of `domain` in this process. `class` is what the policy calls it.

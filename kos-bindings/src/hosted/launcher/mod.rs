@@ -22,7 +22,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Mutex, PoisonError};
 
-use rustix::io::{IoSlice, IoSliceMut};
+use rustix::io::{IoSlice, IoSliceMut, retry_on_intr};
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
     SendFlags, SocketFlags, SocketType, recvmsg, sendmsg, socketpair,
@@ -160,11 +160,11 @@ impl Launcher {
             error,
         })?;
         drop(theirs);
+        receive(&ours)?;
         let launcher = Self {
             socket: Mutex::new(ours),
             pid: Pid::from_raw(pid),
         };
-        launcher.receive()?;
         Ok(launcher)
     }
 
@@ -178,54 +178,59 @@ impl Launcher {
         }
     }
 
-    /// Makes a domain's process out of `image`, with `port` on descriptor 3.
-    pub(crate) fn spawn(
+    /// Makes a domain's process out of `image`, with `port` on descriptor 3. Does `meanwhile` while it is made.
+    pub(crate) fn spawn<T>(
         &self,
         image: BorrowedFd<'_>,
         port: BorrowedFd<'_>,
         limits: Limits,
-    ) -> Result<(i32, OwnedFd), Error> {
+        meanwhile: impl FnOnce() -> T,
+    ) -> (Result<(i32, OwnedFd), Error>, T) {
+        // Held until the answer is here: it belongs to this request.
         let socket = self.socket.lock().unwrap_or_else(PoisonError::into_inner);
+        let asked = ask(&socket, image, port, limits);
+        let done = meanwhile();
+        let born = asked.and_then(|()| receive(&socket));
+        let gone = || Error::Launcher(io::ErrorKind::UnexpectedEof.into());
+        let born = born.and_then(|(pid, pidfd)| Ok((pid, pidfd.ok_or_else(gone)?)));
+        (born, done)
+    }
+}
+
+fn ask(socket: &OwnedFd, image: BorrowedFd<'_>, port: BorrowedFd<'_>, limits: Limits) -> Result<(), Error> {
+    let files = [image, port];
+    let bytes = limits.bytes();
+    let sent = retry_on_intr(|| {
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
         let mut control = SendAncillaryBuffer::new(&mut space);
-        let files = [image, port];
         control.push(SendAncillaryMessage::ScmRights(&files));
-        let bytes = limits.bytes();
-        sendmsg(&*socket, &[IoSlice::new(&bytes)], &mut control, SendFlags::NOSIGNAL)
-            .map_err(|error| Error::Launcher(error.into()))?;
-        drop(socket);
-        let (pid, pidfd) = self.receive()?;
-        let gone = || Error::Launcher(io::ErrorKind::UnexpectedEof.into());
-        Ok((pid, pidfd.ok_or_else(gone)?))
-    }
+        sendmsg(socket, &[IoSlice::new(&bytes)], &mut control, SendFlags::NOSIGNAL)
+    });
+    sent.map(drop).map_err(|error| Error::Launcher(error.into()))
+}
 
-    /// Reads one report of the launcher: `[step, errno, pid]`, and perhaps a process descriptor.
-    fn receive(&self) -> Result<(i32, Option<OwnedFd>), Error> {
-        let socket = self.socket.lock().unwrap_or_else(PoisonError::into_inner);
+/// Reads one report of the launcher: `[step, errno, pid]`, and perhaps a process descriptor.
+fn receive(socket: &OwnedFd) -> Result<(i32, Option<OwnedFd>), Error> {
+    let mut words = [[0u8; 4]; 3];
+    let mut pidfd = None;
+    let got = retry_on_intr(|| {
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
         let mut control = RecvAncillaryBuffer::new(&mut space);
-        let mut words = [[0u8; 4]; 3];
-        let bytes = words.as_flattened_mut();
-        let got = recvmsg(
-            &*socket,
-            &mut [IoSliceMut::new(bytes)],
-            &mut control,
-            RecvFlags::CMSG_CLOEXEC,
-        )
-        .map_err(|error| Error::Launcher(error.into()))?;
-        if got.bytes != 12 {
-            return Err(Error::Launcher(io::ErrorKind::UnexpectedEof.into()));
-        }
-        let [step, errno, pid] = words.map(i32::from_ne_bytes);
-        if step != 0 {
-            return Err(sandbox_error(step.cast_unsigned(), errno));
-        }
-        let mut pidfd = None;
+        let part = IoSliceMut::new(words.as_flattened_mut());
+        let got = recvmsg(socket, &mut [part], &mut control, RecvFlags::CMSG_CLOEXEC)?;
         for message in control.drain() {
             if let RecvAncillaryMessage::ScmRights(files) = message {
                 pidfd = files.last();
             }
         }
-        Ok((pid, pidfd))
+        Ok(got.bytes)
+    })
+    .map_err(|error| Error::Launcher(error.into()))?;
+    if got != size_of_val(&words) {
+        return Err(Error::Launcher(io::ErrorKind::UnexpectedEof.into()));
+    }
+    match words.map(i32::from_ne_bytes) {
+        [0, _, pid] => Ok((pid, pidfd)),
+        [step, errno, _] => Err(sandbox_error(step.cast_unsigned(), errno)),
     }
 }
