@@ -33,7 +33,6 @@ mod nr {
     pub(crate) const MPROTECT: usize = 226;
     pub(crate) const MUNMAP: usize = 215;
     pub(crate) const RT_SIGACTION: usize = 134;
-    pub(crate) const RT_SIGRETURN: usize = 139;
     pub(crate) const MADVISE: usize = 233;
     pub(crate) const SIGALTSTACK: usize = 132;
     pub(crate) const FUTEX: usize = 98;

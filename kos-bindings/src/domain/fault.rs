@@ -87,12 +87,11 @@ unsafe impl Sync for Stack {}
 
 static STACK: Stack = Stack(UnsafeCell::new([0; STACK_BYTES]));
 
-/// `struct kernel_sigaction` of x86_64 and, without its restorer, aarch64.
+/// The kernel's `struct sigaction` of x86_64 and aarch64.
 #[repr(C)]
 struct SigAction {
     handler: usize,
     flags: usize,
-    #[cfg(target_arch = "x86_64")]
     restorer: usize,
     mask: u64,
 }
@@ -131,14 +130,24 @@ pub(super) fn install() -> bool {
     let action = SigAction {
         handler: handler as *const () as usize,
         flags: SA_SIGINFO | SA_ONSTACK | SA_RESETHAND | SA_RESTORER,
-        #[cfg(target_arch = "x86_64")]
-        restorer: restorer as *const () as usize,
+        restorer: restorer_address(),
         mask: 0,
     };
     SIGNALS.iter().all(|signal| {
         // SAFETY: the kernel reads `action`, whose handler lives as long as the image.
         unsafe { sys::call(sys::RT_SIGACTION, [*signal, (&raw const action) as usize, 0, 8, 0, 0]) == 0 }
     })
+}
+
+#[cfg(target_arch = "x86_64")]
+fn restorer_address() -> usize {
+    restorer as *const () as usize
+}
+
+/// The vdso has the code there.
+#[cfg(target_arch = "aarch64")]
+fn restorer_address() -> usize {
+    0
 }
 
 /// Returns from a handler. Ours never does; the kernel wants an address that is code.

@@ -13,7 +13,7 @@ use std::mem::{size_of, zeroed};
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::ptr::{null, null_mut};
 
-use libc::{c_int, c_long, c_ulong, c_void};
+use libc::{c_char, c_int, c_long, c_ulong, c_void};
 
 use super::{Limits, Step};
 use crate::hosted::cpu;
@@ -210,7 +210,7 @@ fn limit(resource: c_long, value: u64) -> Result<(), (Step, c_int)> {
 
 /// Makes an empty read-only file system the only one in sight.
 fn empty_root() -> Result<(), (Step, c_int)> {
-    let mount = |source: *const i8, at: &std::ffi::CStr, kind: *const i8, flags: c_ulong, data: *const i8| {
+    let mount = |source: *const c_char, at: &std::ffi::CStr, kind: *const c_char, flags: c_ulong, data: *const c_char| {
         // SAFETY: all strings end with a zero and outlive the call, or are null where mount(2)
         // allows it.
         match unsafe { libc::mount(source, at.as_ptr(), kind, flags, data.cast::<c_void>()) } {
@@ -405,8 +405,8 @@ impl Job {
         limit(libc::RLIMIT_STACK.into(), self.limits.stack)?;
         sys(libc::SYS_dup3, [self.port.into(), PORT_FD.into(), 0, 0, 0]).map_err(|code| (Step::Descriptors, code))?;
         drop_capabilities()?;
-        let nothing: [*const i8; 1] = [null()];
-        let name: [*const i8; 2] = [c"domain".as_ptr(), null()];
+        let nothing: [*const c_char; 1] = [null()];
+        let name: [*const c_char; 2] = [c"domain".as_ptr(), null()];
         let empty = c"".as_ptr().expose_provenance().cast_signed() as c_long;
         let args = [
             self.image.into(),
