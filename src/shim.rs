@@ -2,7 +2,8 @@
 //! The machine's two halves, which every image is linked with: the shim's archive and its C files.
 //!
 //! The package's build script compiles the shim once for each kernel series and profile, against that series' own
-//! headers, and leaves the archives' paths in the environment of this file's compilation.
+//! headers, and leaves the archives' paths in the environment of this file's compilation. The same variable, set when the
+//! program runs, names another archive: that is for working on the shim.
 
 use linux_headers::{Profile, Series};
 use std::path::PathBuf;
@@ -27,12 +28,18 @@ pub struct NoShim {
 ///
 /// This program was built without the tree of that series.
 pub fn archive(series: Series, profile: Profile) -> Result<PathBuf, NoShim> {
-    let built = match (series, profile) {
-        (Series::V6_12, Profile::Release) => option_env!("LINUX_COMPAT_SHIM_6_12"),
-        (Series::V6_12, Profile::Debug) => option_env!("LINUX_COMPAT_SHIM_6_12_DEBUG"),
-        (Series::V6_1, Profile::Release) => option_env!("LINUX_COMPAT_SHIM_6_1"),
-        (Series::V6_1, Profile::Debug) => option_env!("LINUX_COMPAT_SHIM_6_1_DEBUG"),
+    macro_rules! variable {
+        ($name:literal) => {
+            ($name, option_env!($name))
+        };
+    }
+    let (name, built) = match (series, profile) {
+        (Series::V6_12, Profile::Release) => variable!("LINUX_COMPAT_SHIM_6_12"),
+        (Series::V6_12, Profile::Debug) => variable!("LINUX_COMPAT_SHIM_6_12_DEBUG"),
+        (Series::V6_1, Profile::Release) => variable!("LINUX_COMPAT_SHIM_6_1"),
+        (Series::V6_1, Profile::Debug) => variable!("LINUX_COMPAT_SHIM_6_1_DEBUG"),
     };
-    let path = built.map(PathBuf::from).filter(|path| path.exists());
+    let named = std::env::var_os(name).map(PathBuf::from);
+    let path = named.or_else(|| built.map(PathBuf::from)).filter(|path| path.exists());
     path.ok_or(NoShim { series })
 }

@@ -4,9 +4,9 @@
 use ::board::{Fault, Stimulus};
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use linux_compat::system::{ClockKind, Isolation, SystemOptions, find_tree};
+use linux_compat::system::{ClockKind, Isolation, SystemOptions};
 use linux_compat::Board;
-use linux_headers::{Profile, Series, Tree};
+use linux_headers::{Locate, Profile, Series, Tree};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -51,9 +51,9 @@ pub(crate) enum Command {
 /// Which kernel.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct KernelArgs {
-    /// Kernel series
-    #[arg(long, value_name = "6.12|6.1", default_value = "6.12", value_parser = series)]
-    pub(crate) kernel: Series,
+    /// Kernel series [default: that of --linux DIR, else 6.12]
+    #[arg(long, value_name = "6.12|6.1", value_parser = series)]
+    pub(crate) kernel: Option<Series>,
     /// Kernel tree to use instead of the one that was set up
     #[arg(long, value_name = "DIR")]
     pub(crate) linux: Option<PathBuf>,
@@ -71,7 +71,7 @@ impl KernelArgs {
     }
 
     pub(crate) fn tree(&self) -> Result<Tree> {
-        Ok(find_tree(self.kernel, self.linux.as_deref())?)
+        Ok(Tree::locate(&Locate { linux: self.linux.clone(), series: self.kernel })?)
     }
 }
 
@@ -283,7 +283,7 @@ mod tests {
                      --fault chip@53=absent --clock virtual --once --json --isolation none";
         let Command::Run(run) = Options::parse_from(words.split_whitespace()).command else { panic!("run") };
         assert_eq!(run.drivers, ["adxl345", "bmg160"]);
-        assert_eq!(run.kernel.kernel, Series::V6_1);
+        assert_eq!(run.kernel.kernel, Some(Series::V6_1));
         assert_eq!(run.stimulus().unwrap().rate, [1.0, 0.0, 0.0]);
         let system = run.system();
         assert_eq!((system.clock, system.isolation), (ClockKind::Virtual, Isolation::None));

@@ -83,12 +83,6 @@ struct Ready {
 ///
 /// A step before the first domain's start failed.
 pub(crate) fn command(args: &RunArgs) -> Result<Outcome> {
-    let stop = Arc::new(AtomicBool::new(false));
-    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP] {
-        // A second signal ends the command at once; the sandbox's processes die with it.
-        signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(&stop))?;
-        signal_hook::flag::register(signal, Arc::clone(&stop))?;
-    }
     let (updates, inbox) = channel();
     let mut options = args.system();
     let logs = updates.clone();
@@ -98,6 +92,7 @@ pub(crate) fn command(args: &RunArgs) -> Result<Outcome> {
     }));
     let system = System::new(options)?;
     let ready = prepare(args, &system)?;
+    let stop = catch_signals()?;
     // Without a door the domains still run; only other processes cannot ask them.
     let door = system.open_door();
     if let Err(error) = &door {
@@ -119,6 +114,18 @@ pub(crate) fn command(args: &RunArgs) -> Result<Outcome> {
         eprintln!("linux-compat: {notice}");
     }
     Ok(run.outcome)
+}
+
+/// Makes signals end the command in order. Only from here on: until now there is nothing to end, and a signal that
+/// just kills is what ends a compiler soonest.
+fn catch_signals() -> Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP] {
+        // A second signal ends the command at once; the sandbox's processes die with it.
+        signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(&stop))?;
+        signal_hook::flag::register(signal, Arc::clone(&stop))?;
+    }
+    Ok(stop)
 }
 
 /// Builds all images before the first domain starts: what can be wrong is said before anything runs.
