@@ -18,6 +18,9 @@ use super::waist::Waist;
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
+#[cfg(test)]
+mod tests;
+
 /// Where an object came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {

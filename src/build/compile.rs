@@ -37,6 +37,8 @@ pub struct Compiler<'a> {
     pub memory: &'a Memory,
     /// How often the compiler ran.
     pub ran: AtomicUsize,
+    /// Where objects are kept.
+    pub objects: PathBuf,
     progress: Progress,
     version: String,
 }
@@ -64,7 +66,7 @@ impl<'a> Compiler<'a> {
     #[must_use]
     pub fn new(tree: &'a Tree, kbuild: &'a Kbuild, setup: &'a Setup, memory: &'a Memory, cc: &str, extra: Vec<String>) -> Self {
         let version = Command::new(cc).arg("--version").output().map(|out| hash::hex(&hash::bytes(&out.stdout))).unwrap_or_default();
-        Self { tree, kbuild, setup, cc: cc.to_owned(), extra, memory, ran: AtomicUsize::new(0), progress: Progress::default(), version }
+        Self { tree, kbuild, setup, cc: cc.to_owned(), extra, memory, ran: AtomicUsize::new(0), objects: cache::dir().join("objects"), progress: Progress::default(), version }
     }
 
     /// Says how many files are about to be compiled, for the progress bar.
@@ -91,7 +93,7 @@ impl<'a> Compiler<'a> {
             key.push('\n');
         }
         let key = hash::text(&key);
-        let dir = cache::dir().join("objects").join(&key[..2]);
+        let dir = self.objects.join(&key[..2]);
         let record = dir.join(format!("{key}.rec"));
         let mut variants: Vec<Variant> =
             std::fs::read(&record).ok().and_then(|data| postcard::from_bytes(&data).ok()).unwrap_or_default();

@@ -97,3 +97,63 @@ fn parse(data: &[u8]) -> Option<Vec<Device>> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Device, parse};
+
+    fn property(out: &mut Vec<u8>, name: u32, value: &[u8]) {
+        for word in [3, u32::try_from(value.len()).expect("is short"), name] {
+            out.extend(word.to_be_bytes());
+        }
+        out.extend(value);
+        out.resize(out.len().next_multiple_of(4), 0);
+    }
+
+    fn blob() -> Vec<u8> {
+        let strings = b"compatible\0status\0";
+        let mut body = Vec::new();
+        let node = |body: &mut Vec<u8>, name: &str| {
+            body.extend(1u32.to_be_bytes());
+            body.extend(name.as_bytes());
+            body.push(0);
+            body.resize(body.len().next_multiple_of(4), 0);
+        };
+        node(&mut body, "");
+        node(&mut body, "i2c0");
+        property(&mut body, 0, b"x,i2c\0");
+        node(&mut body, "chip@53");
+        property(&mut body, 0, b"adi,adxl345\0adi,adxl34x\0");
+        body.extend(2u32.to_be_bytes());
+        node(&mut body, "off@54");
+        property(&mut body, 0, b"x,off\0");
+        property(&mut body, 11, b"disabled\0");
+        body.extend([2u32, 2, 2, 9].iter().flat_map(|word| word.to_be_bytes()));
+        let start = 40;
+        let mut out = Vec::new();
+        let end = start + body.len();
+        for word in [0xd00d_feed, end + strings.len(), start, end, 0, 17, 16, 0, strings.len(), body.len()] {
+            out.extend(u32::try_from(word).expect("is small").to_be_bytes());
+        }
+        out.extend(body);
+        out.extend(strings);
+        out
+    }
+
+    #[test]
+    fn devices_that_are_on_are_found_with_their_bus() {
+        let devices = parse(&blob()).expect("is a blob");
+        let chip = Device { path: "/i2c0/chip@53".to_owned(), compatible: vec!["adi,adxl345".to_owned(), "adi,adxl34x".to_owned()] };
+        assert_eq!(devices[0], chip);
+        assert_eq!(chip.bus(), "i2c");
+        assert_eq!(devices.len(), 2);
+    }
+
+    #[test]
+    fn a_damaged_blob_is_refused() {
+        let blob = blob();
+        for len in 0..blob.len() - 20 {
+            assert_eq!(parse(&blob[..len]), None, "cut to {len}");
+        }
+    }
+}

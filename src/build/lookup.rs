@@ -36,11 +36,10 @@ pub fn driver(tree: &Tree, index: &Index, name: &str, board: &[Device]) -> Resul
     if !exact.is_empty() {
         return Ok(of_modules(index, &exact));
     }
-    if name.contains(',') {
-        let modules = driving(index, name, "");
-        if !modules.is_empty() {
-            return Ok(of_modules(index, &modules));
-        }
+    let bus = board.iter().find(|device| device.compatible.iter().any(|compatible| compatible == name)).map_or("", Device::bus);
+    let driving = driving(index, name, bus);
+    if !driving.is_empty() {
+        return Ok(of_modules(index, &driving));
     }
     let chip = chip(index, name, board);
     if !chip.is_empty() {
@@ -159,7 +158,11 @@ fn unknown(tree: &Tree, index: &Index, name: &str) -> BuildError {
     let wanted = fix(name).to_lowercase();
     let drivers = index.kbuild.objects.iter().filter(|object| object.source.starts_with("drivers/") || object.source.starts_with("sound/"));
     let names: BTreeSet<&str> = drivers.map(|object| object.module.as_str()).collect();
-    let mut rated: Vec<(f64, &str)> = names.into_iter().map(|module| (likeness(&wanted, &fix(module)), module)).filter(|(rate, _)| *rate > 0.75).collect();
+    let mut rated: Vec<(f64, &str)> = names.into_iter().map(|module| (likeness(&wanted, &fix(module)), module)).collect();
+    if name.contains(',') {
+        rated = index.compatibles().map(|compatible| (strsim::jaro_winkler(name, compatible), compatible)).collect();
+    }
+    rated.retain(|(rate, _)| *rate > 0.75);
     rated.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
     let near = rated.into_iter().take(5).map(|(_, module)| module.to_owned()).collect();
     BuildError::Unknown { name: name.to_owned(), version: tree.full_version.clone(), near }

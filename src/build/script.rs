@@ -27,7 +27,7 @@ impl Script {
         Ok(Self { path: path.to_owned(), ..Self::parse(&text) })
     }
 
-    fn parse(text: &str) -> Self {
+    pub(super) fn parse(text: &str) -> Self {
         let mut script = Self::default();
         for line in text.lines() {
             let line = line.trim();
