@@ -3,117 +3,35 @@
 
 use std::boxed::Box;
 use std::collections::BTreeMap;
-use std::fmt;
 use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
 use std::string::{String, ToString};
 use std::sync::atomic::Ordering::{Relaxed, Release};
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread::JoinHandle;
-use std::time::Duration;
 use std::vec::Vec;
 
-use super::cpu::{self, Cpu};
+use super::config::{Config, Event};
+use super::cpu;
+use super::domain::DomainHandle;
 use super::elf::Headers;
 use super::error::Error;
 use super::handles::{Entry, Rights, Target};
-use super::judge::{AllowAll, Counts, Judge, Policy, Registry, Sharing};
+use super::judge::{AllowAll, Counts, Judge, Sharing};
 use super::launcher::{Launcher, Limits};
-use super::life::{Cause, Death, Life};
-use super::lines::Lines;
+use super::life::{Cause, Life};
 use super::local::LocalClient;
 use super::process::Process;
 use super::reaper::{Watch, reap};
-use super::report::Memory;
 use super::seccomp;
 use super::serve::serve;
 use super::server::{Server, ServerObject};
 use super::shared::Shared;
+use super::spec::{DomainSpec, Endpoint};
 use crate::nk::Handle;
-use crate::port::{BootInfo, Channel, MAX_CHANNELS, NAME_BYTES, Span, clock, isolation};
-
-/// What the supervisor hears from its kernel, on a thread of the kernel's.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub enum Event {
-    /// A domain ended. Its clients have been told already.
-    Died(Death),
-    /// A domain did not answer a call within [`Config::call_timeout`]; the client got `rcTimeout`.
-    /// It may be stuck, even if it enters the kernel now and then: whether to end it is the
-    /// supervisor's decision.
-    Unanswered {
-        /// The domain's number.
-        domain: u64,
-    },
-    /// A server object panicked; its caller got `rcFail`.
-    ServerPanicked {
-        /// The server's name.
-        server: String,
-        /// The panic's text.
-        text: String,
-    },
-}
-
-/// How a kernel behaves.
-pub struct Config {
-    /// Where everything that hands messages over runs.
-    pub cpu: Cpu,
-    /// How long a domain may hold a request without entering the kernel before it is killed;
-    /// `None`: for ever.
-    pub watchdog: Option<Duration>,
-    /// How long any client's `Call` may take before it fails with `rcTimeout`; `None`: for ever.
-    ///
-    /// The domain lives on: it serves others, and its late answer is dropped.
-    pub call_timeout: Option<Duration>,
-    /// Finds interfaces.
-    pub registry: Registry,
-    /// Judges messages.
-    pub policy: Box<dyn Policy>,
-    /// Hears events.
-    pub on_event: Box<dyn Fn(Event) + Send + Sync>,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            cpu: Cpu::Current,
-            watchdog: Some(Duration::from_secs(2)),
-            call_timeout: Some(Duration::from_secs(30)),
-            registry: crate::idl::interface,
-            policy: Box::new(AllowAll),
-            on_event: Box::new(|_| {}),
-        }
-    }
-}
-
-impl fmt::Debug for Config {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Config")
-            .field("cpu", &self.cpu)
-            .field("watchdog", &self.watchdog)
-            .field("call_timeout", &self.call_timeout)
-            .finish_non_exhaustive()
-    }
-}
-
-fn nanoseconds(limit: Option<Duration>) -> u64 {
-    limit
-        .and_then(|limit| u64::try_from(limit.as_nanos()).ok())
-        .unwrap_or(u64::MAX)
-}
-
-impl Config {
-    pub(crate) fn watchdog_ns(&self) -> u64 {
-        nanoseconds(self.watchdog)
-    }
-
-    pub(crate) fn call_timeout_ns(&self) -> u64 {
-        nanoseconds(self.call_timeout)
-    }
-}
+use crate::port::{BootInfo, isolation};
 
 /// What the kernel's threads share.
 #[derive(Debug)]
@@ -217,205 +135,6 @@ impl Inner {
 
 fn is_called(process: &Process, name: &str) -> bool {
     process.life.as_ref().is_some_and(|life| life.name == name)
-}
-
-/// Something that can be called: a server object or a domain's listener.
-#[derive(Clone, Debug)]
-pub struct Endpoint(pub(crate) Target);
-
-/// A channel that a domain is born with.
-#[derive(Clone, Debug)]
-pub struct ChannelSpec {
-    /// How the domain finds it, 23 bytes at the most.
-    pub name: String,
-    /// The one interface that may be called; 0 for any.
-    pub riid: u16,
-    /// Who answers.
-    pub endpoint: Endpoint,
-    /// What may be done with it.
-    pub rights: Rights,
-}
-
-/// A domain to be made.
-#[derive(Clone, Debug)]
-pub struct DomainSpec {
-    /// Its name, unique or not; the driver's.
-    pub name: String,
-    /// Its class in the policy's eyes.
-    pub class: String,
-    /// The image: a static ELF that begins with [`crate::domain_start!`].
-    pub image: PathBuf,
-    /// The flattened device tree.
-    pub dtb: Vec<u8>,
-    /// `name=value` arguments.
-    pub args: Vec<String>,
-    /// Whom it may call.
-    pub channels: Vec<ChannelSpec>,
-    /// Its interrupt lines.
-    pub lines: Lines,
-    /// How much memory it may write, image and heap together.
-    pub memory_bytes: u64,
-    /// Its initial stack.
-    pub stack_bytes: u64,
-    /// Whether its time is virtual.
-    pub is_virtual_time: bool,
-    /// When the decision to start it was made, or where its virtual time begins.
-    pub start_ns: u64,
-    /// Linux console log level.
-    pub log_level: u32,
-    /// For the shim.
-    pub flags: u32,
-}
-
-impl DomainSpec {
-    /// Describes a domain that runs `image` and has nothing else.
-    #[must_use]
-    pub fn new(name: &str, image: impl Into<PathBuf>) -> Self {
-        Self {
-            name: name.to_string(),
-            class: name.to_string(),
-            image: image.into(),
-            dtb: Vec::new(),
-            args: Vec::new(),
-            channels: Vec::new(),
-            lines: Lines::new(),
-            memory_bytes: 16 << 20,
-            stack_bytes: 256 << 10,
-            is_virtual_time: false,
-            start_ns: super::clock_ns(),
-            log_level: 7,
-            flags: 0,
-        }
-    }
-
-    /// Lays out the blob, and the boot information with it. Handles are filled in by `handles`.
-    pub(crate) fn layout(&self, filter: &[u8], isolation: u32, handles: &[u32]) -> Result<(BootInfo, Vec<u8>), Error> {
-        let mut blob = Vec::with_capacity(self.dtb.len() + filter.len() + 64);
-        let mut put = |bytes: &[u8]| {
-            // Parts are 8-byte aligned: the device tree wants it, and the first one is on a page.
-            blob.resize(blob.len().next_multiple_of(8), 0);
-            let offset = u32::try_from(blob.len()).map_err(|_| Error::Blob)?;
-            blob.extend_from_slice(bytes);
-            let len = u32::try_from(bytes.len()).map_err(|_| Error::Blob)?;
-            Ok(Span { offset, len })
-        };
-        let args = self
-            .args
-            .iter()
-            .flat_map(|arg| arg.bytes().chain([0]))
-            .collect::<Vec<u8>>();
-        let mut boot = BootInfo {
-            isolation,
-            clock: if self.is_virtual_time {
-                clock::VIRTUAL
-            } else {
-                clock::REAL
-            },
-            log_level: self.log_level,
-            start_ns: self.start_ns,
-            heap_bytes: self.memory_bytes,
-            dtb: put(&self.dtb)?,
-            seccomp: put(filter)?,
-            args: put(&args)?,
-            channel_count: u32::try_from(self.channels.len()).unwrap_or(u32::MAX),
-            flags: self.flags,
-            ..BootInfo::EMPTY
-        };
-        boot.blob_bytes = blob.len() as u64;
-        for (i, channel) in self.channels.iter().enumerate() {
-            let too_long = || Error::Channel(channel.name.clone());
-            let slot = boot
-                .channels
-                .get_mut(i)
-                .filter(|_| i < MAX_CHANNELS)
-                .ok_or_else(too_long)?;
-            *slot = Channel {
-                handle: handles.get(i).copied().unwrap_or(0),
-                riid: channel.riid.into(),
-                ..Channel::NONE
-            };
-            let name = channel.name.as_bytes();
-            let room = slot.name.get_mut(..name.len()).filter(|_| name.len() < NAME_BYTES);
-            room.ok_or_else(too_long)?.copy_from_slice(name);
-        }
-        Ok((boot, blob))
-    }
-}
-
-/// A domain, alive or dead.
-#[derive(Clone, Debug)]
-pub struct DomainHandle {
-    process: Arc<Process>,
-}
-
-impl DomainHandle {
-    /// Returns its number in this kernel.
-    #[must_use]
-    pub fn id(&self) -> u64 {
-        self.process.id
-    }
-
-    fn life(&self) -> Option<&Life> {
-        self.process.life.as_ref()
-    }
-
-    /// Returns its name.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        self.life().map_or("", |life| &life.name)
-    }
-
-    /// Returns its process id.
-    #[must_use]
-    pub fn pid(&self) -> i32 {
-        self.life().and_then(Life::pid).unwrap_or(0)
-    }
-
-    /// Returns what others call to reach its listener.
-    #[must_use]
-    pub fn endpoint(&self) -> Endpoint {
-        Endpoint(Target::Process(Arc::downgrade(&self.process)))
-    }
-
-    /// Waits until it received for the first time. Returns false if it died or `limit` passed
-    /// before.
-    #[must_use]
-    pub fn wait_ready(&self, limit: Duration) -> bool {
-        self.process.wait_ready(limit)
-    }
-
-    /// Sets interrupt line `line`; the hardware's way is [`Lines`].
-    pub fn set_line(&self, line: u32, is_high: bool) {
-        self.process.set_line(line, is_high);
-    }
-
-    /// Kills it. Its clients get `rcNotConnected`.
-    pub fn kill(&self) {
-        if let Some(life) = self.life() {
-            life.kill(Cause::Stopped);
-        }
-    }
-
-    /// Returns how it died, if it is dead.
-    #[must_use]
-    pub fn death(&self) -> Option<Death> {
-        self.life().and_then(Life::death)
-    }
-
-    /// Waits for its death.
-    #[must_use]
-    pub fn wait_death(&self, limit: Duration) -> Option<Death> {
-        self.life()?.wait(limit)
-    }
-
-    /// Reads what its process costs.
-    ///
-    /// # Errors
-    ///
-    /// If it is gone.
-    pub fn memory(&self) -> std::io::Result<Memory> {
-        Memory::of(self.pid())
-    }
 }
 
 /// The hosted kernel. Dropping it ends every domain.
@@ -528,7 +247,7 @@ impl Kernel {
             self.inner.remove(process.id);
             process.bury();
         }
-        adopted.map(|()| DomainHandle { process })
+        adopted.map(|()| DomainHandle::new(process))
     }
 
     pub(super) fn inner(&self) -> &Arc<Inner> {

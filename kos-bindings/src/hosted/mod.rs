@@ -16,7 +16,9 @@
 //! * [`inproc`]: a domain without isolation, inside its client.
 //! * [`Event`], [`Death`]: what the supervisor hears. [`Error`]: why something could not be made.
 
+mod config;
 mod cpu;
+mod domain;
 mod elf;
 mod error;
 mod handles;
@@ -35,11 +37,14 @@ mod serve;
 mod server;
 mod shared;
 pub mod socket;
+mod spec;
 
+pub use config::{Config, Event};
 pub use cpu::Cpu;
+pub use domain::DomainHandle;
 pub use error::Error;
 pub use handles::Rights;
-pub use kernel::{ChannelSpec, Config, DomainHandle, DomainSpec, Endpoint, Event, Kernel};
+pub use kernel::Kernel;
 pub use launcher::{NAMESPACES, Step};
 pub use life::{Cause, Death, LastWords, Status};
 pub use lines::Lines;
@@ -47,6 +52,7 @@ pub use local::LocalClient;
 pub use report::Memory;
 pub use seccomp::ALLOWED;
 pub use server::Server;
+pub use spec::{ChannelSpec, DomainSpec, Endpoint};
 
 /// Reads `CLOCK_MONOTONIC` in nanoseconds.
 #[must_use]

@@ -12,8 +12,9 @@ use rustix::event::{EventfdFlags, eventfd};
 use rustix::io::Errno;
 use rustix::process::{WaitId, WaitIdOptions, waitid};
 
+use super::config::Event;
 use super::error::Error;
-use super::kernel::{Event, Inner};
+use super::kernel::Inner;
 use super::life::Status;
 
 /// What the reaper waits on.

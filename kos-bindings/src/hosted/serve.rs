@@ -5,9 +5,10 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 
+use super::config::Event;
 use super::handles::{Entry, Target};
 use super::judge::Between;
-use super::kernel::{Event, Inner};
+use super::kernel::Inner;
 use super::life::Cause;
 use super::process::{Expired, Pending, Process, Request};
 use super::shared::Message;

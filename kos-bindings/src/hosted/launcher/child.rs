@@ -15,12 +15,13 @@ use std::ptr::{null, null_mut};
 
 use libc::{c_char, c_int, c_long, c_ulong, c_void};
 
+use super::wire::{next_request, report};
 use super::{Limits, Step};
 use crate::hosted::cpu;
 use crate::port::PORT_FD;
 
 /// The launcher's end of its socket.
-const SOCKET: c_int = 3;
+pub(super) const SOCKET: c_int = 3;
 const NOBODY: c_long = 65_534;
 
 fn errno() -> c_int {
@@ -44,7 +45,7 @@ fn address<T>(value: &T) -> c_long {
     std::ptr::from_ref(value).expose_provenance().cast_signed() as c_long
 }
 
-fn die(code: c_int) -> ! {
+pub(super) fn die(code: c_int) -> ! {
     // SAFETY: ends this process without running handlers of the process that it was forked from.
     unsafe { libc::_exit(code) }
 }
@@ -210,14 +211,15 @@ fn limit(resource: c_long, value: u64) -> Result<(), (Step, c_int)> {
 
 /// Makes an empty read-only file system the only one in sight.
 fn empty_root() -> Result<(), (Step, c_int)> {
-    let mount = |source: *const c_char, at: &std::ffi::CStr, kind: *const c_char, flags: c_ulong, data: *const c_char| {
-        // SAFETY: all strings end with a zero and outlive the call, or are null where mount(2)
-        // allows it.
-        match unsafe { libc::mount(source, at.as_ptr(), kind, flags, data.cast::<c_void>()) } {
-            0 => Ok(()),
-            _ => Err((Step::Mount, errno())),
-        }
-    };
+    let mount =
+        |source: *const c_char, at: &std::ffi::CStr, kind: *const c_char, flags: c_ulong, data: *const c_char| {
+            // SAFETY: all strings end with a zero and outlive the call, or are null where mount(2)
+            // allows it.
+            match unsafe { libc::mount(source, at.as_ptr(), kind, flags, data.cast::<c_void>()) } {
+                0 => Ok(()),
+                _ => Err((Step::Mount, errno())),
+            }
+        };
     mount(null(), c"/", null(), libc::MS_REC | libc::MS_PRIVATE, null())?;
     let flags = libc::MS_RDONLY | libc::MS_NOSUID | libc::MS_NODEV | libc::MS_NOEXEC;
     // Any directory serves as the mount point; these exist on every Linux system.
@@ -250,79 +252,6 @@ fn empty_root() -> Result<(), (Step, c_int)> {
     let root = c"/".as_ptr().expose_provenance().cast_signed() as c_long;
     sys(libc::SYS_chdir, [root, 0, 0, 0, 0]).map_err(pivot)?;
     Ok(())
-}
-
-/// Room for the control message of two descriptors, aligned as `cmsghdr` wants it.
-#[repr(C, align(8))]
-struct Control([u8; 64]);
-
-fn next_request() -> Option<(Limits, c_int, c_int)> {
-    let mut limits = Limits {
-        data: 0,
-        address_space: 0,
-        stack: 0,
-    };
-    let mut control = Control([0; 64]);
-    let mut part = libc::iovec {
-        iov_base: (&raw mut limits).cast(),
-        iov_len: size_of::<Limits>(),
-    };
-    // SAFETY: a message header is plain data.
-    let mut message: libc::msghdr = unsafe { zeroed() };
-    message.msg_iov = &raw mut part;
-    message.msg_iovlen = 1;
-    message.msg_control = control.0.as_mut_ptr().cast();
-    message.msg_controllen = control.0.len();
-    // SAFETY: the header points to live memory of the lengths that it says.
-    let got = unsafe { libc::recvmsg(SOCKET, &raw mut message, libc::MSG_CMSG_CLOEXEC) };
-    if usize::try_from(got).ok()? != size_of::<Limits>() {
-        return None;
-    }
-    // SAFETY: the system filled the header.
-    let header = unsafe { libc::CMSG_FIRSTHDR(&raw const message) };
-    if header.is_null() {
-        return None;
-    }
-    // SAFETY: arithmetic on an address inside the control buffer.
-    let data = unsafe { libc::CMSG_DATA(header) };
-    // SAFETY: the kernel's end always sends two descriptors, and `control` has room for more.
-    let [image, port] = unsafe { data.cast::<[c_int; 2]>().read_unaligned() };
-    Some((limits, image, port))
-}
-
-fn report(step: Step, code: c_int, pid: c_int, pidfd: Option<c_int>) {
-    let mut words = [step as c_int, code, pid];
-    let mut control = Control([0; 64]);
-    let mut part = libc::iovec {
-        iov_base: words.as_mut_ptr().cast(),
-        iov_len: size_of::<[c_int; 3]>(),
-    };
-    // SAFETY: a message header is plain data.
-    let mut message: libc::msghdr = unsafe { zeroed() };
-    message.msg_iov = &raw mut part;
-    message.msg_iovlen = 1;
-    if let Some(pidfd) = pidfd {
-        message.msg_control = control.0.as_mut_ptr().cast();
-        // SAFETY: arithmetic on a length.
-        message.msg_controllen = unsafe { libc::CMSG_SPACE(4) } as usize;
-        // SAFETY: the header's control buffer is long enough for one control header.
-        let header = unsafe { libc::CMSG_FIRSTHDR(&raw const message) };
-        // SAFETY: as above.
-        let header = unsafe { &mut *header };
-        header.cmsg_level = libc::SOL_SOCKET;
-        header.cmsg_type = libc::SCM_RIGHTS;
-        // SAFETY: arithmetic on a length.
-        header.cmsg_len = unsafe { libc::CMSG_LEN(4) } as usize;
-        // SAFETY: arithmetic on an address inside the control buffer.
-        let data = unsafe { libc::CMSG_DATA(header) };
-        // SAFETY: room for one descriptor follows the control header.
-        unsafe { data.cast::<c_int>().write_unaligned(pidfd) };
-    }
-    // SAFETY: the header points to live memory of the lengths that it says.
-    let sent = unsafe { libc::sendmsg(SOCKET, &raw const message, libc::MSG_NOSIGNAL) };
-    if sent < 0 {
-        die(0);
-    }
 }
 
 const STACK_BYTES: usize = 32 * 1024;

@@ -15,6 +15,7 @@
 //! ```
 
 mod child;
+mod wire;
 
 use std::fmt;
 use std::io;
