@@ -64,6 +64,8 @@ static void bring_up_parts(void)
 	softirq_init();
 	kernfs_init();
 	sysfs_init();
+	/* The machine starts with interrupts off; now there is who serves them. */
+	local_irq_enable();
 }
 
 static void run_initcalls(initcall_entry_t *from, initcall_entry_t *to)

@@ -52,6 +52,8 @@ pub fn main(domain: Domain) -> ! {
     irq::ffi::init(domain.irq);
     door::init(domain.listener);
     Task::init_idle();
+    // As in Linux, until upstream's timers and softirqs are there to serve them (glue/start.c).
+    irq::ffi::set_off(true);
     let first = sched::spawn(c"init", 0, move || {
         let initcalls = door::ffi::start_kernel(dtb);
         let boot_ns = kos_bindings::domain::clock_ns().saturating_sub(started_ns);
