@@ -6,7 +6,7 @@
 //! does not throw away the objects of another's (upstream's `fixdep` has the same idea).
 
 use super::error::BuildError;
-use super::hash::{self, Hash, Memory};
+use super::hash::{self, Digest256, Memory};
 use super::kbuild::{Kbuild, Object};
 use super::progress::Progress;
 use linux_headers::flags::Setup;
@@ -55,7 +55,7 @@ pub struct Compiled {
 #[derive(Serialize, Deserialize)]
 struct Variant {
     /// Every file read, and its content.
-    inputs: Vec<(String, Hash)>,
+    inputs: Vec<(String, Digest256)>,
     /// Every symbol that they name, and its value.
     symbols: Vec<(String, String)>,
     object: String,

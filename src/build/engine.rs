@@ -193,6 +193,7 @@ impl Build<'_> {
         let tree = &request.tree;
         let step = Instant::now();
         let index = Index::load(tree)?;
+        self.inputs.extend(index.kbuild.files.iter().map(|file| tree.dir.join(file)));
         self.timings.index_ms = ms(step);
 
         let step = Instant::now();
@@ -265,6 +266,7 @@ impl Build<'_> {
         wishes.sort();
         wishes.dedup();
         let kconfig = Kconfig::read(&request.tree.dir);
+        self.inputs.extend(kconfig.files.iter().cloned());
         let setup = flags::setup(&request.tree, &kconfig, request.profile, request.arch, &wishes)?;
         for series in [format!("config/{}.config", request.tree.series), "config/debug.config".to_owned()] {
             self.ours(&series);

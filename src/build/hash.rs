@@ -10,11 +10,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 /// A SHA-256.
-pub type Hash = [u8; 32];
+pub type Digest256 = [u8; 32];
 
 /// The hash of some bytes.
 #[must_use]
-pub fn bytes(data: &[u8]) -> Hash {
+pub fn bytes(data: &[u8]) -> Digest256 {
     Sha256::digest(data).into()
 }
 
@@ -26,7 +26,7 @@ pub fn text(text: &str) -> String {
 
 /// A hash in hexadecimal.
 #[must_use]
-pub fn hex(hash: &Hash) -> String {
+pub fn hex(hash: &Digest256) -> String {
     let mut out = String::with_capacity(64);
     for byte in hash {
         // Writing to a String cannot fail.
@@ -36,7 +36,7 @@ pub fn hex(hash: &Hash) -> String {
 }
 
 /// What tells a changed file from an unchanged one without reading it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Stamp {
     size: u64,
     mtime: i64,
@@ -57,7 +57,7 @@ impl Stamp {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Facts {
     /// The hash of the content.
-    pub hash: Hash,
+    pub hash: Digest256,
     /// Lines.
     pub lines: u32,
     /// The configuration symbols that the text names.

@@ -52,6 +52,8 @@ pub struct Kconfig {
     /// The symbols by name, without `CONFIG_`.
     pub symbols: HashMap<String, Symbol>,
     pub(super) choices: Vec<Choice>,
+    /// The files that were read.
+    pub files: Vec<PathBuf>,
     /// Lines that were not understood, as `path:line: text`.
     pub warnings: Vec<String>,
 }
@@ -91,7 +93,9 @@ impl Kconfig {
 
 impl Parser<'_> {
     fn file(&mut self, path: &Path) {
-        let Ok(text) = std::fs::read(self.root.join(path)) else { return };
+        let full = self.root.join(path);
+        let Ok(text) = std::fs::read(&full) else { return };
+        self.out.files.push(full);
         let text = String::from_utf8_lossy(&text).replace("\\\n", " ");
         let mut help: Option<usize> = None;
         for (number, line) in text.lines().enumerate() {

@@ -6,15 +6,24 @@
 mod lex;
 
 use super::error::BuildError;
+use super::hash::Stamp;
 use super::kbuild::Kbuild;
 use linux_headers::{Tree, cache};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
+use std::collections::hash_map::DefaultHasher;
+use std::collections::{HashMap, HashSet};
+use std::hash::{Hash, Hasher};
 use std::path::{Path, PathBuf};
 
-/// Raised whenever the meaning of the stored index changes.
-const FORMAT: u32 = 3;
+/// What reads the tree: another reader may find other things in the same files.
+const READER: [&str; 5] = [
+    include_str!("lex.rs"),
+    include_str!("mod.rs"),
+    include_str!("../kbuild/expand.rs"),
+    include_str!("../kbuild/make.rs"),
+    include_str!("../kbuild/walk.rs"),
+];
 
 /// The index of one tree. Files are numbers of [`Kbuild::objects`].
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -24,6 +33,8 @@ pub struct Index {
     strong: HashMap<String, Vec<u32>>,
     weak: HashMap<String, Vec<u32>>,
     compatible: HashMap<String, Vec<u32>>,
+    /// The sizes and times of all files that were read.
+    stamp: u64,
 }
 
 impl Index {
@@ -34,7 +45,8 @@ impl Index {
     /// The cache directory cannot be written.
     pub fn load(tree: &Tree) -> Result<Self, BuildError> {
         let path = Self::path(tree);
-        if let Some(index) = std::fs::read(&path).ok().and_then(|data| postcard::from_bytes(&data).ok()) {
+        let stored = std::fs::read(&path).ok().and_then(|data| postcard::from_bytes::<Self>(&data).ok());
+        if let Some(index) = stored.filter(|index| index.stamp == stamp(tree, &index.kbuild)) {
             return Ok(index);
         }
         let index = Self::make(tree);
@@ -44,34 +56,35 @@ impl Index {
     }
 
     fn path(tree: &Tree) -> PathBuf {
-        let id = super::hash::text(&format!("{}", tree.dir.display()));
-        cache::dir().join("index").join(format!("{}-{}-{FORMAT}", tree.full_version, &id[..16]))
+        let id = super::hash::text(&format!("{}\n{}", tree.dir.display(), READER.concat()));
+        cache::dir().join("index").join(format!("{}-{}", tree.full_version, &id[..16]))
     }
 
     /// Reads the whole tree.
     #[must_use]
     pub fn make(tree: &Tree) -> Self {
         let kbuild = Kbuild::read(&tree.dir);
-        let found: Vec<_> = kbuild
-            .objects
-            .par_iter()
-            .map(|object| scan(&tree.dir.join(&object.source), 0))
-            .collect();
-        let mut index = Self { kbuild, ..Self::default() };
-        for (number, found) in (0u32..).zip(found) {
+        // Some files are part of many modules; each is read once.
+        let sources: HashSet<&str> = kbuild.objects.iter().map(|object| object.source.as_str()).collect();
+        let found: HashMap<&str, lex::Found> =
+            sources.into_par_iter().map(|source| (source, scan(&tree.dir.join(source), 0))).collect();
+        let mut index = Self { stamp: stamp(tree, &kbuild), ..Self::default() };
+        for (number, object) in (0u32..).zip(&kbuild.objects) {
+            let Some(found) = found.get(object.source.as_str()) else { continue };
             for (list, into) in [
-                (found.strong, &mut index.strong),
-                (found.weak, &mut index.weak),
-                (found.compatible, &mut index.compatible),
+                (&found.strong, &mut index.strong),
+                (&found.weak, &mut index.weak),
+                (&found.compatible, &mut index.compatible),
             ] {
                 for name in list {
-                    let files = into.entry(name).or_default();
+                    let files = into.entry(name.clone()).or_default();
                     if files.last() != Some(&number) {
                         files.push(number);
                     }
                 }
             }
         }
+        index.kbuild = kbuild;
         index
     }
 
@@ -95,6 +108,19 @@ impl Index {
     pub fn compatibles(&self) -> impl Iterator<Item = &str> {
         self.compatible.keys().map(String::as_str)
     }
+}
+
+/// One number for the sizes and times of all files that the index was made from.
+fn stamp(tree: &Tree, kbuild: &Kbuild) -> u64 {
+    let sources: HashSet<&str> = kbuild.objects.iter().map(|object| object.source.as_str()).collect();
+    let files: Vec<&str> = sources.into_iter().chain(kbuild.files.iter().map(String::as_str)).collect();
+    // A sum does not depend on the order in which threads get to the files.
+    let one = |file: &str| {
+        let mut hasher = DefaultHasher::new();
+        (file, Stamp::of(&tree.dir.join(file))).hash(&mut hasher);
+        hasher.finish()
+    };
+    files.par_iter().map(|file| one(file)).reduce(|| 0, u64::wrapping_add)
 }
 
 /// The `compatible` strings that a file outside the tree drives.

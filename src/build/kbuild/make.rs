@@ -57,6 +57,8 @@ pub(super) struct Assignment {
 #[derive(Debug, Default)]
 pub(super) struct Makefile {
     pub(super) assignments: Vec<Assignment>,
+    /// The file and those that it includes, relative to the tree.
+    pub(super) files: Vec<String>,
 }
 
 struct Conditional {
@@ -76,12 +78,16 @@ struct Reader<'a> {
 impl Makefile {
     /// Reads the Kbuild file of `dir`: `Kbuild` if there is one, else `Makefile`.
     pub(super) fn read(root: &Path, dir: &str) -> Option<Self> {
-        let at = root.join(dir);
-        let text = std::fs::read(at.join("Kbuild")).or_else(|_| std::fs::read(at.join("Makefile"))).ok()?;
+        let path = |name: &str| if dir.is_empty() { name.to_owned() } else { format!("{dir}/{name}") };
+        let (path, text) = [path("Kbuild"), path("Makefile")].into_iter().find_map(|path| {
+            let text = std::fs::read(root.join(&path)).ok()?;
+            Some((path, text))
+        })?;
         let simple = [("obj", dir), ("src", dir), ("srctree", "."), ("objtree", "."), ("SRCARCH", "linux-compat"), ("ARCH", "linux-compat")];
         let simple = simple.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
         let mut reader = Reader { root, dir, simple, open: Vec::new(), out: Self::default() };
         reader.text(&String::from_utf8_lossy(&text));
+        reader.out.files.push(path);
         Some(reader.out)
     }
 
@@ -194,6 +200,7 @@ impl Reader<'_> {
             return;
         }
         if let Ok(text) = std::fs::read_to_string(self.root.join(path.trim())) {
+            self.out.files.push(path.trim().to_owned());
             self.text(&text);
         }
     }

@@ -53,6 +53,8 @@ pub struct Dir {
 pub struct Kbuild {
     /// The objects, in the order in which upstream links them.
     pub objects: Vec<Object>,
+    /// The Kbuild files that were read, relative to the tree.
+    pub files: Vec<String>,
     dirs: Vec<Dir>,
 }
 

@@ -38,8 +38,11 @@ impl Walk<'_> {
         }
         let root = self.root;
         let makefiles = &mut self.makefiles;
+        let read = &mut self.out.files;
         let index = *self.files.entry(dir.to_owned()).or_insert_with(|| {
-            makefiles.push(Makefile::read(root, dir)?);
+            let file = Makefile::read(root, dir)?;
+            read.extend(file.files.iter().cloned());
+            makefiles.push(file);
             Some(makefiles.len() - 1)
         });
         let Some(index) = index else { return };
