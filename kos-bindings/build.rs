@@ -74,10 +74,7 @@ fn module(root: &Path, file: &str, riid: u16) -> Result<(String, String), Box<dy
     let interface = kos_idl::load(&path.to_string_lossy(), &text)?;
     let (name, doc) = (module_name(&interface), doc_lines(&interface.doc));
     let body = generate(&interface, riid);
-    Ok((
-        name.clone(),
-        format!("{doc}pub mod {name} {{\n{body}}}\n\n"),
-    ))
+    Ok((name.clone(), format!("{doc}pub mod {name} {{\n{body}}}\n\n")))
 }
 
 /// A file without a number would silently have no interface.

@@ -34,11 +34,7 @@ pub fn push(room: &mut [u8], at: &mut usize, entry: &Entry<'_>) -> Result<(), Nk
     put(room, &mut end, entry.kind)?;
     put(room, &mut end, entry.mode)?;
     for text in [entry.name, entry.target] {
-        put(
-            room,
-            &mut end,
-            u16::try_from(text.len()).map_err(|_| NkErr::Inval)?,
-        )?;
+        put(room, &mut end, u16::try_from(text.len()).map_err(|_| NkErr::Inval)?)?;
         let start = end;
         end = end.checked_add(text.len()).ok_or(NkErr::NoMem)?;
         room.get_mut(start..end)

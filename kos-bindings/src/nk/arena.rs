@@ -97,9 +97,7 @@ impl<'a, const K: usize> ArenaReader<'a, K> {
         let bytes = self.segment(desc, 1, max.saturating_add(1))?;
         match bytes.split_last() {
             // A zero inside would end the string for a C peer, after the policy saw all of it.
-            Some((0, text)) if !text.contains(&0) => {
-                core::str::from_utf8(text).map_err(|_| NkErr::BadMsg)
-            }
+            Some((0, text)) if !text.contains(&0) => core::str::from_utf8(text).map_err(|_| NkErr::BadMsg),
             _ => Err(NkErr::BadMsg),
         }
     }
@@ -128,10 +126,7 @@ impl<'a, const K: usize> ArenaReader<'a, K> {
         for _ in 0..self.used {
             // `K` is small, so the search for the next segment beats sorting. A segment that begins
             // before `at` overlaps one already passed: it is never found, and a later search fails.
-            let rest = self
-                .spans
-                .iter()
-                .filter(|span| span.1 > span.0 && span.0 >= at);
+            let rest = self.spans.iter().filter(|span| span.1 > span.0 && span.0 >= at);
             let (start, end) = *rest.min().ok_or(NkErr::BadMsg)?;
             let padding = self.arena.get(at..start).ok_or(NkErr::BadMsg)?;
             if padding.len() >= MAX_ALIGN || padding.iter().any(|byte| *byte != 0) {
@@ -177,10 +172,7 @@ impl<'a> ArenaWriter<'a> {
 
     #[inline]
     fn segment(&mut self, size: usize, align: usize) -> Result<(&mut [u8], Desc), NkErr> {
-        let start = self
-            .used
-            .checked_next_multiple_of(align)
-            .ok_or(NkErr::NoMem)?;
+        let start = self.used.checked_next_multiple_of(align).ok_or(NkErr::NoMem)?;
         let end = start.checked_add(size).ok_or(NkErr::NoMem)?;
         let desc = Desc {
             offset: u32::try_from(start).map_err(|_| NkErr::NoMem)?,
@@ -189,10 +181,7 @@ impl<'a> ArenaWriter<'a> {
         if size == 0 {
             return Ok((&mut [], Desc::ZERO));
         }
-        self.room
-            .get_mut(self.used..start)
-            .ok_or(NkErr::NoMem)?
-            .fill(0);
+        self.room.get_mut(self.used..start).ok_or(NkErr::NoMem)?.fill(0);
         let bytes = self.room.get_mut(start..end).ok_or(NkErr::NoMem)?;
         self.used = end;
         Ok((bytes, desc))

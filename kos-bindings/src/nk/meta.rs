@@ -28,9 +28,7 @@ impl Interface {
     /// [`NkErr::NoEnt`] if there is no such method, [`NkErr::BadMsg`] if the request is not one of
     /// it.
     pub fn validate_request(&self, request: Parts<'_>) -> Result<&'static Method, NkErr> {
-        let method = self
-            .method(Header::read(request.constant)?.mid)
-            .ok_or(NkErr::NoEnt)?;
+        let method = self.method(Header::read(request.constant)?.mid).ok_or(NkErr::NoEnt)?;
         (method.validate_request)(request)?;
         Ok(method)
     }

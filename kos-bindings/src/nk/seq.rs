@@ -58,10 +58,7 @@ impl<'a, T: Wire> Seq<'a, T> {
     /// Iterates over the items, by value.
     #[must_use]
     pub fn iter(&self) -> SeqIter<'a, T> {
-        SeqIter {
-            seq: *self,
-            next: 0,
-        }
+        SeqIter { seq: *self, next: 0 }
     }
 }
 

@@ -21,15 +21,9 @@ fn segments_in_any_order_cover_the_arena() {
     assert_eq!(cover(&[], &[]), Ok(()));
     assert_eq!(cover(b"abcdef", &[desc(0, 6)]), Ok(()));
     assert_eq!(cover(b"abcdef", &[desc(0, 2), desc(2, 4)]), Ok(()));
-    assert_eq!(
-        cover(b"abcdef", &[desc(4, 2), desc(0, 1), desc(1, 3)]),
-        Ok(())
-    );
+    assert_eq!(cover(b"abcdef", &[desc(4, 2), desc(0, 1), desc(1, 3)]), Ok(()));
     assert_eq!(cover(b"ab", &[desc(0, 0), desc(0, 2), desc(2, 0)]), Ok(()));
-    assert_eq!(
-        cover(b"ab\0\0\0\0\0\0cd", &[desc(0, 2), desc(8, 2)]),
-        Ok(())
-    );
+    assert_eq!(cover(b"ab\0\0\0\0\0\0cd", &[desc(0, 2), desc(8, 2)]), Ok(()));
 }
 
 #[test]
@@ -49,11 +43,7 @@ fn bytes_that_no_descriptor_or_two_describe_are_refused() {
         (b"abc", &[desc(u32::MAX, u32::MAX), desc(0, 3)]),
     ];
     for (arena, descs) in cases {
-        assert_eq!(
-            cover(arena, descs),
-            Err(NkErr::BadMsg),
-            "{arena:?} {descs:?}"
-        );
+        assert_eq!(cover(arena, descs), Err(NkErr::BadMsg), "{arena:?} {descs:?}");
     }
 }
 
@@ -65,15 +55,7 @@ fn strings_end_with_their_only_zero_and_are_text() {
     };
     assert_eq!(string(b"\0", 4), Ok(""));
     assert_eq!(string(b"four\0", 4), Ok("four"));
-    for wrong in [
-        &b"fives\0"[..],
-        b"",
-        b"four",
-        b"a\0b\0",
-        b"\0\0",
-        b"\xff\0",
-        b"\xc3\0",
-    ] {
+    for wrong in [&b"fives\0"[..], b"", b"four", b"a\0b\0", b"\0\0", b"\xff\0", b"\xc3\0"] {
         assert_eq!(string(wrong, 4), Err(NkErr::BadMsg), "{wrong:?}");
     }
 }
@@ -138,10 +120,7 @@ fn header_survives_packing() {
 #[test]
 fn retcodes_have_the_known_number_and_names() {
     assert_eq!(Retcode::TIMEOUT.0.cast_unsigned(), 0x9000_0014);
-    assert_eq!(
-        Retcode::SECURITY_DISALLOW.name(),
-        Some("rcSecurityDisallow")
-    );
+    assert_eq!(Retcode::SECURITY_DISALLOW.name(), Some("rcSecurityDisallow"));
     assert_eq!(Retcode(-5).name(), None);
     assert_eq!(Retcode::OK.ok(), Ok(()));
     assert_eq!(Retcode::BUSY.ok(), Err(Retcode::BUSY));

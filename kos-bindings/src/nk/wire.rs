@@ -32,10 +32,7 @@ pub trait Wire: Copy {
 /// Borrows the `N` bytes from `at` on; for generated structs.
 #[inline]
 pub(crate) fn part<const N: usize>(bytes: &[u8], at: usize) -> Result<&[u8; N], NkErr> {
-    bytes
-        .get(at..)
-        .and_then(<[u8]>::first_chunk)
-        .ok_or(NkErr::BadMsg)
+    bytes.get(at..).and_then(<[u8]>::first_chunk).ok_or(NkErr::BadMsg)
 }
 
 /// Borrows the `N` bytes from `at` on, to write them; for generated structs.
@@ -159,7 +156,6 @@ impl Wire for HandleDesc {
     fn put(&self, bytes: &mut [u8], at: usize) -> Result<(), NkErr> {
         let both = u64::from(self.handle.0) | u64::from(self.rights) << 32;
         both.put(bytes, at)?;
-        self.badge
-            .put(bytes, at.checked_add(8).ok_or(NkErr::NoMem)?)
+        self.badge.put(bytes, at.checked_add(8).ok_or(NkErr::NoMem)?)
     }
 }

@@ -3,17 +3,12 @@
 
 use super::{Message, Vec, vec};
 use crate::idl::{INTERFACES, gpio, interface, sysfs};
-use crate::nk::{
-    CallError, Fault, Handle, Lens, Never, NkErr, Parts, PartsMut, Retcode, Transport,
-};
+use crate::nk::{CallError, Fault, Handle, Lens, Never, NkErr, Parts, PartsMut, Retcode, Transport};
 
 #[test]
 fn registry_knows_every_message() {
     for entry in INTERFACES {
-        assert_eq!(
-            interface(entry.riid).map(|found| found.name),
-            Some(entry.name)
-        );
+        assert_eq!(interface(entry.riid).map(|found| found.name), Some(entry.name));
         for (mid, method) in entry.methods.iter().enumerate() {
             assert_eq!(usize::from(method.mid), mid);
             assert!(method.request.constant % 8 == 0 && method.result.constant % 8 == 0);
@@ -64,8 +59,7 @@ impl Transport for Direct {
             constant: response,
             arena: response_arena,
         };
-        let lens = gpio::dispatch(&mut self.server, request, room.reborrow())
-            .map_err(|_| Retcode::FAIL)?;
+        let lens = gpio::dispatch(&mut self.server, request, room.reborrow()).map_err(|_| Retcode::FAIL)?;
         Ok(Parts {
             constant: &response[..lens.constant],
             arena: &response_arena[..lens.arena],
@@ -78,31 +72,19 @@ impl gpio::Server for Lamp {
         Ok(gpio::LinesRes { count: 1 }.encode(response)?)
     }
 
-    fn get(
-        &mut self,
-        request: gpio::GetReq,
-        response: PartsMut<'_>,
-    ) -> Result<Lens, Fault<gpio::GetErr>> {
+    fn get(&mut self, request: gpio::GetReq, response: PartsMut<'_>) -> Result<Lens, Fault<gpio::GetErr>> {
         if request.line > 0 {
             return Err(gpio::GetErr { errno: 22 }.into());
         }
         Ok(gpio::GetRes { value: self.is_on }.encode(response)?)
     }
 
-    fn set(
-        &mut self,
-        request: gpio::SetReq,
-        response: PartsMut<'_>,
-    ) -> Result<Lens, Fault<gpio::SetErr>> {
+    fn set(&mut self, request: gpio::SetReq, response: PartsMut<'_>) -> Result<Lens, Fault<gpio::SetErr>> {
         self.is_on = request.value;
         Ok(gpio::SetRes {}.encode(response)?)
     }
 
-    fn direction(
-        &mut self,
-        _: gpio::DirectionReq,
-        _: PartsMut<'_>,
-    ) -> Result<Lens, Fault<gpio::DirectionErr>> {
+    fn direction(&mut self, _: gpio::DirectionReq, _: PartsMut<'_>) -> Result<Lens, Fault<gpio::DirectionErr>> {
         Err(Fault::Nk(NkErr::NoMem))
     }
 
@@ -119,21 +101,12 @@ impl gpio::Server for Lamp {
 fn client_and_server_meet() {
     let mut client = gpio::Client::new(Direct::new(), Handle(3));
     assert_eq!(client.lines(), Ok(gpio::LinesRes { count: 1 }));
-    assert_eq!(
-        client.set(&gpio::SetReq { line: 0, value: 1 }),
-        Ok(gpio::SetRes {})
-    );
-    assert_eq!(
-        client.get(&gpio::GetReq { line: 0 }),
-        Ok(gpio::GetRes { value: 1 })
-    );
+    assert_eq!(client.set(&gpio::SetReq { line: 0, value: 1 }), Ok(gpio::SetRes {}));
+    assert_eq!(client.get(&gpio::GetReq { line: 0 }), Ok(gpio::GetRes { value: 1 }));
     let refused = client.get(&gpio::GetReq { line: 1 });
     assert_eq!(refused, Err(CallError::Error(gpio::GetErr { errno: 22 })));
     let failed = client.direction(&gpio::DirectionReq { line: 0 });
     assert_eq!(failed, Err(CallError::Retcode(Retcode::FAIL)));
     let mut nobody = gpio::Client::new(client.transport(), Handle(4));
-    assert_eq!(
-        nobody.lines(),
-        Err(CallError::Retcode(Retcode::NOT_CONNECTED))
-    );
+    assert_eq!(nobody.lines(), Err(CallError::Retcode(Retcode::NOT_CONNECTED)));
 }

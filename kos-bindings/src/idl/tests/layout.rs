@@ -55,10 +55,7 @@ fn layout_is_that_of_generated_c() {
     let constant = &message.constant;
     assert_eq!(constant.len(), 152);
     assert_eq!(HandleDesc::get(constant, 24), Ok(HANDLE));
-    assert_eq!(
-        HandleDesc::get(constant, 40).map(|desc| desc.handle),
-        Ok(Handle(9))
-    );
+    assert_eq!(HandleDesc::get(constant, 40).map(|desc| desc.handle), Ok(Handle(9)));
     assert_eq!(constant[56], 3);
     assert_eq!(Inner::get(constant, 64), Ok(INNER));
     assert_eq!(i32::get(constant, 112), Ok(-5));
@@ -68,10 +65,7 @@ fn layout_is_that_of_generated_c() {
     assert_eq!(<[u32; 2]>::get(constant, 144), Ok([32, 3]), "data");
     assert_eq!(Inner::BYTES, 24);
     let items = *b"\x01\0\x03\x02\0\0\0\0\x0b\x0a\x09\x08\x07\x06\x05\x04\xff\0\0\0\0\0\0\0";
-    assert_eq!(
-        message.arena,
-        [&b"hi\0\0\0\0\0\0"[..], &items, b"xyz"].concat()
-    );
+    assert_eq!(message.arena, [&b"hi\0\0\0\0\0\0"[..], &items, b"xyz"].concat());
     let header = Header::read(constant).expect("a header");
     assert_eq!((header.handles, header.riid, header.mid), (2, u16::MAX, 0));
 }
@@ -95,10 +89,7 @@ fn result_written_in_place_is_the_same_message() {
             constant: &mut m.constant,
             arena: &mut m.arena,
         };
-        assert_eq!(
-            sysfs::ReadIdRes::encode_in_place(out, 4097),
-            Err(NkErr::Inval)
-        );
+        assert_eq!(sysfs::ReadIdRes::encode_in_place(out, 4097), Err(NkErr::Inval));
     });
     assert_eq!(too_long.arena.len(), 8192);
 }
@@ -193,10 +184,7 @@ fn entries_survive_packing() {
     for entry in &listed {
         entries::push(&mut room, &mut at, entry).expect("it fits");
     }
-    assert_eq!(
-        entries::push(&mut room, &mut at, &listed[0]),
-        Err(NkErr::NoMem)
-    );
+    assert_eq!(entries::push(&mut room, &mut at, &listed[0]), Err(NkErr::NoMem));
     let read: Result<Vec<_>, _> = entries::iter(&room[..at]).collect();
     assert_eq!(read.as_deref(), Ok(&listed[..]));
     for cut in 1..at {

@@ -44,10 +44,7 @@ fn error_form_is_its_own_message() {
     let method = everything::INTERFACE.method(1).expect("Nothing");
     assert_eq!((method.validate_response)(nothing.parts()), Ok(()));
     let flagged = nothing.with(|m| m.constant[3] |= 0x80);
-    assert_eq!(
-        (method.validate_response)(flagged.parts()),
-        Err(NkErr::BadMsg)
-    );
+    assert_eq!((method.validate_response)(flagged.parts()), Err(NkErr::BadMsg));
 }
 
 /// What is wrong, and how to make it so from a good transfer of one message and five bytes.
@@ -105,15 +102,8 @@ fn every_malformed_kind_of_request_is_refused() {
     ];
     for (what, edit) in cases {
         let message = good.with(edit);
-        assert!(
-            i2c::INTERFACE.validate_request(message.parts()).is_err(),
-            "{what}"
-        );
-        assert_eq!(
-            i2c::XferReq::decode(message.parts()),
-            Err(NkErr::BadMsg),
-            "{what}"
-        );
+        assert!(i2c::INTERFACE.validate_request(message.parts()).is_err(), "{what}");
+        assert_eq!(i2c::XferReq::decode(message.parts()), Err(NkErr::BadMsg), "{what}");
     }
     // The limits themselves, and segments in the other order, are fine.
     let reordered = good.with(|m| {
@@ -135,8 +125,7 @@ fn every_malformed_kind_of_request_is_refused() {
 fn paths_are_text() {
     let good = Message::new(|out| {
         sysfs::ReadReq {
-            path: "a/ß",
-            offset: 0,
+            path: "a/ß", offset: 0
         }
         .encode(out)
     });

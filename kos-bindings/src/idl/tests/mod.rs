@@ -17,11 +17,7 @@ use std::vec::Vec;
 use crate::nk::{Lens, NkErr, Parts, PartsMut, Wire};
 
 mod generated {
-    #![expect(
-        dead_code,
-        unreachable_pub,
-        reason = "the tests use only a part of this interface"
-    )]
+    #![expect(dead_code, unreachable_pub, reason = "the tests use only a part of this interface")]
     include!(concat!(env!("OUT_DIR"), "/everything.rs"));
 }
 
@@ -61,8 +57,6 @@ impl Message {
     }
 
     fn put<T: Wire>(&mut self, at: usize, value: T) {
-        value
-            .put(&mut self.constant, at)
-            .expect("inside the constant part");
+        value.put(&mut self.constant, at).expect("inside the constant part");
     }
 }
