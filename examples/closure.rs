@@ -17,7 +17,13 @@ fn main() -> Result<(), BuildError> {
     request.board_dtb = arguments.next().map(PathBuf::from);
     if request.shim_archive.is_none() {
         // What the shim's start asks of upstream.
-        let roots = ["driver_init", "radix_tree_init", "maple_tree_init", "unflatten_device_tree", "of_platform_populate"];
+        let roots = [
+            "driver_init",
+            "radix_tree_init",
+            "maple_tree_init",
+            "unflatten_device_tree",
+            "of_platform_populate",
+        ];
         request.extra_roots = roots.iter().map(|root| (*root).to_owned()).collect();
     }
     let built = build(&request)?;
@@ -29,9 +35,23 @@ fn main() -> Result<(), BuildError> {
     }
     for missing in &built.report.missing {
         let callers: Vec<&str> = missing.callers.iter().take(3).map(String::as_str).collect();
-        println!("{}\t{}\t{}", missing.name, missing.hint.as_deref().unwrap_or(""), callers.join(", "));
+        println!(
+            "{}\t{}\t{}",
+            missing.name,
+            missing.hint.as_deref().unwrap_or(""),
+            callers.join(", ")
+        );
     }
-    eprintln!("{} ({} bytes), {} files, {} missing", built.image.display(), built.report.image_bytes, built.report.sources.len(), built.report.missing.len());
-    eprintln!("on over the base: {:?}\nrefused: {:?}\n{:?}", built.report.config, built.report.refused, built.report.timings);
+    eprintln!(
+        "{} ({} bytes), {} files, {} missing",
+        built.image.display(),
+        built.report.image_bytes,
+        built.report.sources.len(),
+        built.report.missing.len()
+    );
+    eprintln!(
+        "on over the base: {:?}\nrefused: {:?}\n{:?}",
+        built.report.config, built.report.refused, built.report.timings
+    );
     Ok(())
 }

@@ -19,7 +19,9 @@ pub fn dir() -> PathBuf {
     if let Some(dir) = set("XDG_CACHE_HOME") {
         return dir.join("linux-compat");
     }
-    set("HOME").unwrap_or_else(|| PathBuf::from("/tmp")).join(".cache/linux-compat")
+    set("HOME")
+        .unwrap_or_else(|| PathBuf::from("/tmp"))
+        .join(".cache/linux-compat")
 }
 
 /// Writes `data` to `path` so that a reader sees the old file, the new file or none, and never a part.
@@ -33,7 +35,9 @@ pub fn write_atomic(path: &Path, data: &[u8]) -> io::Result<()> {
     fs::create_dir_all(parent)?;
     let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
     let beside = parent.join(format!(".tmp-{}-{serial}", std::process::id()));
-    let done = File::create(&beside).and_then(|mut file| file.write_all(data)).and_then(|()| fs::rename(&beside, path));
+    let done = File::create(&beside)
+        .and_then(|mut file| file.write_all(data))
+        .and_then(|()| fs::rename(&beside, path));
     if done.is_err() {
         // The error that matters is the first one.
         let _ = fs::remove_file(&beside);

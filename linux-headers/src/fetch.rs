@@ -62,7 +62,8 @@ const KEPT: [&str; 8] = [
 fn is_wanted(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path);
     // The whole tree's Kbuild and Kconfig files are read, whatever they describe.
-    let describes = !path.starts_with("arch/") && (name.starts_with("Kconfig") || name == "Makefile" || name == "Kbuild");
+    let describes =
+        !path.starts_with("arch/") && (name.starts_with("Kconfig") || name == "Makefile" || name == "Kbuild");
     let under = |list: &[&str]| list.iter().any(|prefix| path.starts_with(prefix));
     describes || !under(&SKIPPED) || under(&KEPT)
 }
@@ -76,7 +77,10 @@ pub(crate) struct Unpacked {
 /// The place of a series in the cache.
 pub(crate) fn place(series: Series) -> Unpacked {
     let dir = cache::dir().join("trees").join(series.to_string());
-    Unpacked { manifest: dir.join("manifest"), dir: dir.join("linux") }
+    Unpacked {
+        manifest: dir.join("manifest"),
+        dir: dir.join("linux"),
+    }
 }
 
 /// Fetches and unpacks a series into the cache, if no other process has done so meanwhile.
@@ -88,7 +92,10 @@ pub(crate) fn fetch(series: Series) -> Result<Unpacked, TreeError> {
         move |error| TreeError::Io { path, error }
     };
     let lock = trees.join(format!(".lock-{series}"));
-    let _lock = Lock::take(&lock, || eprintln!("linux {series}: another process is unpacking it, waiting")).map_err(io(&lock))?;
+    let _lock = Lock::take(&lock, || {
+        eprintln!("linux {series}: another process is unpacking it, waiting")
+    })
+    .map_err(io(&lock))?;
     if place.manifest.exists() {
         return Ok(place);
     }
@@ -122,8 +129,15 @@ pub(crate) fn fetch(series: Series) -> Result<Unpacked, TreeError> {
 
 /// `linux-source-6.12 6.12.117-1~deb12u1`, from the file's name.
 fn package_name(deb: &Path) -> String {
-    let name = deb.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    name.split('_').take(2).collect::<Vec<_>>().join(" ").replace("%3a", ":")
+    let name = deb
+        .file_name()
+        .map(|name| name.to_string_lossy().into_owned())
+        .unwrap_or_default();
+    name.split('_')
+        .take(2)
+        .collect::<Vec<_>>()
+        .join(" ")
+        .replace("%3a", ":")
 }
 
 /// The package: from `LINUX_COMPAT_DEBS` if it is there, else downloaded; and whether it is ours to delete.
@@ -135,14 +149,19 @@ fn package(series: Series, into: &Path) -> Result<(PathBuf, bool), TreeError> {
     }
     download(series, into)?;
     let what = "apt-get download left no file".to_owned();
-    find_deb(into, series).map(|deb| (deb, true)).ok_or(TreeError::Fetch { series, what })
+    find_deb(into, series)
+        .map(|deb| (deb, true))
+        .ok_or(TreeError::Fetch { series, what })
 }
 
 fn find_deb(dir: &Path, series: Series) -> Option<PathBuf> {
     let prefix = format!("linux-source-{series}_");
     let mut found: Vec<PathBuf> = fs::read_dir(dir).ok()?.flatten().map(|entry| entry.path()).collect();
     found.retain(|path| {
-        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let name = path
+            .file_name()
+            .map(|name| name.to_string_lossy().into_owned())
+            .unwrap_or_default();
         name.starts_with(&prefix) && name.ends_with(".deb")
     });
     found.sort();
@@ -152,12 +171,19 @@ fn find_deb(dir: &Path, series: Series) -> Option<PathBuf> {
 fn download(series: Series, into: &Path) -> Result<(), TreeError> {
     let name = format!("linux-source-{series}");
     let failed = |what: String| TreeError::Fetch { series, what };
-    let shown = Command::new("apt-cache").args(["show", "--no-all-versions", &name]).stderr(Stdio::null()).output();
+    let shown = Command::new("apt-cache")
+        .args(["show", "--no-all-versions", &name])
+        .stderr(Stdio::null())
+        .output();
     let shown = shown.map_err(|error| failed(format!("apt-cache: {error}")))?;
     let text = String::from_utf8_lossy(&shown.stdout);
-    let size = text.lines().find_map(|line| line.strip_prefix("Size: ")?.parse::<u64>().ok());
+    let size = text
+        .lines()
+        .find_map(|line| line.strip_prefix("Size: ")?.parse::<u64>().ok());
     let Some(size) = size else {
-        return Err(failed(format!("apt knows no package {name}; `sudo apt-get update` reads the package lists")));
+        return Err(failed(format!(
+            "apt knows no package {name}; `sudo apt-get update` reads the package lists"
+        )));
     };
     let bar = bar(size, format!("downloading {name}"));
     let mut child = Command::new("apt-get")
@@ -184,13 +210,21 @@ fn download(series: Series, into: &Path) -> Result<(), TreeError> {
     if let Some(stderr) = &mut child.stderr {
         let _ = stderr.read_to_string(&mut message);
     }
-    let last = message.lines().rfind(|line| line.starts_with("E:")).unwrap_or("apt-get download failed").to_owned();
+    let last = message
+        .lines()
+        .rfind(|line| line.starts_with("E:"))
+        .unwrap_or("apt-get download failed")
+        .to_owned();
     Err(failed(format!("{last}; `sudo apt-get update` may help")))
 }
 
 fn arrived(dir: &Path) -> u64 {
     let entries = fs::read_dir(dir).into_iter().flatten().flatten();
-    entries.filter_map(|entry| entry.metadata().ok()).filter(fs::Metadata::is_file).map(|meta| meta.len()).sum()
+    entries
+        .filter_map(|entry| entry.metadata().ok())
+        .filter(fs::Metadata::is_file)
+        .map(|meta| meta.len())
+        .sum()
 }
 
 fn bar(size: u64, message: String) -> ProgressBar {
@@ -210,14 +244,20 @@ struct Item {
 
 /// Unpacks the wanted part of the package's tree into `dir`, and returns the hash of each file.
 fn unpack(deb: &Path, dir: &Path, series: Series) -> Result<BTreeMap<String, [u8; 32]>, TreeError> {
-    let io = |error| TreeError::Io { path: deb.to_owned(), error };
+    let io = |error| TreeError::Io {
+        path: deb.to_owned(),
+        error,
+    };
     let mut child = Command::new("dpkg-deb")
         .arg("--fsys-tarfile")
         .arg(deb)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()
-        .map_err(|error| TreeError::Fetch { series, what: format!("dpkg-deb: {error}") })?;
+        .map_err(|error| TreeError::Fetch {
+            series,
+            what: format!("dpkg-deb: {error}"),
+        })?;
     let files = members(&mut child, dir, series).map_err(io);
     // The package holds nothing after the tree that matters.
     let _ = child.kill();
@@ -226,11 +266,16 @@ fn unpack(deb: &Path, dir: &Path, series: Series) -> Result<BTreeMap<String, [u8
     if files.contains_key("Makefile") {
         return Ok(files);
     }
-    Err(TreeError::Fetch { series, what: format!("{}: holds no kernel tree", deb.display()) })
+    Err(TreeError::Fetch {
+        series,
+        what: format!("{}: holds no kernel tree", deb.display()),
+    })
 }
 
 fn members(child: &mut Child, dir: &Path, series: Series) -> io::Result<BTreeMap<String, [u8; 32]>> {
-    let Some(out) = child.stdout.take() else { return Ok(BTreeMap::new()) };
+    let Some(out) = child.stdout.take() else {
+        return Ok(BTreeMap::new());
+    };
     let mut outer = tar::Archive::new(BufReader::with_capacity(1 << 20, out));
     for entry in outer.entries()? {
         let entry = entry?;
@@ -240,7 +285,11 @@ fn members(child: &mut Child, dir: &Path, series: Series) -> io::Result<BTreeMap
         }
         let bar = bar(entry.size(), format!("unpacking linux {series}"));
         let threads = u32::try_from(thread::available_parallelism().map_or(1, usize::from)).unwrap_or(1);
-        let stream = MtStreamBuilder::new().threads(threads).memlimit_threading(1 << 29).memlimit_stop(u64::MAX).decoder()?;
+        let stream = MtStreamBuilder::new()
+            .threads(threads)
+            .memlimit_threading(1 << 29)
+            .memlimit_stop(u64::MAX)
+            .decoder()?;
         let inner = XzDecoder::new_stream(BufReader::with_capacity(1 << 20, bar.wrap_read(entry)), stream);
         let files = tree_of(&mut tar::Archive::new(inner), dir)?;
         bar.finish_and_clear();
@@ -255,7 +304,9 @@ fn tree_of<R: Read>(archive: &mut tar::Archive<R>, dir: &Path) -> io::Result<BTr
         let writer = scope.spawn(move || write_all(&receiver, dir));
         let read = read_all(archive, dir, &sender);
         drop(sender);
-        let written = writer.join().unwrap_or_else(|_| Err(io::Error::other("the writer died")));
+        let written = writer
+            .join()
+            .unwrap_or_else(|_| Err(io::Error::other("the writer died")));
         read.and(written)
     })
 }
@@ -265,7 +316,9 @@ fn read_all<R: Read>(archive: &mut tar::Archive<R>, dir: &Path, sender: &SyncSen
         let mut entry = entry?;
         let path = entry.path()?.to_string_lossy().into_owned();
         // All is below one directory, `linux-source-6.12/`.
-        let Some((_, path)) = path.trim_start_matches("./").split_once('/') else { continue };
+        let Some((_, path)) = path.trim_start_matches("./").split_once('/') else {
+            continue;
+        };
         let is_inside = path.split('/').all(|part| part != "..");
         if path.is_empty() || !is_inside || !is_wanted(path) {
             continue;
@@ -282,7 +335,13 @@ fn read_all<R: Read>(archive: &mut tar::Archive<R>, dir: &Path, sender: &SyncSen
             let is_executable = entry.header().mode()? & 0o100 != 0;
             let mut data = Vec::new();
             entry.read_to_end(&mut data)?;
-            sender.send(Item { path, data, is_executable }).map_err(|_| io::Error::other("the writer stopped"))?;
+            sender
+                .send(Item {
+                    path,
+                    data,
+                    is_executable,
+                })
+                .map_err(|_| io::Error::other("the writer stopped"))?;
         }
     }
     Ok(())
@@ -313,10 +372,20 @@ mod tests {
 
     #[test]
     fn what_a_domain_can_use_is_wanted() {
-        for path in ["drivers/iio/accel/adxl345_core.c", "arch/um/Makefile", "arch/Kconfig", "drivers/net/ethernet/intel/Kconfig", "Makefile"] {
+        for path in [
+            "drivers/iio/accel/adxl345_core.c",
+            "arch/um/Makefile",
+            "arch/Kconfig",
+            "drivers/net/ethernet/intel/Kconfig",
+            "Makefile",
+        ] {
             assert!(is_wanted(path), "{path}");
         }
-        for path in ["arch/arm64/Kconfig", "drivers/gpu/drm/amd/amdgpu/amdgpu.h", "Documentation/process/howto.rst"] {
+        for path in [
+            "arch/arm64/Kconfig",
+            "drivers/gpu/drm/amd/amdgpu/amdgpu.h",
+            "Documentation/process/howto.rst",
+        ] {
             assert!(!is_wanted(path), "{path}");
         }
     }

@@ -45,9 +45,13 @@ impl Arch {
         match self {
             // No vector registers, because a task switch does not save them; no red zone, because a hard interrupt
             // is a call; addresses below 2 GiB, because the image is linked there.
-            Self::X86_64 => {
-                &["-m64", "-mcmodel=small", "-mgeneral-regs-only", "-mno-red-zone", "-fcf-protection=none"]
-            }
+            Self::X86_64 => &[
+                "-m64",
+                "-mcmodel=small",
+                "-mgeneral-regs-only",
+                "-mno-red-zone",
+                "-fcf-protection=none",
+            ],
             Self::Aarch64 => &["-mgeneral-regs-only"],
             Self::Riscv64 => &["-mcmodel=medany"],
         }
@@ -86,7 +90,10 @@ pub fn answers(tree: &Tree, profile: Profile) -> Result<Answers, TreeError> {
     }
     let mut text = String::new();
     for path in paths {
-        let part = std::fs::read_to_string(&path).map_err(|error| TreeError::Io { path: path.clone(), error })?;
+        let part = std::fs::read_to_string(&path).map_err(|error| TreeError::Io {
+            path: path.clone(),
+            error,
+        })?;
         // Checked one by one, so that a mistake is reported with its own file's line number.
         Answers::parse(&part).map_err(|(line, text)| TreeError::Answer { path, line, text })?;
         text.push_str(&part);
@@ -104,14 +111,29 @@ pub fn answers(tree: &Tree, profile: Profile) -> Result<Answers, TreeError> {
 /// # Errors
 ///
 /// An answer file is wrong, or a generated header cannot be made.
-pub fn setup(tree: &Tree, kconfig: &Kconfig, profile: Profile, arch: Arch, wishes: &[String]) -> Result<Setup, TreeError> {
+pub fn setup(
+    tree: &Tree,
+    kconfig: &Kconfig,
+    profile: Profile,
+    arch: Arch,
+    wishes: &[String],
+) -> Result<Setup, TreeError> {
     let answers = answers(tree, profile)?;
     let base = Config::resolve(kconfig, &answers, &[]);
-    let config = if wishes.is_empty() { base.clone() } else { Config::resolve(kconfig, &answers, wishes) };
+    let config = if wishes.is_empty() {
+        base.clone()
+    } else {
+        Config::resolve(kconfig, &answers, wishes)
+    };
     let generated = generated::make(tree, kconfig, &config, arch)?;
     let flags = cc_flags(tree, &generated, profile, arch);
     generated::bounds(tree, &generated, &flags)?;
-    Ok(Setup { config, base, generated, flags })
+    Ok(Setup {
+        config,
+        base,
+        generated,
+        flags,
+    })
 }
 
 /// The flags for the base configuration: what the shim's glue and bindgen see.
@@ -130,7 +152,15 @@ pub fn flags(tree: &Tree, profile: Profile, arch: Arch) -> Result<Vec<String>, T
 ///
 /// As [`setup`].
 pub fn bindgen_flags(tree: &Tree, profile: Profile, arch: Arch) -> Result<Vec<String>, TreeError> {
-    let gcc_only = ["-mcmodel=", "-fno-allow-store-data-races", "-fconserve-stack", "-fno-var-tracking", "-O", "-g", "-W"];
+    let gcc_only = [
+        "-mcmodel=",
+        "-fno-allow-store-data-races",
+        "-fconserve-stack",
+        "-fno-var-tracking",
+        "-O",
+        "-g",
+        "-W",
+    ];
     let keep = |flag: &String| !gcc_only.iter().any(|prefix| flag.starts_with(prefix));
     Ok(flags(tree, profile, arch)?.into_iter().filter(keep).collect())
 }
@@ -150,13 +180,20 @@ fn cc_flags(tree: &Tree, generated: &Path, profile: Profile, arch: Arch) -> Vec<
     flags.push(include(generated.join("include/generated/uapi")));
     flags.push(include(tree.dir.join("include/uapi")));
     for header in ["linux/compiler-version.h", "linux/kconfig.h", "linux/compiler_types.h"] {
-        flags.extend(["-include".to_owned(), tree.dir.join("include").join(header).display().to_string()]);
+        flags.extend([
+            "-include".to_owned(),
+            tree.dir.join("include").join(header).display().to_string(),
+        ]);
     }
     flags.extend(LANGUAGE.iter().map(|flag| (*flag).to_owned()));
     flags.extend(arch.machine_flags().iter().map(|flag| (*flag).to_owned()));
     // Names in messages and in debug information are the tree's, wherever it lies.
     flags.push(format!("-fmacro-prefix-map={}/=", tree.dir.display()));
-    flags.push(format!("-fdebug-prefix-map={}/=linux-{}/", tree.dir.display(), tree.series));
+    flags.push(format!(
+        "-fdebug-prefix-map={}/=linux-{}/",
+        tree.dir.display(),
+        tree.series
+    ));
     flags.push(if profile == Profile::Debug { "-g" } else { "-g1" }.to_owned());
     flags
 }

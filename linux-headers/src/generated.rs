@@ -25,31 +25,50 @@ pub(crate) fn make(tree: &Tree, kconfig: &Kconfig, config: &Config, arch: Arch) 
         // Writing to a String cannot fail.
         let _ = write!(name, "{byte:02x}");
     }
-    let root = cache::dir().join("generated").join(format!("{}-{name}", tree.full_version));
+    let root = cache::dir()
+        .join("generated")
+        .join(format!("{}-{name}", tree.full_version));
     let dir = root.join("include/generated");
     write(&dir.join("autoconf.h"), &autoconf)?;
-    write(&dir.join("utsrelease.h"), &format!("#define UTS_RELEASE \"{}-linux-compat\"\n", tree.full_version))?;
+    write(
+        &dir.join("utsrelease.h"),
+        &format!("#define UTS_RELEASE \"{}-linux-compat\"\n", tree.full_version),
+    )?;
     write(&dir.join("utsversion.h"), "#define UTS_VERSION \"#1\"\n")?;
-    write(&dir.join("compile.h"), "#define UTS_MACHINE \"linux-compat\"\n#define LINUX_COMPILE_BY \"linux-compat\"\n#define LINUX_COMPILE_HOST \"domain\"\n#define LINUX_COMPILER \"cc\"\n")?;
+    write(
+        &dir.join("compile.h"),
+        "#define UTS_MACHINE \"linux-compat\"\n#define LINUX_COMPILE_BY \"linux-compat\"\n#define LINUX_COMPILE_HOST \"domain\"\n#define LINUX_COMPILER \"cc\"\n",
+    )?;
     // init/Makefile has it included before init/version.c.
     write(&root.join("init/utsversion-tmp.h"), "#define UTS_VERSION \"#1\"\n")?;
     // Debian's own addition to the messages of an oops.
     write(&dir.join("package.h"), "#define LINUX_PACKAGE_ID \"\"\n")?;
     write(&dir.join("uapi/linux/version.h"), &version(&tree.full_version))?;
-    write(&dir.join("timeconst.h"), &timeconst(config.get("HZ").parse().unwrap_or(100)))?;
-    write(&dir.join("asm-offsets.h"), "/* nothing is written in assembly against a C structure */\n")?;
+    write(
+        &dir.join("timeconst.h"),
+        &timeconst(config.get("HZ").parse().unwrap_or(100)),
+    )?;
+    write(
+        &dir.join("asm-offsets.h"),
+        "/* nothing is written in assembly against a C structure */\n",
+    )?;
     wrappers(tree, &dir)?;
     Ok(root)
 }
 
 fn write(path: &Path, text: &str) -> Result<(), TreeError> {
-    cache::write_if_changed(path, text.as_bytes()).map_err(|error| TreeError::Io { path: path.to_owned(), error })
+    cache::write_if_changed(path, text.as_bytes()).map_err(|error| TreeError::Io {
+        path: path.to_owned(),
+        error,
+    })
 }
 
 /// `CC_IS_GCC` and friends, which Kconfig asks the compiler.
 pub(crate) fn compiler_answers() -> Vec<(String, String)> {
     let version = Command::new("gcc").args(["-dumpfullversion"]).output().ok();
-    let text = version.and_then(|out| String::from_utf8(out.stdout).ok()).unwrap_or_default();
+    let text = version
+        .and_then(|out| String::from_utf8(out.stdout).ok())
+        .unwrap_or_default();
     let mut parts = text.trim().split('.').map(|part| part.parse::<u32>().unwrap_or(0));
     let mut next = || parts.next().unwrap_or(0);
     let number = next() * 10_000 + next() * 100 + next();
@@ -84,7 +103,11 @@ fn wrappers(tree: &Tree, generated: &Path) -> Result<(), TreeError> {
     let ours = architecture_dir().join("include");
     for (generic, own, out) in [
         ("include/asm-generic", ours.join("asm"), generated.join("asm")),
-        ("include/uapi/asm-generic", ours.join("uapi/asm"), generated.join("uapi/asm")),
+        (
+            "include/uapi/asm-generic",
+            ours.join("uapi/asm"),
+            generated.join("uapi/asm"),
+        ),
     ] {
         let path = tree.dir.join(generic);
         let entries = fs::read_dir(&path).map_err(|error| TreeError::Io { path, error })?;
@@ -118,14 +141,19 @@ pub(crate) fn bounds(tree: &Tree, root: &Path, flags: &[String]) -> Result<(), T
         .args(["-S", "-o", "-"])
         .arg(&source)
         .output()
-        .map_err(|error| TreeError::Io { path: PathBuf::from("gcc"), error })?;
+        .map_err(|error| TreeError::Io {
+            path: PathBuf::from("gcc"),
+            error,
+        })?;
     if !out.status.success() {
         let message = String::from_utf8_lossy(&out.stderr).into_owned();
         return Err(TreeError::Compiler { path: source, message });
     }
     let mut text = String::new();
     for line in String::from_utf8_lossy(&out.stdout).lines() {
-        let Some((_, entry)) = line.split_once("\"->") else { continue };
+        let Some((_, entry)) = line.split_once("\"->") else {
+            continue;
+        };
         let mut words = entry.split_whitespace();
         if let (Some(name), Some(value)) = (words.next(), words.next()) {
             let value = value.trim_start_matches(['$', '#']);
@@ -140,13 +168,20 @@ pub(crate) fn bounds(tree: &Tree, root: &Path, flags: &[String]) -> Result<(), T
 ///
 /// A conversion `x * to / from` becomes `(x * mul + adj) >> shift` with the largest `mul` of 32 bits.
 fn timeconst(hz: u64) -> String {
-    let mut text = format!("#include <linux/param.h>\n#include <linux/types.h>\n#if HZ != {hz}\n#error \"timeconst.h was made for another HZ\"\n#endif\n");
+    let mut text = format!(
+        "#include <linux/param.h>\n#include <linux/types.h>\n#if HZ != {hz}\n#error \"timeconst.h was made for another HZ\"\n#endif\n"
+    );
     for (unit, per_second) in [("MSEC", 1_000u64), ("USEC", 1_000_000), ("NSEC", 1_000_000_000)] {
         let common = gcd(hz, per_second);
         let (a, b) = (hz / common, per_second / common);
         // Writing to a String cannot fail.
         if unit != "NSEC" {
-            let _ = write!(text, "{}{}", scale(&format!("HZ_TO_{unit}"), b, a), scale(&format!("{unit}_TO_HZ"), a, b));
+            let _ = write!(
+                text,
+                "{}{}",
+                scale(&format!("HZ_TO_{unit}"), b, a),
+                scale(&format!("{unit}_TO_HZ"), a, b)
+            );
         }
         let _ = write!(
             text,
@@ -167,7 +202,9 @@ fn scale(name: &str, to: u64, from: u64) -> String {
     let multiplier = at(shift);
     // What a division by `from` loses to rounding up, in the same fixed point.
     let adjust = ((from - 1) << shift) / from;
-    format!("#define {name}_MUL32 U64_C(0x{multiplier:X})\n#define {name}_ADJ32 U64_C(0x{adjust:X})\n#define {name}_SHR32 {shift}\n")
+    format!(
+        "#define {name}_MUL32 U64_C(0x{multiplier:X})\n#define {name}_ADJ32 U64_C(0x{adjust:X})\n#define {name}_SHR32 {shift}\n"
+    )
 }
 
 fn gcd(a: u64, b: u64) -> u64 {

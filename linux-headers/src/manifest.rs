@@ -38,7 +38,10 @@ impl Manifest {
 
     fn of(text: &str) -> Option<Self> {
         let first = text.find('\n')? + 1;
-        text.starts_with("# ").then(|| Self { text: text.into(), first })
+        text.starts_with("# ").then(|| Self {
+            text: text.into(),
+            first,
+        })
     }
 
     /// The package and its version.
@@ -109,7 +112,10 @@ mod tests {
     #[test]
     fn each_path_is_found_and_no_other() {
         let names: Vec<String> = (0..257).map(|n| format!("dir{}/file{n}.c", n % 7)).collect();
-        let files: BTreeMap<String, [u8; 32]> = names.iter().map(|name| (name.clone(), hash_of(name.as_bytes()))).collect();
+        let files: BTreeMap<String, [u8; 32]> = names
+            .iter()
+            .map(|name| (name.clone(), hash_of(name.as_bytes())))
+            .collect();
         let manifest = Manifest::of(&Manifest::text("linux-source-6.12 1", &files)).expect("is a manifest");
         assert_eq!(manifest.package(), "linux-source-6.12 1");
         for name in &names {

@@ -141,11 +141,30 @@ impl Tree {
                 (key.trim() == name).then(|| value.trim().to_owned())
             })
         };
-        let full_version = [field("VERSION"), field("PATCHLEVEL"), field("SUBLEVEL")].into_iter().flatten().collect::<Vec<_>>().join(".");
-        let found = if full_version.is_empty() { "not a kernel tree".to_owned() } else { format!("Linux {full_version}") };
-        let series = Series::of_version(&full_version).ok_or(TreeError::Unsupported { path: dir.to_owned(), found })?;
-        let dir = dir.canonicalize().map_err(|error| TreeError::Io { path: dir.to_owned(), error })?;
-        Ok(Self { dir, series, full_version, manifest: None })
+        let full_version = [field("VERSION"), field("PATCHLEVEL"), field("SUBLEVEL")]
+            .into_iter()
+            .flatten()
+            .collect::<Vec<_>>()
+            .join(".");
+        let found = if full_version.is_empty() {
+            "not a kernel tree".to_owned()
+        } else {
+            format!("Linux {full_version}")
+        };
+        let series = Series::of_version(&full_version).ok_or(TreeError::Unsupported {
+            path: dir.to_owned(),
+            found,
+        })?;
+        let dir = dir.canonicalize().map_err(|error| TreeError::Io {
+            path: dir.to_owned(),
+            error,
+        })?;
+        Ok(Self {
+            dir,
+            series,
+            full_version,
+            manifest: None,
+        })
     }
 
     /// Finds a tree: the named one, else `LINUX_TREE`, else the cache's, else the package is fetched.
@@ -161,7 +180,10 @@ impl Tree {
             let tree = Self::open(dir)?;
             if let Some(series) = wanted.series.filter(|series| *series != tree.series) {
                 let found = format!("Linux {}, and {series} was asked for", tree.full_version);
-                return Err(TreeError::Unsupported { path: dir.clone(), found });
+                return Err(TreeError::Unsupported {
+                    path: dir.clone(),
+                    found,
+                });
             }
             return tree.with_package();
         }
@@ -176,17 +198,34 @@ impl Tree {
         if !place.manifest.exists() {
             place = fetch::fetch(series)?;
         }
-        let manifest = Manifest::read(&place.manifest).map_err(|error| TreeError::Io { path: place.manifest, error })?;
-        Ok(Self { manifest: Some(manifest), ..Self::open(&place.dir)? })
+        let manifest = Manifest::read(&place.manifest).map_err(|error| TreeError::Io {
+            path: place.manifest,
+            error,
+        })?;
+        Ok(Self {
+            manifest: Some(manifest),
+            ..Self::open(&place.dir)?
+        })
     }
 
     /// Adds the manifest of the package of this very version. A tree of another version of a supported series
     /// can be built, but not be checked.
     fn with_package(mut self) -> Result<Self, TreeError> {
         let place = fetch::place(self.series);
-        let place = if place.manifest.exists() { place } else { fetch::fetch(self.series)? };
-        let manifest = Manifest::read(&place.manifest).map_err(|error| TreeError::Io { path: place.manifest, error })?;
-        let version = manifest.package().split(' ').nth(1).and_then(|version| version.split('-').next());
+        let place = if place.manifest.exists() {
+            place
+        } else {
+            fetch::fetch(self.series)?
+        };
+        let manifest = Manifest::read(&place.manifest).map_err(|error| TreeError::Io {
+            path: place.manifest,
+            error,
+        })?;
+        let version = manifest
+            .package()
+            .split(' ')
+            .nth(1)
+            .and_then(|version| version.split('-').next());
         if version == Some(self.full_version.as_str()) {
             self.manifest = Some(manifest);
         }

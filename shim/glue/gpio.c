@@ -174,10 +174,10 @@ static int gpio_probe(struct platform_device *pdev)
 	u32 count;
 	int ret;
 
-	ret = of_property_read_string(dev->of_node, "linux-compat,channel",
-				      &channel);
-	if (ret)
-		return dev_err_probe(dev, ret, "no linux-compat,channel\n");
+	/* A board has one line server, so its node need not name the channel. */
+	if (of_property_read_string(dev->of_node, "linux-compat,channel",
+				    &channel))
+		channel = "gpio";
 	c = devm_kzalloc(dev, sizeof(*c), GFP_KERNEL);
 	if (!c)
 		return -ENOMEM;

@@ -119,7 +119,13 @@ impl Closure {
 /// # Errors
 ///
 /// A file of the driver or of the glue does not compile, or an object cannot be read.
-pub fn close(compiler: &Compiler<'_>, index: &Index, waist: &Waist, script: &Script, parts: Parts<'_>) -> Result<Closure, BuildError> {
+pub fn close(
+    compiler: &Compiler<'_>,
+    index: &Index,
+    waist: &Waist,
+    script: &Script,
+    parts: Parts<'_>,
+) -> Result<Closure, BuildError> {
     let mut work = Work {
         compiler,
         index,
@@ -137,10 +143,25 @@ pub fn close(compiler: &Compiler<'_>, index: &Index, waist: &Waist, script: &Scr
         called: HashSet::new(),
     };
     for file in parts.shim {
-        work.shim.extend(file.defs.iter().filter(|(_, def)| !def.weak).map(|(name, _)| name.clone()));
-        work.add(Node { origin: Origin::Shim, reached: vec![false; file.sections.len()], file, compiled: None, why: None });
+        work.shim.extend(
+            file.defs
+                .iter()
+                .filter(|(_, def)| !def.weak)
+                .map(|(name, _)| name.clone()),
+        );
+        work.add(Node {
+            origin: Origin::Shim,
+            reached: vec![false; file.sections.len()],
+            file,
+            compiled: None,
+            why: None,
+        });
     }
-    for (origin, objects, is_root) in [(Origin::Shim, parts.glue, true), (Origin::Shim, parts.idle, false), (Origin::Outside, parts.outside, true)] {
+    for (origin, objects, is_root) in [
+        (Origin::Shim, parts.glue, true),
+        (Origin::Shim, parts.idle, false),
+        (Origin::Outside, parts.outside, true),
+    ] {
         compiler.announce(objects.len());
         let compiled: Vec<_> = objects.par_iter().map(|object| compiler.compile(object)).collect();
         for (object, compiled) in objects.iter().zip(compiled) {
@@ -168,21 +189,38 @@ impl Work<'_> {
             self.settle();
         }
         let missing = self.missing();
-        Ok(Closure { nodes: self.nodes, missing })
+        Ok(Closure {
+            nodes: self.nodes,
+            missing,
+        })
     }
 
     fn visit(&mut self, node: usize, section: u32) {
         let Some(at) = self.nodes.get_mut(node) else { return };
-        let Some(reached) = at.reached.get_mut(section as usize) else { return };
+        let Some(reached) = at.reached.get_mut(section as usize) else {
+            return;
+        };
         if std::mem::replace(reached, true) {
             return;
         }
-        let refs = at.file.sections.get(section as usize).map(|s| s.refs.clone()).unwrap_or_default();
+        let refs = at
+            .file
+            .sections
+            .get(section as usize)
+            .map(|s| s.refs.clone())
+            .unwrap_or_default();
         for reference in refs {
             match reference {
                 Ref::Local(target) => self.todo.push((node, target)),
                 Ref::Name { name, weak, called } => {
-                    let Some(name) = self.nodes.get(node).and_then(|n| n.file.names.get(name as usize)).cloned() else { continue };
+                    let Some(name) = self
+                        .nodes
+                        .get(node)
+                        .and_then(|n| n.file.names.get(name as usize))
+                        .cloned()
+                    else {
+                        continue;
+                    };
                     if called {
                         self.called.insert(name.clone());
                     }
@@ -218,11 +256,23 @@ impl Work<'_> {
         self.nodes.push(node);
     }
 
-    fn add_compiled(&mut self, origin: Origin, name: &str, compiled: Compiled, why: Option<(String, String)>, is_root: bool) -> Result<(), BuildError> {
+    fn add_compiled(
+        &mut self,
+        origin: Origin,
+        name: &str,
+        compiled: Compiled,
+        why: Option<(String, String)>,
+        is_root: bool,
+    ) -> Result<(), BuildError> {
         let mut file = ObjFile::read(&compiled.path)?;
         file.name = name.to_owned();
         if origin == Origin::Shim {
-            self.shim.extend(file.defs.iter().filter(|(_, def)| !def.weak).map(|(name, _)| name.clone()));
+            self.shim.extend(
+                file.defs
+                    .iter()
+                    .filter(|(_, def)| !def.weak)
+                    .map(|(name, _)| name.clone()),
+            );
         }
         let number = self.nodes.len();
         for (index, section) in (0u32..).zip(&file.sections) {
@@ -230,14 +280,25 @@ impl Work<'_> {
                 self.todo.push((number, index));
             }
         }
-        self.add(Node { origin, reached: vec![false; file.sections.len()], file, compiled: Some(compiled), why });
+        self.add(Node {
+            origin,
+            reached: vec![false; file.sections.len()],
+            file,
+            compiled: Some(compiled),
+            why,
+        });
         Ok(())
     }
 
     /// For each wanted symbol the next file that may define it.
     fn choose(&mut self) -> Vec<(u32, Option<(String, String)>)> {
         let mut pulls: BTreeMap<u32, (String, String)> = BTreeMap::new();
-        let names: Vec<String> = self.wanted.keys().filter(|name| !self.given_up.contains_key(*name)).cloned().collect();
+        let names: Vec<String> = self
+            .wanted
+            .keys()
+            .filter(|name| !self.given_up.contains_key(*name))
+            .cloned()
+            .collect();
         for name in names {
             if self.defs.contains_key(&name) {
                 continue;
@@ -257,7 +318,10 @@ impl Work<'_> {
 
     fn caller(&self, name: &str) -> String {
         let first = self.wanted.get(name).and_then(|callers| callers.first());
-        first.and_then(|(node, _)| self.nodes.get(*node)).map(|node| node.file.name.clone()).unwrap_or_default()
+        first
+            .and_then(|(node, _)| self.nodes.get(*node))
+            .map(|node| node.file.name.clone())
+            .unwrap_or_default()
     }
 
     /// The best enabled file for `name`, or why there is none.
@@ -266,18 +330,36 @@ impl Work<'_> {
         let mut best: Option<(usize, u32)> = None;
         let mut hint: Option<(u8, String)> = None;
         for file in self.index.defining(name) {
-            let Some(object) = self.index.kbuild.objects.get(file as usize) else { continue };
+            let Some(object) = self.index.kbuild.objects.get(file as usize) else {
+                continue;
+            };
             let (rank, reason) = if let Some(reason) = self.refused.get(&file) {
                 (2, reason.clone())
             } else if self.loaded.contains(&file) || self.broken.contains(&(file, name.to_owned())) {
                 (2, "does not define it in this configuration".to_owned())
             } else if !object.is_enabled(config) {
-                let off = object.symbols().filter(|symbol| !config.is_on(symbol)).collect::<Vec<_>>().join(", CONFIG_");
-                (0, if off.is_empty() { "not part of this configuration".to_owned() } else { format!("needs CONFIG_{off}") })
+                let off = object
+                    .symbols()
+                    .filter(|symbol| !config.is_on(symbol))
+                    .collect::<Vec<_>>()
+                    .join(", CONFIG_");
+                (
+                    0,
+                    if off.is_empty() {
+                        "not part of this configuration".to_owned()
+                    } else {
+                        format!("needs CONFIG_{off}")
+                    },
+                )
             } else if self.waist.holds(&object.source) {
                 (1, "below the waist".to_owned())
             } else {
-                let shared = object.source.bytes().zip(near.bytes()).take_while(|(a, b)| a == b).count();
+                let shared = object
+                    .source
+                    .bytes()
+                    .zip(near.bytes())
+                    .take_while(|(a, b)| a == b)
+                    .count();
                 if best.is_none_or(|(most, _)| shared > most) {
                     best = Some((shared, file));
                 }
@@ -303,16 +385,24 @@ impl Work<'_> {
             let compiled = match compiled {
                 Ok(compiled) => compiled,
                 Err(BuildError::Compile { message, .. }) if !is_driver => {
-                    let first = message.lines().find(|line| line.contains("error")).unwrap_or(&message).to_owned();
+                    let first = message
+                        .lines()
+                        .find(|line| line.contains("error"))
+                        .unwrap_or(&message)
+                        .to_owned();
                     self.refused.insert(file, format!("does not compile: {first}"));
                     continue;
                 }
                 Err(error) => return Err(error),
             };
             let object = ObjFile::read(&compiled.path)?;
-            let clash = object.defs.iter().find(|(name, def)| !def.weak && self.shim.contains(*name));
+            let clash = object
+                .defs
+                .iter()
+                .find(|(name, def)| !def.weak && self.shim.contains(*name));
             if let Some((name, _)) = clash.filter(|_| !is_driver) {
-                self.refused.insert(file, format!("also defines {name}, which the shim provides"));
+                self.refused
+                    .insert(file, format!("also defines {name}, which the shim provides"));
                 continue;
             }
             if let Some((_, symbol)) = &why
@@ -331,7 +421,12 @@ impl Work<'_> {
 
     /// Goes on with the wanted symbols that are defined now.
     fn settle(&mut self) {
-        let found: Vec<String> = self.wanted.keys().filter(|name| self.defs.contains_key(*name)).cloned().collect();
+        let found: Vec<String> = self
+            .wanted
+            .keys()
+            .filter(|name| self.defs.contains_key(*name))
+            .cloned()
+            .collect();
         for name in found {
             self.wanted.remove(&name);
             self.name(&name, None);
@@ -347,7 +442,14 @@ impl Work<'_> {
                 Some(format!("{}: {}", node.file.name, short(&section.name)))
             });
             let hint = self.given_up.get(name).cloned().flatten();
-            out.insert(name.clone(), Missing { callers: callers.collect(), is_called: self.called.contains(name), hint });
+            out.insert(
+                name.clone(),
+                Missing {
+                    callers: callers.collect(),
+                    is_called: self.called.contains(name),
+                    hint,
+                },
+            );
         }
         out
     }
@@ -355,8 +457,15 @@ impl Work<'_> {
 
 /// `.text.foo` is the function `foo`.
 fn short(section: &str) -> &str {
-    [".text.unlikely.", ".text.", ".data.rel.ro.", ".data.", ".rodata.", ".bss."]
-        .iter()
-        .find_map(|prefix| section.strip_prefix(prefix))
-        .unwrap_or(section)
+    [
+        ".text.unlikely.",
+        ".text.",
+        ".data.rel.ro.",
+        ".data.",
+        ".rodata.",
+        ".bss.",
+    ]
+    .iter()
+    .find_map(|prefix| section.strip_prefix(prefix))
+    .unwrap_or(section)
 }

@@ -64,9 +64,31 @@ struct Variant {
 impl<'a> Compiler<'a> {
     /// Prepares to compile.
     #[must_use]
-    pub fn new(tree: &'a Tree, kbuild: &'a Kbuild, setup: &'a Setup, memory: &'a Memory, cc: &str, extra: Vec<String>) -> Self {
-        let version = Command::new(cc).arg("--version").output().map(|out| hash::hex(&hash::bytes(&out.stdout))).unwrap_or_default();
-        Self { tree, kbuild, setup, cc: cc.to_owned(), extra, memory, ran: AtomicUsize::new(0), objects: cache::dir().join("objects"), progress: Progress::default(), version }
+    pub fn new(
+        tree: &'a Tree,
+        kbuild: &'a Kbuild,
+        setup: &'a Setup,
+        memory: &'a Memory,
+        cc: &str,
+        extra: Vec<String>,
+    ) -> Self {
+        let version = Command::new(cc)
+            .arg("--version")
+            .output()
+            .map(|out| hash::hex(&hash::bytes(&out.stdout)))
+            .unwrap_or_default();
+        Self {
+            tree,
+            kbuild,
+            setup,
+            cc: cc.to_owned(),
+            extra,
+            memory,
+            ran: AtomicUsize::new(0),
+            objects: cache::dir().join("objects"),
+            progress: Progress::default(),
+            version,
+        }
     }
 
     /// Says how many files are about to be compiled, for the progress bar.
@@ -95,8 +117,10 @@ impl<'a> Compiler<'a> {
         let key = hash::text(&key);
         let dir = self.objects.join(&key[..2]);
         let record = dir.join(format!("{key}.rec"));
-        let mut variants: Vec<Variant> =
-            std::fs::read(&record).ok().and_then(|data| postcard::from_bytes(&data).ok()).unwrap_or_default();
+        let mut variants: Vec<Variant> = std::fs::read(&record)
+            .ok()
+            .and_then(|data| postcard::from_bytes(&data).ok())
+            .unwrap_or_default();
         if let Some(variant) = variants.iter().find(|variant| self.still_holds(variant)) {
             let path = dir.join(&variant.object);
             if path.exists() {
@@ -115,11 +139,15 @@ impl<'a> Compiler<'a> {
     }
 
     fn still_holds(&self, variant: &Variant) -> bool {
-        variant.symbols.iter().all(|(symbol, value)| self.setup.config.get(symbol) == value)
-            && variant
-                .inputs
-                .iter()
-                .all(|(path, hash)| self.memory.facts(&self.real(path)).is_some_and(|facts| facts.hash == *hash))
+        variant
+            .symbols
+            .iter()
+            .all(|(symbol, value)| self.setup.config.get(symbol) == value)
+            && variant.inputs.iter().all(|(path, hash)| {
+                self.memory
+                    .facts(&self.real(path))
+                    .is_some_and(|facts| facts.hash == *hash)
+            })
     }
 
     fn run(&self, object: &Object, own: &[String], dir: &Path, key: &str) -> Result<(PathBuf, Variant), BuildError> {
@@ -140,7 +168,10 @@ impl<'a> Compiler<'a> {
             .args(&self.extra)
             .args(own)
             .arg(format!("-I{}", self.setup.generated.display()))
-            .arg(format!("-I{}", super::hostgen::dir(&self.setup.generated, &object.source).display()))
+            .arg(format!(
+                "-I{}",
+                super::hostgen::dir(&self.setup.generated, &object.source).display()
+            ))
             .arg("-MD")
             .arg("-MF")
             .arg(&depfile)
@@ -154,7 +185,10 @@ impl<'a> Compiler<'a> {
             let _ = std::fs::remove_file(&made);
             let _ = std::fs::remove_file(&depfile);
             let message = String::from_utf8_lossy(&out.stderr).trim_end().to_owned();
-            return Err(BuildError::Compile { path: object.source.clone(), message });
+            return Err(BuildError::Compile {
+                path: object.source.clone(),
+                message,
+            });
         }
         let text = std::fs::read_to_string(&depfile).map_err(io(&depfile))?;
         let _ = std::fs::remove_file(&depfile);
@@ -167,22 +201,35 @@ impl<'a> Compiler<'a> {
     }
 
     fn variant(&self, depfile: &str) -> Variant {
-        let mut variant = Variant { inputs: Vec::new(), symbols: Vec::new(), object: String::new() };
+        let mut variant = Variant {
+            inputs: Vec::new(),
+            symbols: Vec::new(),
+            object: String::new(),
+        };
         let mut symbols = std::collections::BTreeSet::new();
         for word in depfile.replace("\\\n", " ").split_whitespace().skip(1) {
             if word.ends_with("generated/autoconf.h") {
                 continue;
             }
-            let word = if Path::new(word).is_absolute() { word.to_owned() } else { self.tree.dir.join(word).display().to_string() };
+            let word = if Path::new(word).is_absolute() {
+                word.to_owned()
+            } else {
+                self.tree.dir.join(word).display().to_string()
+            };
             let stored = self.stored(&word);
-            let Some(facts) = self.memory.facts(Path::new(&word)) else { continue };
+            let Some(facts) = self.memory.facts(Path::new(&word)) else {
+                continue;
+            };
             symbols.extend(facts.symbols.iter().cloned());
             variant.inputs.push((stored, facts.hash));
         }
-        variant.symbols = symbols.into_iter().map(|symbol| {
-            let value = self.setup.config.get(&symbol).to_owned();
-            (symbol, value)
-        }).collect();
+        variant.symbols = symbols
+            .into_iter()
+            .map(|symbol| {
+                let value = self.setup.config.get(&symbol).to_owned();
+                (symbol, value)
+            })
+            .collect();
         variant
     }
 

@@ -127,30 +127,52 @@ pub fn build(request: &BuildRequest) -> Result<Built, BuildError> {
     if let Some(built) = recall(&memo, request, start) {
         return Ok(built);
     }
-    let mut build = Build { request, timings: Timings::default(), inputs: Vec::new() };
+    let mut build = Build {
+        request,
+        timings: Timings::default(),
+        inputs: Vec::new(),
+    };
     let (built, image_dir) = build.run(start)?;
-    let inputs = build.inputs.iter().filter_map(|path| Some((path.clone(), Stamp::of(path)?))).collect();
+    let inputs = build
+        .inputs
+        .iter()
+        .filter_map(|path| Some((path.clone(), Stamp::of(path)?)))
+        .collect();
     let report = serde_json::to_string(&built.report).unwrap_or_default();
-    let data = postcard::to_stdvec(&Memo { inputs, image_dir, report }).unwrap_or_default();
+    let data = postcard::to_stdvec(&Memo {
+        inputs,
+        image_dir,
+        report,
+    })
+    .unwrap_or_default();
     cache::write_atomic(&memo, &data).map_err(|error| BuildError::Io { path: memo, error })?;
     Ok(built)
 }
 
 fn memo_key(request: &BuildRequest) -> Result<String, BuildError> {
     let board = match &request.board_dtb {
-        Some(path) => hash::hex(&hash::bytes(&std::fs::read(path).map_err(|error| BuildError::Io { path: path.clone(), error })?)),
+        Some(path) => hash::hex(&hash::bytes(&std::fs::read(path).map_err(|error| BuildError::Io {
+            path: path.clone(),
+            error,
+        })?)),
         None => String::new(),
     };
     let mut request = request.clone();
     request.board_dtb = None;
     let compiler = Stamp::of(&which(&request.cc));
-    Ok(hash::text(&format!("{request:?} {board} {compiler:?} {}", ENGINE.concat())))
+    Ok(hash::text(&format!(
+        "{request:?} {board} {compiler:?} {}",
+        ENGINE.concat()
+    )))
 }
 
 /// Where a command is found; for its stamp only.
 fn which(command: &str) -> PathBuf {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path).map(|dir| dir.join(command)).find(|path| path.exists()).unwrap_or_default()
+    std::env::split_paths(&path)
+        .map(|dir| dir.join(command))
+        .find(|path| path.exists())
+        .unwrap_or_default()
 }
 
 fn recall(memo: &Path, request: &BuildRequest, start: Instant) -> Option<Built> {
@@ -161,7 +183,11 @@ fn recall(memo: &Path, request: &BuildRequest, start: Instant) -> Option<Built> 
         return None;
     }
     let mut report: Report = serde_json::from_str(&memo.report).ok()?;
-    report.timings = Timings { warm: true, total_ms: ms(start), ..Timings::default() };
+    report.timings = Timings {
+        warm: true,
+        total_ms: ms(start),
+        ..Timings::default()
+    };
     Some(Built { image, debug, report })
 }
 
@@ -193,7 +219,8 @@ impl Build<'_> {
         let tree = &request.tree;
         let step = Instant::now();
         let index = Index::load(tree)?;
-        self.inputs.extend(index.kbuild.files.iter().map(|file| tree.dir.join(file)));
+        self.inputs
+            .extend(index.kbuild.files.iter().map(|file| tree.dir.join(file)));
         self.timings.index_ms = ms(step);
 
         let step = Instant::now();
@@ -207,7 +234,14 @@ impl Build<'_> {
 
         let step = Instant::now();
         let memory = Memory::load(cache::dir().join("files"));
-        let compiler = Compiler::new(tree, &index.kbuild, &setup, &memory, &request.cc, request.extra_cflags.clone());
+        let compiler = Compiler::new(
+            tree,
+            &index.kbuild,
+            &setup,
+            &memory,
+            &request.cc,
+            request.extra_cflags.clone(),
+        );
         let script = Script::read(&self.ours("link/domain.lds"))?;
         let waist = Waist::read(&self.ours("config/waist"))?;
         let outside: Vec<Object> = found.outside.iter().cloned().collect();
@@ -218,11 +252,24 @@ impl Build<'_> {
             Some(path) => ObjFile::read_archive(path)?,
             None => Vec::new(),
         };
-        let parts = Parts { roots: &roots, outside: &outside, glue: &glue, idle: &idle, shim, entry: &entry };
+        let parts = Parts {
+            roots: &roots,
+            outside: &outside,
+            glue: &glue,
+            idle: &idle,
+            shim,
+            entry: &entry,
+        };
         let closed = closure::close(&compiler, &index, &waist, &script, parts);
         memory.save();
         let closed = closed?;
-        self.inputs.extend(closed.nodes.iter().filter_map(|node| node.compiled.as_ref()).flat_map(|compiled| compiled.inputs.iter().cloned()));
+        self.inputs.extend(
+            closed
+                .nodes
+                .iter()
+                .filter_map(|node| node.compiled.as_ref())
+                .flat_map(|compiled| compiled.inputs.iter().cloned()),
+        );
         self.inputs.extend(request.shim_archive.iter().cloned());
         let mut report = self.report(&index, &memory, &setup, &closed, &found.modules)?;
         self.timings.closure_ms = ms(step);
@@ -248,34 +295,62 @@ impl Build<'_> {
         path
     }
 
-    fn configure(&mut self, index: &Index, found: &lookup::Found, board: &[Device]) -> Result<(Setup, Vec<u32>), BuildError> {
+    fn configure(
+        &mut self,
+        index: &Index,
+        found: &lookup::Found,
+        board: &[Device],
+    ) -> Result<(Setup, Vec<u32>), BuildError> {
         let request = self.request;
         let mut roots = found.objects.clone();
         roots.extend(lookup::board_drivers(index, board, &found.modules));
         let objects = || roots.iter().filter_map(|root| index.kbuild.objects.get(*root as usize));
         // A part of a module that has a condition of its own is the configuration's business, not the driver's.
         let module_guards = |object: &Object| {
-            let of_module = index.kbuild.objects.iter().filter(|other| other.module == object.module);
+            let of_module = index
+                .kbuild
+                .objects
+                .iter()
+                .filter(|other| other.module == object.module);
             of_module.map(|other| other.guards.len()).min().unwrap_or_default()
         };
         let mut wishes: Vec<String> = Vec::new();
         for object in objects() {
             let most = module_guards(object);
-            wishes.extend(object.guards.iter().take(most).filter_map(|guard| guard.symbol()).map(str::to_owned));
+            wishes.extend(
+                object
+                    .guards
+                    .iter()
+                    .take(most)
+                    .filter_map(|guard| guard.symbol())
+                    .map(str::to_owned),
+            );
         }
         wishes.sort();
         wishes.dedup();
         let kconfig = Kconfig::read(&request.tree.dir);
         self.inputs.extend(kconfig.files.iter().cloned());
         let setup = flags::setup(&request.tree, &kconfig, request.profile, request.arch, &wishes)?;
-        for series in [format!("config/{}.config", request.tree.series), "config/debug.config".to_owned()] {
+        for series in [
+            format!("config/{}.config", request.tree.series),
+            "config/debug.config".to_owned(),
+        ] {
             self.ours(&series);
         }
-        roots.retain(|root| index.kbuild.objects.get(*root as usize).is_some_and(|object| object.is_enabled(&setup.config)));
+        roots.retain(|root| {
+            index
+                .kbuild
+                .objects
+                .get(*root as usize)
+                .is_some_and(|object| object.is_enabled(&setup.config))
+        });
         let is_driver_in = found.outside.is_some() || roots.iter().any(|root| found.objects.contains(root));
         if !is_driver_in {
             let unmet = setup.config.unmet.first();
-            let symbol = unmet.map_or_else(|| wishes.last().cloned().unwrap_or_default(), |unmet| unmet.symbol.clone());
+            let symbol = unmet.map_or_else(
+                || wishes.last().cloned().unwrap_or_default(),
+                |unmet| unmet.symbol.clone(),
+            );
             let depends = unmet.map_or_else(|| "something".to_owned(), |unmet| unmet.depends.clone());
             return Err(BuildError::Config { symbol, depends });
         }
@@ -284,8 +359,13 @@ impl Build<'_> {
 
     /// The shim's C files; apart from them those that drive hardware which the board does not have.
     fn glue(&mut self, board: &[Device]) -> Result<(Vec<Object>, Vec<Object>), BuildError> {
-        let Some(dir) = &self.request.glue_dir else { return Ok((Vec::new(), Vec::new())) };
-        let io = |error| BuildError::Io { path: dir.clone(), error };
+        let Some(dir) = &self.request.glue_dir else {
+            return Ok((Vec::new(), Vec::new()));
+        };
+        let io = |error| BuildError::Io {
+            path: dir.clone(),
+            error,
+        };
         let mut all = Vec::new();
         for entry in std::fs::read_dir(dir).map_err(io)? {
             let path = entry.map_err(io)?.path();
@@ -303,31 +383,61 @@ impl Build<'_> {
         };
         let (idle, used): (Vec<PathBuf>, Vec<PathBuf>) = all.into_iter().partition(|path| is_idle(path));
         let object = |path: &PathBuf| {
-            let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+            let stem = path
+                .file_stem()
+                .map(|stem| stem.to_string_lossy().into_owned())
+                .unwrap_or_default();
             Object::outside(&path.display().to_string(), &stem)
         };
         Ok((used.iter().map(object).collect(), idle.iter().map(object).collect()))
     }
 
-    fn report(&self, index: &Index, memory: &Memory, setup: &Setup, closed: &Closure, modules: &[String]) -> Result<Report, BuildError> {
+    fn report(
+        &self,
+        index: &Index,
+        memory: &Memory,
+        setup: &Setup,
+        closed: &Closure,
+        modules: &[String],
+    ) -> Result<Report, BuildError> {
         let tree = &self.request.tree;
         let mut sources = Vec::new();
         for node in closed.in_link_order() {
             let path = match node.origin {
-                Origin::Upstream(file) => index.kbuild.objects.get(file as usize).map(|object| object.source.clone()),
+                Origin::Upstream(file) => index
+                    .kbuild
+                    .objects
+                    .get(file as usize)
+                    .map(|object| object.source.clone()),
                 Origin::Outside => Some(node.file.name.clone()),
                 Origin::Shim => None,
             };
             let Some(path) = path else { continue };
-            let Some(facts) = memory.facts(&tree.dir.join(&path)) else { continue };
+            let Some(facts) = memory.facts(&tree.dir.join(&path)) else {
+                continue;
+            };
             let sha256 = hash::hex(&facts.hash);
-            let expected = tree.expected(&path).filter(|expected| *expected != facts.hash).map(|expected| hash::hex(&expected));
+            let expected = tree
+                .expected(&path)
+                .filter(|expected| *expected != facts.hash)
+                .map(|expected| hash::hex(&expected));
             let pristine = node.origin != Origin::Outside && expected.is_none() && tree.expected(&path).is_some();
             let why = node.why.clone().map(|(by, symbol)| Why { by, symbol });
-            sources.push(Source { path, lines: facts.lines, sha256, pristine, expected, why });
+            sources.push(Source {
+                path,
+                lines: facts.lines,
+                sha256,
+                pristine,
+                expected,
+                why,
+            });
         }
         let modified = self.check_modified(memory, &sources)?;
-        let config = setup.config.iter().filter(|(name, value)| *value == "y" && !setup.base.is_on(name)).map(|(name, _)| name.to_owned());
+        let config = setup
+            .config
+            .iter()
+            .filter(|(name, value)| *value == "y" && !setup.base.is_on(name))
+            .map(|(name, _)| name.to_owned());
         let missing = closed.missing.iter().map(|(name, missing)| MissingSymbol {
             name: name.clone(),
             callers: missing.callers.iter().cloned().collect(),
@@ -341,7 +451,12 @@ impl Build<'_> {
             image_bytes: 0,
             missing: missing.collect(),
             config: config.collect(),
-            refused: setup.config.refused.iter().map(|refused| format!("{} selects {}", refused.by, refused.symbol)).collect(),
+            refused: setup
+                .config
+                .refused
+                .iter()
+                .map(|refused| format!("{} selects {}", refused.by, refused.symbol))
+                .collect(),
             modified,
             timings: Timings::default(),
         })
@@ -355,21 +470,35 @@ impl Build<'_> {
             let (expected, facts) = (tree.expected(name)?, memory.facts(path)?);
             (expected != facts.hash).then(|| (name.to_owned(), hash::hex(&expected), hash::hex(&facts.hash)))
         });
-        let changed_source = sources.iter().find_map(|source| Some((source.path.clone(), source.expected.clone()?, source.sha256.clone())));
+        let changed_source = sources
+            .iter()
+            .find_map(|source| Some((source.path.clone(), source.expected.clone()?, source.sha256.clone())));
         match changed_source.or(changed_header) {
-            Some((path, expected, found)) if !self.request.allow_modified => {
-                Err(BuildError::Modified { path, version: tree.full_version.clone(), expected, found })
-            }
+            Some((path, expected, found)) if !self.request.allow_modified => Err(BuildError::Modified {
+                path,
+                version: tree.full_version.clone(),
+                expected,
+                found,
+            }),
             changed => Ok(changed.is_some()),
         }
     }
 
     fn link(&self, closed: &Closure, script: &Script, memory: &Memory) -> Result<String, BuildError> {
         let request = self.request;
-        let objects: Vec<PathBuf> = closed.in_link_order().filter_map(|node| node.compiled.as_ref()).map(|compiled| compiled.path.clone()).collect();
+        let objects: Vec<PathBuf> = closed
+            .in_link_order()
+            .filter_map(|node| node.compiled.as_ref())
+            .map(|compiled| compiled.path.clone())
+            .collect();
         let mut key = format!("{:?} {:#x} {:?}\n", request.arch, request.image_base, request.emit);
         for path in objects.iter().chain(request.shim_archive.iter()).chain([&script.path]) {
-            key.push_str(&memory.facts(path).map(|facts| hash::hex(&facts.hash)).unwrap_or_default());
+            key.push_str(
+                &memory
+                    .facts(path)
+                    .map(|facts| hash::hex(&facts.hash))
+                    .unwrap_or_default(),
+            );
         }
         for (name, missing) in &closed.missing {
             key.push_str(&format!("{name} {}\n", missing.is_called));
@@ -395,7 +524,10 @@ impl Build<'_> {
             Emit::Relocatable => link.relocatable(&beside),
         };
         let placed = made.and_then(|()| match std::fs::rename(&beside, &dir) {
-            Err(error) if !dir.exists() => Err(BuildError::Io { path: dir.clone(), error }),
+            Err(error) if !dir.exists() => Err(BuildError::Io {
+                path: dir.clone(),
+                error,
+            }),
             _ => Ok(()),
         });
         let _ = std::fs::remove_dir_all(&beside);

@@ -45,7 +45,9 @@ pub enum BuildError {
         depends: String,
     },
     /// A source file differs from upstream's.
-    #[error("{path}: changed since Linux {version}: expected SHA-256 {expected}, found {found}; --allow-modified builds it all the same")]
+    #[error(
+        "{path}: changed since Linux {version}: expected SHA-256 {expected}, found {found}; --allow-modified builds it all the same"
+    )]
     Modified {
         /// The file, relative to the tree.
         path: String,
@@ -81,5 +83,9 @@ pub enum BuildError {
 }
 
 fn nearest(near: &[String]) -> String {
-    if near.is_empty() { String::new() } else { format!("; nearest: {}", near.join(", ")) }
+    if near.is_empty() {
+        String::new()
+    } else {
+        format!("; nearest: {}", near.join(", "))
+    }
 }

@@ -21,7 +21,10 @@ impl Device {
     pub fn bus(&self) -> &str {
         let above = self.path.rsplit_once('/').map_or("", |(above, _)| above);
         let name = above.rsplit('/').next().unwrap_or("");
-        name.split('@').next().unwrap_or("").trim_end_matches(|c: char| c.is_ascii_digit() || c == '-')
+        name.split('@')
+            .next()
+            .unwrap_or("")
+            .trim_end_matches(|c: char| c.is_ascii_digit() || c == '-')
     }
 }
 
@@ -31,8 +34,14 @@ impl Device {
 ///
 /// The file cannot be read or is no device tree blob.
 pub fn read(path: &Path) -> Result<Vec<Device>, BuildError> {
-    let data = std::fs::read(path).map_err(|error| BuildError::Io { path: path.to_owned(), error })?;
-    parse(&data).ok_or_else(|| BuildError::Board { path: path.to_owned(), what: "not a device tree blob".to_owned() })
+    let data = std::fs::read(path).map_err(|error| BuildError::Io {
+        path: path.to_owned(),
+        error,
+    })?;
+    parse(&data).ok_or_else(|| BuildError::Board {
+        path: path.to_owned(),
+        what: "not a device tree blob".to_owned(),
+    })
 }
 
 fn word(data: &[u8], at: usize) -> Option<usize> {
@@ -71,19 +80,31 @@ fn parse(data: &[u8]) -> Option<Vec<Device>> {
                     _ => format!("/{name}"),
                 };
                 let is_on = open.last().is_none_or(|above| above.is_on);
-                open.push(Open { path, compatible: Vec::new(), is_on });
+                open.push(Open {
+                    path,
+                    compatible: Vec::new(),
+                    is_on,
+                });
             }
             2 => {
                 let node = open.pop()?;
                 if node.is_on && !node.compatible.is_empty() {
-                    out.push(Device { path: node.path, compatible: node.compatible });
+                    out.push(Device {
+                        path: node.path,
+                        compatible: node.compatible,
+                    });
                 }
             }
             3 => {
                 let (len, name) = (word(data, at)?, text(data, strings.checked_add(word(data, at + 4)?)?)?);
                 let value = data.get(at + 8..(at + 8).checked_add(len)?)?;
                 at = (at + 8 + len + 3) & !3;
-                let words = || value.split(|byte| *byte == 0).filter_map(|v| std::str::from_utf8(v).ok()).filter(|v| !v.is_empty());
+                let words = || {
+                    value
+                        .split(|byte| *byte == 0)
+                        .filter_map(|v| std::str::from_utf8(v).ok())
+                        .filter(|v| !v.is_empty())
+                };
                 let node = open.last_mut()?;
                 match name {
                     "compatible" => node.compatible = words().map(str::to_owned).collect(),
@@ -132,7 +153,18 @@ mod tests {
         let start = 40;
         let mut out = Vec::new();
         let end = start + body.len();
-        for word in [0xd00d_feed, end + strings.len(), start, end, 0, 17, 16, 0, strings.len(), body.len()] {
+        for word in [
+            0xd00d_feed,
+            end + strings.len(),
+            start,
+            end,
+            0,
+            17,
+            16,
+            0,
+            strings.len(),
+            body.len(),
+        ] {
             out.extend(u32::try_from(word).expect("is small").to_be_bytes());
         }
         out.extend(body);
@@ -143,7 +175,10 @@ mod tests {
     #[test]
     fn devices_that_are_on_are_found_with_their_bus() {
         let devices = parse(&blob()).expect("is a blob");
-        let chip = Device { path: "/i2c0/chip@53".to_owned(), compatible: vec!["adi,adxl345".to_owned(), "adi,adxl34x".to_owned()] };
+        let chip = Device {
+            path: "/i2c0/chip@53".to_owned(),
+            compatible: vec!["adi,adxl345".to_owned(), "adi,adxl34x".to_owned()],
+        };
         assert_eq!(devices[0], chip);
         assert_eq!(chip.bus(), "i2c");
         assert_eq!(devices.len(), 2);

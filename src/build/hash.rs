@@ -49,7 +49,12 @@ impl Stamp {
     #[must_use]
     pub fn of(path: &Path) -> Option<Self> {
         let meta = std::fs::metadata(path).ok()?;
-        Some(Self { size: meta.len(), mtime: meta.mtime(), mtime_nsec: meta.mtime_nsec(), inode: meta.ino() })
+        Some(Self {
+            size: meta.len(),
+            mtime: meta.mtime(),
+            mtime_nsec: meta.mtime_nsec(),
+            inode: meta.ino(),
+        })
     }
 }
 
@@ -76,10 +81,19 @@ impl Memory {
     /// Loads the memory that is kept in `path`.
     #[must_use]
     pub fn load(path: PathBuf) -> Self {
-        let known: HashMap<PathBuf, (Stamp, Facts)> =
-            std::fs::read(&path).ok().and_then(|data| postcard::from_bytes(&data).ok()).unwrap_or_default();
-        let known = known.into_iter().map(|(path, (stamp, facts))| (path, (stamp, std::sync::Arc::new(facts)))).collect();
-        Self { path, known: Mutex::new(known), changed: false.into() }
+        let known: HashMap<PathBuf, (Stamp, Facts)> = std::fs::read(&path)
+            .ok()
+            .and_then(|data| postcard::from_bytes(&data).ok())
+            .unwrap_or_default();
+        let known = known
+            .into_iter()
+            .map(|(path, (stamp, facts))| (path, (stamp, std::sync::Arc::new(facts))))
+            .collect();
+        Self {
+            path,
+            known: Mutex::new(known),
+            changed: false.into(),
+        }
     }
 
     /// The facts of a file; `None` if it cannot be read.
@@ -93,7 +107,11 @@ impl Memory {
         }
         let data = std::fs::read(path).ok()?;
         let lines = u32::try_from(data.iter().filter(|byte| **byte == b'\n').count()).unwrap_or(u32::MAX);
-        let facts = std::sync::Arc::new(Facts { hash: bytes(&data), lines, symbols: symbols(&data) });
+        let facts = std::sync::Arc::new(Facts {
+            hash: bytes(&data),
+            lines,
+            symbols: symbols(&data),
+        });
         if let Ok(mut known) = self.known.lock() {
             known.insert(path.to_owned(), (stamp, facts.clone()));
             self.changed.store(true, std::sync::atomic::Ordering::Relaxed);
@@ -107,7 +125,10 @@ impl Memory {
             return;
         }
         let Ok(known) = self.known.lock() else { return };
-        let plain: HashMap<&PathBuf, (Stamp, &Facts)> = known.iter().map(|(path, (stamp, facts))| (path, (*stamp, facts.as_ref()))).collect();
+        let plain: HashMap<&PathBuf, (Stamp, &Facts)> = known
+            .iter()
+            .map(|(path, (stamp, facts))| (path, (*stamp, facts.as_ref())))
+            .collect();
         if let Ok(data) = postcard::to_stdvec(&plain) {
             // A memory that cannot be kept costs time in the next run and nothing else.
             let _ = linux_headers::cache::write_atomic(&self.path, &data);
@@ -120,10 +141,16 @@ fn symbols(data: &[u8]) -> Vec<String> {
     const PREFIX: &[u8] = b"CONFIG_";
     let mut out = std::collections::BTreeSet::new();
     let mut at = 0;
-    while let Some(found) = data.get(at..).and_then(|rest| rest.windows(PREFIX.len()).position(|window| window == PREFIX)) {
+    while let Some(found) = data
+        .get(at..)
+        .and_then(|rest| rest.windows(PREFIX.len()).position(|window| window == PREFIX))
+    {
         let start = at + found + PREFIX.len();
         let rest = data.get(start..).unwrap_or_default();
-        let len = rest.iter().position(|byte| !(byte.is_ascii_alphanumeric() || *byte == b'_')).unwrap_or(rest.len());
+        let len = rest
+            .iter()
+            .position(|byte| !(byte.is_ascii_alphanumeric() || *byte == b'_'))
+            .unwrap_or(rest.len());
         let name = String::from_utf8_lossy(&rest[..len]).into_owned();
         // IS_ENABLED(CONFIG_X_MODULE) asks about X.
         out.insert(name.strip_suffix("_MODULE").map(str::to_owned).unwrap_or(name));

@@ -48,8 +48,22 @@ impl Link<'_> {
         let stubs = self.stubs(dir)?;
         let debug = dir.join("image.debug");
         let mut command = Command::new("ld");
-        command.args(["-static", "--gc-sections", "--no-warn-mismatch", "--build-id=none", "-z", "noexecstack", "-z", "max-page-size=4096", "-z", "norelro"]);
-        command.arg("-T").arg(&self.script.path).arg(format!("--defsym=IMAGE_BASE={:#x}", self.base));
+        command.args([
+            "-static",
+            "--gc-sections",
+            "--no-warn-mismatch",
+            "--build-id=none",
+            "-z",
+            "noexecstack",
+            "-z",
+            "max-page-size=4096",
+            "-z",
+            "norelro",
+        ]);
+        command
+            .arg("-T")
+            .arg(&self.script.path)
+            .arg(format!("--defsym=IMAGE_BASE={:#x}", self.base));
         for (name, address) in self.nowhere() {
             command.arg(format!("--defsym={name}={address:#x}"));
         }
@@ -58,7 +72,11 @@ impl Link<'_> {
             command.arg(archive);
         }
         run(&mut command)?;
-        run(Command::new("strip").arg("-s").arg("-o").arg(dir.join("image")).arg(&debug))
+        run(Command::new("strip")
+            .arg("-s")
+            .arg("-o")
+            .arg(dir.join("image"))
+            .arg(&debug))
     }
 
     /// Joins everything but the shim into one relocatable object `dir/image.o`.
@@ -67,18 +85,31 @@ impl Link<'_> {
     ///
     /// The linker refuses, or a file cannot be written.
     pub fn relocatable(&self, dir: &Path) -> Result<(), BuildError> {
-        std::fs::create_dir_all(dir).map_err(|error| BuildError::Io { path: dir.to_owned(), error })?;
-        run(Command::new("ld").arg("-r").arg("-o").arg(dir.join("image.o")).args(&self.objects))
+        std::fs::create_dir_all(dir).map_err(|error| BuildError::Io {
+            path: dir.to_owned(),
+            error,
+        })?;
+        run(Command::new("ld")
+            .arg("-r")
+            .arg("-o")
+            .arg(dir.join("image.o"))
+            .args(&self.objects))
     }
 
     fn nowhere(&self) -> impl Iterator<Item = (&str, u64)> {
         let data = self.missing.iter().filter(|(_, missing)| !missing.is_called);
-        data.zip(0u64..).map(|((name, _), number)| (name.as_str(), NOWHERE + number * NOWHERE_STEP))
+        data.zip(0u64..)
+            .map(|((name, _), number)| (name.as_str(), NOWHERE + number * NOWHERE_STEP))
     }
 
     /// One function per missing symbol that is called: it gives its own name to the shim, which ends the domain.
     fn stubs(&self, dir: &Path) -> Result<Option<PathBuf>, BuildError> {
-        let called: Vec<&String> = self.missing.iter().filter(|(_, missing)| missing.is_called).map(|(name, _)| name).collect();
+        let called: Vec<&String> = self
+            .missing
+            .iter()
+            .filter(|(_, missing)| missing.is_called)
+            .map(|(name, _)| name)
+            .collect();
         if called.is_empty() {
             return Ok(None);
         }
@@ -97,11 +128,16 @@ impl Link<'_> {
         }
         if self.archive.is_none() {
             // Without a shim there is nobody to tell.
-            text.push_str(".section .text.__missing_symbol, \"ax\"\n.globl __missing_symbol\n__missing_symbol:\n\t.byte 0\n");
+            text.push_str(
+                ".section .text.__missing_symbol, \"ax\"\n.globl __missing_symbol\n__missing_symbol:\n\t.byte 0\n",
+            );
         }
         text.push_str(".section .note.GNU-stack, \"\", %progbits\n");
         let source = dir.join("missing.s");
-        cache::write_atomic(&source, text.as_bytes()).map_err(|error| BuildError::Io { path: source.clone(), error })?;
+        cache::write_atomic(&source, text.as_bytes()).map_err(|error| BuildError::Io {
+            path: source.clone(),
+            error,
+        })?;
         let object = dir.join("missing.o");
         run(Command::new(self.cc).arg("-c").arg("-o").arg(&object).arg(&source))?;
         Ok(Some(object))
@@ -110,11 +146,16 @@ impl Link<'_> {
 
 fn run(command: &mut Command) -> Result<(), BuildError> {
     let program = command.get_program().to_string_lossy().into_owned();
-    let out = command.output().map_err(|error| BuildError::Io { path: PathBuf::from(&program), error })?;
+    let out = command.output().map_err(|error| BuildError::Io {
+        path: PathBuf::from(&program),
+        error,
+    })?;
     if out.status.success() {
         return Ok(());
     }
     let message = String::from_utf8_lossy(&out.stderr);
     let lines: Vec<&str> = message.lines().take(40).collect();
-    Err(BuildError::Link { message: format!("{program}: {}", lines.join("\n")) })
+    Err(BuildError::Link {
+        message: format!("{program}: {}", lines.join("\n")),
+    })
 }

@@ -36,7 +36,10 @@ pub fn driver(tree: &Tree, index: &Index, name: &str, board: &[Device]) -> Resul
     if !exact.is_empty() {
         return Ok(of_modules(index, &exact));
     }
-    let bus = board.iter().find(|device| device.compatible.iter().any(|compatible| compatible == name)).map_or("", Device::bus);
+    let bus = board
+        .iter()
+        .find(|device| device.compatible.iter().any(|compatible| compatible == name))
+        .map_or("", Device::bus);
     let driving = driving(index, name, bus);
     if !driving.is_empty() {
         return Ok(of_modules(index, &driving));
@@ -76,33 +79,67 @@ fn fix(name: &str) -> String {
 }
 
 fn modules(index: &Index, wanted: impl Fn(&str) -> bool) -> Vec<String> {
-    let all: BTreeSet<&str> = index.kbuild.objects.iter().map(|object| object.module.as_str()).collect();
-    all.into_iter().filter(|module| wanted(&fix(module))).map(str::to_owned).collect()
+    let all: BTreeSet<&str> = index
+        .kbuild
+        .objects
+        .iter()
+        .map(|object| object.module.as_str())
+        .collect();
+    all.into_iter()
+        .filter(|module| wanted(&fix(module)))
+        .map(str::to_owned)
+        .collect()
 }
 
 fn of_modules(index: &Index, modules: &[String]) -> Found {
-    let objects = (0u32..).zip(&index.kbuild.objects).filter(|(_, object)| modules.contains(&object.module));
-    Found { objects: objects.map(|(number, _)| number).collect(), modules: modules.to_vec(), outside: None }
+    let objects = (0u32..)
+        .zip(&index.kbuild.objects)
+        .filter(|(_, object)| modules.contains(&object.module));
+    Found {
+        objects: objects.map(|(number, _)| number).collect(),
+        modules: modules.to_vec(),
+        outside: None,
+    }
 }
 
 fn file(tree: &Tree, index: &Index, name: &str) -> Result<Found, BuildError> {
     let path = Path::new(name);
-    let in_tree = path.canonicalize().ok().and_then(|path| path.strip_prefix(&tree.dir).ok().map(Path::to_owned));
+    let in_tree = path
+        .canonicalize()
+        .ok()
+        .and_then(|path| path.strip_prefix(&tree.dir).ok().map(Path::to_owned));
     let source = in_tree.map_or(name.to_owned(), |path| path.display().to_string());
     if let Some(object) = index.kbuild.objects.iter().find(|object| object.source == source) {
-        return Ok(of_modules(index, &[object.module.clone()]));
+        return Ok(of_modules(index, std::slice::from_ref(&object.module)));
     }
     let absolute = path.canonicalize().map_err(|_| unknown(tree, index, name))?;
-    let module = absolute.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    let module = absolute
+        .file_stem()
+        .map(|stem| stem.to_string_lossy().into_owned())
+        .unwrap_or_default();
     let outside = Object::outside(&absolute.display().to_string(), &module);
-    Ok(Found { objects: Vec::new(), modules: vec![module], outside: Some(outside) })
+    Ok(Found {
+        objects: Vec::new(),
+        modules: vec![module],
+        outside: Some(outside),
+    })
 }
 
 /// The modules whose match tables name `compatible`; on a bus of a known kind only those for that bus.
 fn driving(index: &Index, compatible: &str, bus: &str) -> Vec<String> {
-    let objects = index.driving(compatible).iter().filter_map(|number| index.kbuild.objects.get(*number as usize));
-    let all: BTreeSet<&str> = objects.filter(|object| object.source.starts_with("drivers/") || object.source.starts_with("sound/")).map(|object| object.module.as_str()).collect();
-    let fitting: Vec<String> = all.iter().filter(|module| fits(module, bus)).map(|module| (*module).to_owned()).collect();
+    let objects = index
+        .driving(compatible)
+        .iter()
+        .filter_map(|number| index.kbuild.objects.get(*number as usize));
+    let all: BTreeSet<&str> = objects
+        .filter(|object| object.source.starts_with("drivers/") || object.source.starts_with("sound/"))
+        .map(|object| object.module.as_str())
+        .collect();
+    let fitting: Vec<String> = all
+        .iter()
+        .filter(|module| fits(module, bus))
+        .map(|module| (*module).to_owned())
+        .collect();
     match fitting.as_slice() {
         // Two subsystems drive some chips; upstream's configuration allows one at a time. The first is as good as any.
         [first, _, ..] => vec![first.clone()],
@@ -125,7 +162,11 @@ fn chip(index: &Index, name: &str, board: &[Device]) -> Vec<String> {
     let mut out = Vec::new();
     let on_bus = |bus: &str| {
         board.iter().any(|device| {
-            device.bus() == bus && device.compatible.iter().any(|compatible| compatible.split(',').next_back().is_some_and(|chip| fix(chip) == name))
+            device.bus() == bus
+                && device
+                    .compatible
+                    .iter()
+                    .any(|compatible| compatible.split(',').next_back().is_some_and(|chip| fix(chip) == name))
         })
     };
     for bus in ["i2c", "spi"] {
@@ -146,8 +187,15 @@ fn chip(index: &Index, name: &str, board: &[Device]) -> Vec<String> {
         }
     }
     if out.is_empty() {
-        let compatible = index.compatibles().filter(|c| c.split_once(',').is_some_and(|(_, chip)| fix(chip) == name)).min();
-        out.extend(compatible.map(|compatible| driving(index, compatible, "i2c")).unwrap_or_default());
+        let compatible = index
+            .compatibles()
+            .filter(|c| c.split_once(',').is_some_and(|(_, chip)| fix(chip) == name))
+            .min();
+        out.extend(
+            compatible
+                .map(|compatible| driving(index, compatible, "i2c"))
+                .unwrap_or_default(),
+        );
     }
     out.sort();
     out.dedup();
@@ -156,20 +204,37 @@ fn chip(index: &Index, name: &str, board: &[Device]) -> Vec<String> {
 
 fn unknown(tree: &Tree, index: &Index, name: &str) -> BuildError {
     let wanted = fix(name).to_lowercase();
-    let drivers = index.kbuild.objects.iter().filter(|object| object.source.starts_with("drivers/") || object.source.starts_with("sound/"));
+    let drivers = index
+        .kbuild
+        .objects
+        .iter()
+        .filter(|object| object.source.starts_with("drivers/") || object.source.starts_with("sound/"));
     let names: BTreeSet<&str> = drivers.map(|object| object.module.as_str()).collect();
-    let mut rated: Vec<(f64, &str)> = names.into_iter().map(|module| (likeness(&wanted, &fix(module)), module)).collect();
+    let mut rated: Vec<(f64, &str)> = names
+        .into_iter()
+        .map(|module| (likeness(&wanted, &fix(module)), module))
+        .collect();
     if name.contains(',') {
-        rated = index.compatibles().map(|compatible| (strsim::jaro_winkler(name, compatible), compatible)).collect();
+        rated = index
+            .compatibles()
+            .map(|compatible| (strsim::jaro_winkler(name, compatible), compatible))
+            .collect();
     }
     rated.retain(|(rate, _)| *rate > 0.75);
     rated.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
     let near = rated.into_iter().take(5).map(|(_, module)| module.to_owned()).collect();
-    BuildError::Unknown { name: name.to_owned(), version: tree.full_version.clone(), near }
+    BuildError::Unknown {
+        name: name.to_owned(),
+        version: tree.full_version.clone(),
+        near,
+    }
 }
 
 /// How alike two names are; the bus at the end of a module's name does not count.
 fn likeness(wanted: &str, module: &str) -> f64 {
-    let chip = module.strip_suffix("_i2c").or_else(|| module.strip_suffix("_spi")).unwrap_or(module);
+    let chip = module
+        .strip_suffix("_i2c")
+        .or_else(|| module.strip_suffix("_spi"))
+        .unwrap_or(module);
     strsim::jaro_winkler(wanted, chip).max(strsim::jaro_winkler(wanted, module))
 }

@@ -7,7 +7,10 @@
 
 use super::error::BuildError;
 use object::read::archive::ArchiveFile;
-use object::{Architecture, Object as _, ObjectSection as _, ObjectSymbol as _, RelocationFlags, RelocationTarget, SectionFlags, SymbolSection, elf};
+use object::{
+    Architecture, Object as _, ObjectSection as _, ObjectSymbol as _, RelocationFlags, RelocationTarget, SectionFlags,
+    SymbolSection, elf,
+};
 use std::collections::HashMap;
 use std::path::Path;
 
@@ -65,9 +68,14 @@ impl ObjFile {
     ///
     /// It is none.
     pub fn read(path: &Path) -> Result<Self, BuildError> {
-        let data = std::fs::read(path).map_err(|error| BuildError::Io { path: path.to_owned(), error })?;
-        Self::parse(&path.display().to_string(), &data)
-            .map_err(|error| BuildError::Object { path: path.to_owned(), what: error.to_string() })
+        let data = std::fs::read(path).map_err(|error| BuildError::Io {
+            path: path.to_owned(),
+            error,
+        })?;
+        Self::parse(&path.display().to_string(), &data).map_err(|error| BuildError::Object {
+            path: path.to_owned(),
+            what: error.to_string(),
+        })
     }
 
     /// Reads the members of an archive.
@@ -76,8 +84,14 @@ impl ObjFile {
     ///
     /// It is none, or one of its members is no object file.
     pub fn read_archive(path: &Path) -> Result<Vec<Self>, BuildError> {
-        let bad = |error: object::Error| BuildError::Object { path: path.to_owned(), what: error.to_string() };
-        let data = std::fs::read(path).map_err(|error| BuildError::Io { path: path.to_owned(), error })?;
+        let bad = |error: object::Error| BuildError::Object {
+            path: path.to_owned(),
+            what: error.to_string(),
+        };
+        let data = std::fs::read(path).map_err(|error| BuildError::Io {
+            path: path.to_owned(),
+            error,
+        })?;
         let archive = ArchiveFile::parse(&*data).map_err(bad)?;
         let mut out = Vec::new();
         for member in archive.members() {
@@ -93,10 +107,15 @@ impl ObjFile {
 
     fn parse(name: &str, data: &[u8]) -> Result<Self, object::Error> {
         let file = object::File::parse(data)?;
-        let mut out = Self { name: name.to_owned(), ..Self::default() };
+        let mut out = Self {
+            name: name.to_owned(),
+            ..Self::default()
+        };
         let mut numbers: HashMap<String, u32> = HashMap::new();
         for section in file.sections() {
-            let SectionFlags::Elf { sh_flags } = section.flags() else { continue };
+            let SectionFlags::Elf { sh_flags } = section.flags() else {
+                continue;
+            };
             let index = section.index().0;
             if out.sections.len() <= index {
                 out.sections.resize_with(index + 1, Section::default);
@@ -107,7 +126,9 @@ impl ObjFile {
             let mut refs = Vec::new();
             for (_, relocation) in section.relocations() {
                 let called = matches!(relocation.flags(), RelocationFlags::Elf { r_type } if is_call(file.architecture(), r_type));
-                let RelocationTarget::Symbol(symbol) = relocation.target() else { continue };
+                let RelocationTarget::Symbol(symbol) = relocation.target() else {
+                    continue;
+                };
                 let symbol = file.symbol_by_index(symbol)?;
                 let target = match symbol.section() {
                     SymbolSection::Section(index) if symbol.is_local() => Ref::Local(number(index.0)),
@@ -118,7 +139,11 @@ impl ObjFile {
                         }
                         let next = number(numbers.len());
                         let name = *numbers.entry(name.to_owned()).or_insert(next);
-                        Ref::Name { name, weak: symbol.is_undefined() && symbol.is_weak(), called }
+                        Ref::Name {
+                            name,
+                            weak: symbol.is_undefined() && symbol.is_weak(),
+                            called,
+                        }
                     }
                     _ => continue,
                 };
@@ -127,7 +152,10 @@ impl ObjFile {
             refs.sort_unstable();
             refs.dedup();
             if let Some(slot) = out.sections.get_mut(index) {
-                *slot = Section { name: section.name()?.to_owned(), refs };
+                *slot = Section {
+                    name: section.name()?.to_owned(),
+                    refs,
+                };
             }
         }
         out.names = vec![String::new(); numbers.len()];
@@ -139,7 +167,13 @@ impl ObjFile {
         for symbol in file.symbols() {
             if symbol.is_global() && symbol.is_definition() {
                 let section = symbol.section_index().map(|index| number(index.0));
-                out.defs.insert(symbol.name()?.to_owned(), Def { section, weak: symbol.is_weak() });
+                out.defs.insert(
+                    symbol.name()?.to_owned(),
+                    Def {
+                        section,
+                        weak: symbol.is_weak(),
+                    },
+                );
             }
         }
         Ok(out)

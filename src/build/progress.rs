@@ -9,7 +9,7 @@ const SILENT: Duration = Duration::from_secs(2);
 
 /// The bar of one build. How many files there are becomes known only as they are compiled.
 #[derive(Debug)]
-pub struct Progress {
+pub(super) struct Progress {
     bar: ProgressBar,
     start: Instant,
     is_shown: AtomicBool,
@@ -21,18 +21,22 @@ impl Default for Progress {
         if let Ok(style) = ProgressStyle::with_template("compiling [{bar:30}] {pos}/{len} {msg}") {
             bar.set_style(style.progress_chars("=> "));
         }
-        Self { bar, start: Instant::now(), is_shown: AtomicBool::new(false) }
+        Self {
+            bar,
+            start: Instant::now(),
+            is_shown: AtomicBool::new(false),
+        }
     }
 }
 
 impl Progress {
     /// So many more files are to be compiled.
-    pub fn more(&self, files: usize) {
+    pub(super) fn more(&self, files: usize) {
         self.bar.inc_length(u64::try_from(files).unwrap_or_default());
     }
 
     /// This file has been compiled.
-    pub fn done(&self, file: &str) {
+    pub(super) fn done(&self, file: &str) {
         if self.start.elapsed() > SILENT && !self.is_shown.swap(true, Ordering::Relaxed) {
             self.bar.set_draw_target(ProgressDrawTarget::stderr());
         }

@@ -23,8 +23,14 @@ impl Script {
     ///
     /// It cannot be read.
     pub fn read(path: &Path) -> Result<Self, BuildError> {
-        let text = std::fs::read_to_string(path).map_err(|error| BuildError::Io { path: path.to_owned(), error })?;
-        Ok(Self { path: path.to_owned(), ..Self::parse(&text) })
+        let text = std::fs::read_to_string(path).map_err(|error| BuildError::Io {
+            path: path.to_owned(),
+            error,
+        })?;
+        Ok(Self {
+            path: path.to_owned(),
+            ..Self::parse(&text)
+        })
     }
 
     pub(super) fn parse(text: &str) -> Self {
@@ -41,7 +47,9 @@ impl Script {
                 script.kept.extend(rest[..end].split_whitespace().map(str::to_owned));
             }
             for statement in line.split(';') {
-                let Some((name, _)) = statement.split_once(" = ") else { continue };
+                let Some((name, _)) = statement.split_once(" = ") else {
+                    continue;
+                };
                 let name = name.rsplit([' ', '\t', ')', '{']).next().unwrap_or(name);
                 script.symbols.insert(name.to_owned());
             }
@@ -61,7 +69,10 @@ impl Script {
     /// Whether the linker defines `name`: the script does, or it bounds a section (`__start_x`, `__stop_x`).
     #[must_use]
     pub fn defines(&self, name: &str) -> bool {
-        name == "IMAGE_BASE" || self.symbols.contains(name) || name.starts_with("__start_") || name.starts_with("__stop_")
+        name == "IMAGE_BASE"
+            || self.symbols.contains(name)
+            || name.starts_with("__start_")
+            || name.starts_with("__stop_")
     }
 }
 
@@ -71,8 +82,15 @@ mod tests {
 
     #[test]
     fn kept_sections_and_symbols_are_read() {
-        let script = Script::parse(".text : {\n _text = .; _stext = .; KEEP(*(__param)) __stop_x = .;\n KEEP(*(.initcall6.init))\n KEEP(*(SORT .x.*))\n . = ALIGN(8);\n}");
+        let script = Script::parse(
+            ".text : {\n _text = .; _stext = .; KEEP(*(__param)) __stop_x = .;\n KEEP(*(.initcall6.init))\n KEEP(*(SORT .x.*))\n . = ALIGN(8);\n}",
+        );
         assert!(script.keeps(".initcall6.init") && script.keeps(".x.y") && !script.keeps(".text.f"));
-        assert!(script.defines("_text") && script.defines("_stext") && script.defines("__start___param") && !script.defines("kmalloc"));
+        assert!(
+            script.defines("_text")
+                && script.defines("_stext")
+                && script.defines("__start___param")
+                && !script.defines("kmalloc")
+        );
     }
 }

@@ -19,18 +19,28 @@ impl Waist {
     ///
     /// The file cannot be read.
     pub fn read(path: &Path) -> Result<Self, BuildError> {
-        let text = std::fs::read_to_string(path).map_err(|error| BuildError::Io { path: path.to_owned(), error })?;
+        let text = std::fs::read_to_string(path).map_err(|error| BuildError::Io {
+            path: path.to_owned(),
+            error,
+        })?;
         Ok(Self::parse(&text))
     }
 
     pub(super) fn parse(text: &str) -> Self {
-        let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
-        Self { lines: lines.map(str::to_owned).collect() }
+        let lines = text
+            .lines()
+            .map(str::trim)
+            .filter(|line| !line.is_empty() && !line.starts_with('#'));
+        Self {
+            lines: lines.map(str::to_owned).collect(),
+        }
     }
 
     /// Whether `source` is below the waist.
     #[must_use]
     pub fn holds(&self, source: &str) -> bool {
-        self.lines.iter().any(|line| source == line || line.ends_with('/') && source.starts_with(line.as_str()))
+        self.lines
+            .iter()
+            .any(|line| source == line || line.ends_with('/') && source.starts_with(line.as_str()))
     }
 }

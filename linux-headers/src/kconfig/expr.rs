@@ -57,7 +57,9 @@ pub(super) fn tokens(text: &str) -> Vec<String> {
 
 fn quoted(text: &str) -> (String, usize) {
     let mut chars = text.char_indices();
-    let Some((_, quote)) = chars.next() else { return (String::new(), 0) };
+    let Some((_, quote)) = chars.next() else {
+        return (String::new(), 0);
+    };
     let mut token = String::from("\"");
     let mut escaped = false;
     for (at, c) in chars {
@@ -131,7 +133,9 @@ impl Expr {
             }
             word => {
                 let op = tokens.get(*at).and_then(|t| OPERATORS[2..8].iter().find(|op| t == *op));
-                let Some(op) = op else { return Some(Self::Atom(word.to_owned())) };
+                let Some(op) = op else {
+                    return Some(Self::Atom(word.to_owned()));
+                };
                 let right = tokens.get(*at + 1)?.clone();
                 *at += 2;
                 Some(Self::Cmp(op, word.to_owned(), right))
@@ -167,7 +171,11 @@ pub(super) fn text_of(operand: &str, value: &dyn Fn(&str) -> String) -> String {
     }
     let constant = matches!(operand, "y" | "n" | "m") || operand.starts_with(|c: char| c.is_ascii_digit() || c == '-');
     if constant {
-        return if operand == "m" { "y".to_owned() } else { operand.to_owned() };
+        return if operand == "m" {
+            "y".to_owned()
+        } else {
+            operand.to_owned()
+        };
     }
     let text = value(operand);
     if text.is_empty() { "n".to_owned() } else { text }

@@ -13,5 +13,5 @@ mod resolve;
 mod tests;
 
 pub use expr::Expr;
-pub use parse::{Kind, Kconfig, Symbol};
+pub use parse::{Kconfig, Kind, Symbol};
 pub use resolve::{Answers, Config, Refused, Unmet};

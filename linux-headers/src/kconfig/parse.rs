@@ -85,7 +85,12 @@ impl Kconfig {
     /// and this architecture has none of its own) is read as empty.
     #[must_use]
     pub fn read(root: &Path) -> Self {
-        let mut parser = Parser { root, out: Self::default(), blocks: Vec::new(), entry: Entry::None };
+        let mut parser = Parser {
+            root,
+            out: Self::default(),
+            blocks: Vec::new(),
+            entry: Entry::None,
+        };
         parser.file(Path::new("Kconfig"));
         parser.out
     }
@@ -106,11 +111,9 @@ impl Parser<'_> {
                 if trimmed.is_empty() || indent >= limit.max(1) && limit != usize::MAX {
                     continue;
                 }
-                if limit == usize::MAX {
-                    if indent > 0 {
-                        help = Some(indent);
-                        continue;
-                    }
+                if limit == usize::MAX && indent > 0 {
+                    help = Some(indent);
+                    continue;
                 }
                 help = None;
             }
@@ -122,7 +125,9 @@ impl Parser<'_> {
                 continue;
             }
             if self.line(trimmed).is_none() {
-                self.out.warnings.push(format!("{}:{}: {trimmed}", path.display(), number + 1));
+                self.out
+                    .warnings
+                    .push(format!("{}:{}: {trimmed}", path.display(), number + 1));
             }
         }
     }
@@ -136,7 +141,10 @@ impl Parser<'_> {
             "config" | "menuconfig" => self.start_symbol(rest.first()?),
             "source" | "rsource" | "osource" | "orsource" => {
                 self.entry = Entry::None;
-                let path = rest.first()?.trim_start_matches('"').replace("$(SRCARCH)", "linux-compat");
+                let path = rest
+                    .first()?
+                    .trim_start_matches('"')
+                    .replace("$(SRCARCH)", "linux-compat");
                 self.file(&PathBuf::from(path));
             }
             "if" => {
@@ -178,7 +186,10 @@ impl Parser<'_> {
     fn start_choice(&mut self) {
         let depends = self.outer();
         let index = self.out.choices.len();
-        self.out.choices.push(Choice { depends, ..Choice::default() });
+        self.out.choices.push(Choice {
+            depends,
+            ..Choice::default()
+        });
         self.blocks.push(Block::Choice(index));
         self.entry = Entry::Choice(index);
     }

@@ -55,12 +55,16 @@ impl Answers {
         let mut answers = Self::default();
         for (number, line) in text.lines().enumerate() {
             let line = line.trim();
-            let off = line.strip_prefix("# CONFIG_").and_then(|rest| rest.strip_suffix(" is not set"));
+            let off = line
+                .strip_prefix("# CONFIG_")
+                .and_then(|rest| rest.strip_suffix(" is not set"));
             if let Some(name) = off {
                 answers.values.insert(name.to_owned(), "n".to_owned());
             } else if let Some((name, value)) = line.strip_prefix("CONFIG_").and_then(|rest| rest.split_once('=')) {
                 let value = if value == "m" { "y" } else { value };
-                answers.values.insert(name.to_owned(), value.trim_matches('"').to_owned());
+                answers
+                    .values
+                    .insert(name.to_owned(), value.trim_matches('"').to_owned());
             } else if !line.is_empty() && !line.starts_with('#') {
                 return Err((number + 1, line.to_owned()));
             }
@@ -91,12 +95,14 @@ impl Kconfig {
         if !self.symbols.get(symbol)?.prompts.is_empty() {
             return None;
         }
-        let selectors = self.symbols.iter().filter(|(_, other)| {
-            !other.prompts.is_empty() && other.selects.iter().any(|(target, _)| target == symbol)
-        });
+        let selectors = self
+            .symbols
+            .iter()
+            .filter(|(_, other)| !other.prompts.is_empty() && other.selects.iter().any(|(target, _)| target == symbol));
         let likeness = |name: &str| name.bytes().zip(symbol.bytes()).take_while(|(a, b)| a == b).count();
         let best = selectors.max_by_key(|(name, _)| (likeness(name), std::cmp::Reverse(*name)));
-        best.filter(|(name, _)| likeness(name) >= 3).map(|(name, _)| name.clone())
+        best.filter(|(name, _)| likeness(name) >= 3)
+            .map(|(name, _)| name.clone())
     }
 }
 
@@ -128,7 +134,10 @@ impl Config {
             .iter()
             .filter_map(|symbol| {
                 let depends = config.unmet_depends(kconfig, symbol)?;
-                Some(Unmet { symbol: symbol.clone(), depends: config.why_not(depends) })
+                Some(Unmet {
+                    symbol: symbol.clone(),
+                    depends: config.why_not(depends),
+                })
             })
             .collect();
         config.turned_on = turned_on;
@@ -136,7 +145,10 @@ impl Config {
     }
 
     fn settle(kconfig: &Kconfig, answers: &Answers, wanted: &BTreeSet<String>) -> Self {
-        let mut config = Self { values: answers.values.clone(), ..Self::default() };
+        let mut config = Self {
+            values: answers.values.clone(),
+            ..Self::default()
+        };
         for _ in 0..40 {
             let next = config.round(kconfig, answers, wanted);
             if next.values == config.values {
@@ -150,19 +162,27 @@ impl Config {
     fn round(&self, kconfig: &Kconfig, answers: &Answers, wanted: &BTreeSet<String>) -> Self {
         let value = |name: &str| self.get(name).to_owned();
         let holds = |expr: &Option<Expr>| expr.as_ref().is_none_or(|expr| expr.eval(&value));
-        let mut next = Self { values: answers.values.clone(), ..Self::default() };
+        let mut next = Self {
+            values: answers.values.clone(),
+            ..Self::default()
+        };
         for symbol in wanted {
             next.values.insert(symbol.clone(), "y".to_owned());
         }
         let mut selected = BTreeSet::new();
         for (name, on) in &self.values {
-            let Some(symbol) = kconfig.symbols.get(name).filter(|_| on == "y") else { continue };
+            let Some(symbol) = kconfig.symbols.get(name).filter(|_| on == "y") else {
+                continue;
+            };
             for (target, condition) in &symbol.selects {
                 if !holds(condition) {
                     continue;
                 }
                 if answers.is_no(target) {
-                    next.refused.push(Refused { by: name.clone(), symbol: target.clone() });
+                    next.refused.push(Refused {
+                        by: name.clone(),
+                        symbol: target.clone(),
+                    });
                 } else {
                     selected.insert(target.clone());
                 }
@@ -187,11 +207,10 @@ impl Config {
             }
             let default = symbol.defaults.iter().find(|(_, condition)| holds(condition));
             match (symbol.kind, default) {
-                (Kind::Bool, Some((expr, _))) => {
-                    if expr.eval(&value) {
-                        next.values.insert(name.clone(), "y".to_owned());
-                    }
+                (Kind::Bool, Some((expr, _))) if expr.eval(&value) => {
+                    next.values.insert(name.clone(), "y".to_owned());
                 }
+                (Kind::Bool, _) => {}
                 (_, Some((Expr::Atom(operand), _))) => {
                     let text = text_of(operand, &value);
                     next.values.insert(name.clone(), text);
@@ -216,10 +235,14 @@ impl Config {
                 continue;
             }
             let may = |name: &String| kconfig.symbols.get(name).is_some_and(|s| s.depends.iter().any(holds));
-            let default = choice.defaults.iter().filter(|(_, condition)| holds(condition)).find_map(|(e, _)| match e {
-                Expr::Atom(name) if may(name) => Some(name.clone()),
-                _ => None,
-            });
+            let default = choice
+                .defaults
+                .iter()
+                .filter(|(_, condition)| holds(condition))
+                .find_map(|(e, _)| match e {
+                    Expr::Atom(name) if may(name) => Some(name.clone()),
+                    _ => None,
+                });
             if let Some(name) = default.or_else(|| choice.members.iter().find(|name| may(name)).cloned()) {
                 next.values.entry(name).or_insert_with(|| "y".to_owned());
             }
@@ -230,14 +253,24 @@ impl Config {
     fn unmet_depends<'k>(&self, kconfig: &'k Kconfig, symbol: &str) -> Option<&'k Expr> {
         let value = |name: &str| self.get(name).to_owned();
         let depends = &kconfig.symbols.get(symbol)?.depends;
-        if depends.iter().any(|expr| expr.as_ref().is_none_or(|expr| expr.eval(&value))) {
+        if depends
+            .iter()
+            .any(|expr| expr.as_ref().is_none_or(|expr| expr.eval(&value)))
+        {
             return None;
         }
         depends.first()?.as_ref()
     }
 
     /// Collects symbols that, turned on, make `expr` hold; returns whether that is possible.
-    fn would_meet(&self, kconfig: &Kconfig, answers: &Answers, expr: &Expr, more: &mut BTreeSet<String>, depth: u8) -> bool {
+    fn would_meet(
+        &self,
+        kconfig: &Kconfig,
+        answers: &Answers,
+        expr: &Expr,
+        more: &mut BTreeSet<String>,
+        depth: u8,
+    ) -> bool {
         let value = |name: &str| self.get(name).to_owned();
         if expr.eval(&value) {
             return true;
@@ -247,7 +280,9 @@ impl Config {
         }
         match expr {
             Expr::Atom(name) => {
-                let Some(symbol) = kconfig.symbols.get(name).filter(|s| s.kind == Kind::Bool) else { return false };
+                let Some(symbol) = kconfig.symbols.get(name).filter(|s| s.kind == Kind::Bool) else {
+                    return false;
+                };
                 if answers.is_no(name) || symbol.prompts.is_empty() || symbol.choice.is_some() {
                     return false;
                 }
@@ -326,7 +361,10 @@ impl Config {
 
     /// All symbols that have a value, in order of name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.values.iter().filter(|(_, v)| *v != "n").map(|(k, v)| (k.as_str(), v.as_str()))
+        self.values
+            .iter()
+            .filter(|(_, v)| *v != "n")
+            .map(|(k, v)| (k.as_str(), v.as_str()))
     }
 
     /// The text of `include/generated/autoconf.h`.

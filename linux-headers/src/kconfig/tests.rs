@@ -86,7 +86,10 @@ fn unanswered_questions_are_no_and_the_rest_is_computed() {
     assert!(!config.is_on("SPI") && !config.is_on("REGMAP") && !config.is_on("SLOW"));
     assert_eq!(config.get("DEPTH"), "3");
     let text = config.autoconf(&kconfig);
-    assert!(text.contains("#define CONFIG_LABEL \"a b\"\n") && text.contains("#define CONFIG_DEPTH 3\n"), "{text}");
+    assert!(
+        text.contains("#define CONFIG_LABEL \"a b\"\n") && text.contains("#define CONFIG_DEPTH 3\n"),
+        "{text}"
+    );
     assert!(text.contains("#define CONFIG_I2C 1\n"), "{text}");
 }
 
@@ -110,14 +113,26 @@ fn a_wish_without_a_question_turns_on_the_one_that_selects_it() {
 
 #[test]
 fn a_firm_no_stands_against_selects_and_wishes_report_what_is_unmet() {
-    let (_, config) = resolve("no", "CONFIG_I2C=y\n# CONFIG_REGMAP_I2C is not set\n", &["CHIP", "IMPOSSIBLE"]);
+    let (_, config) = resolve(
+        "no",
+        "CONFIG_I2C=y\n# CONFIG_REGMAP_I2C is not set\n",
+        &["CHIP", "IMPOSSIBLE"],
+    );
     assert!(!config.is_on("REGMAP_I2C"));
-    assert!(config.refused.iter().any(|refused| refused.by == "CHIP_I2C" && refused.symbol == "REGMAP_I2C"));
+    assert!(
+        config
+            .refused
+            .iter()
+            .any(|refused| refused.by == "CHIP_I2C" && refused.symbol == "REGMAP_I2C")
+    );
     assert_eq!(config.unmet.len(), 1);
     assert_eq!(config.unmet[0].depends, "NOWHERE");
 }
 
 #[test]
 fn a_line_that_is_no_answer_is_named() {
-    assert_eq!(Answers::parse("CONFIG_A=y\nnonsense\n").expect_err("is refused"), (2, "nonsense".to_owned()));
+    assert_eq!(
+        Answers::parse("CONFIG_A=y\nnonsense\n").expect_err("is refused"),
+        (2, "nonsense".to_owned())
+    );
 }

@@ -18,7 +18,10 @@ use std::sync::atomic::Ordering;
 
 const FILES: [(&str, &str); 10] = [
     ("Kbuild", "obj-y += drivers/ core/ mm/\n"),
-    ("drivers/Makefile", "obj-$(CONFIG_CHIP) += chip.o\nobj-$(CONFIG_EXTRA) += extra.o\n"),
+    (
+        "drivers/Makefile",
+        "obj-$(CONFIG_CHIP) += chip.o\nobj-$(CONFIG_EXTRA) += extra.o\n",
+    ),
     (
         "drivers/chip.c",
         "int used(void), absent(void), by_shim(void), slab(void), extra(void), soft(void), clash(void);\nextern int data;\n\
@@ -27,12 +30,24 @@ const FILES: [(&str, &str); 10] = [
          static __attribute__((section(\".initcall6.init\"), used)) int (*init)(void) = probe;\n\
          int never(void); int dead(void) { return never(); }\n",
     ),
-    ("drivers/extra.c", "int extra(void) { return 0; }\nEXPORT_SYMBOL(extra);\n"),
+    (
+        "drivers/extra.c",
+        "int extra(void) { return 0; }\nEXPORT_SYMBOL(extra);\n",
+    ),
     ("core/Makefile", "obj-y += used.o soft.o strong.o clash.o\n"),
-    ("core/used.c", "int used(void) { return 1; }\nint other(void); int unused(void) { return other(); }\n"),
-    ("core/soft.c", "int __attribute__((weak)) __weak_name(void);\nint __weak soft(void) { return 1; }\n"),
+    (
+        "core/used.c",
+        "int used(void) { return 1; }\nint other(void); int unused(void) { return other(); }\n",
+    ),
+    (
+        "core/soft.c",
+        "int __attribute__((weak)) __weak_name(void);\nint __weak soft(void) { return 1; }\n",
+    ),
     ("core/strong.c", "int soft(void) { return 2; }\n"),
-    ("core/clash.c", "int clash(void) { return 1; }\nint by_shim(void) { return 1; }\n"),
+    (
+        "core/clash.c",
+        "int clash(void) { return 1; }\nint by_shim(void) { return 1; }\n",
+    ),
     ("mm/Makefile", "obj-y += slab.o\n"),
 ];
 
@@ -46,27 +61,71 @@ struct World {
 impl World {
     fn new(name: &str, answers: &str) -> Self {
         let dir = std::env::temp_dir().join(format!("closure-{name}-{}", std::process::id()));
-        for (path, text) in FILES.iter().chain(&[("mm/slab.c", "int slab(void) { return 1; }\n"), ("shim.c", "int by_shim(void) { return 1; }\n")]) {
+        for (path, text) in FILES.iter().chain(&[
+            ("mm/slab.c", "int slab(void) { return 1; }\n"),
+            ("shim.c", "int by_shim(void) { return 1; }\n"),
+        ]) {
             let path = dir.join(path);
             fs::create_dir_all(path.parent().expect("has a parent")).expect("makes a directory");
             fs::write(path, text).expect("writes");
         }
-        let tree = Tree { dir: dir.clone(), series: Series::V6_12, full_version: "6.12.0".to_owned(), manifest: None };
+        let tree = Tree {
+            dir: dir.clone(),
+            series: Series::V6_12,
+            full_version: "6.12.0".to_owned(),
+            manifest: None,
+        };
         let config = Config::resolve(&Kconfig::default(), &Answers::parse(answers).expect("answers"), &[]);
-        let flags = ["-O1", "-w", "-fno-pic", "-ffunction-sections", "-D__weak=__attribute__((weak))", "-DEXPORT_SYMBOL(x)="];
+        let flags = [
+            "-O1",
+            "-w",
+            "-fno-pic",
+            "-ffunction-sections",
+            "-D__weak=__attribute__((weak))",
+            "-DEXPORT_SYMBOL(x)=",
+        ];
         let flags = flags.iter().map(|flag| (*flag).to_owned()).collect();
-        let setup = Setup { base: config.clone(), config, generated: dir.join("generated"), flags };
-        Self { index: Index::make(&tree), tree, setup, memory: Memory::default() }
+        let setup = Setup {
+            base: config.clone(),
+            config,
+            generated: dir.join("generated"),
+            flags,
+        };
+        Self {
+            index: Index::make(&tree),
+            tree,
+            setup,
+            memory: Memory::default(),
+        }
     }
 
     fn close(&self) -> (Closure, usize) {
-        let mut compiler = Compiler::new(&self.tree, &self.index.kbuild, &self.setup, &self.memory, "gcc", Vec::new());
+        let mut compiler = Compiler::new(
+            &self.tree,
+            &self.index.kbuild,
+            &self.setup,
+            &self.memory,
+            "gcc",
+            Vec::new(),
+        );
         compiler.objects = self.tree.dir.join("objects");
         let script = Script::parse("KEEP(*(.initcall6.init))");
         let waist = Waist::parse("# comment\nmm/\n");
-        let roots = lookup::driver(&self.tree, &self.index, "chip", &[]).expect("is there").objects;
-        let glue = [Object::outside(&self.tree.dir.join("shim.c").display().to_string(), "shim")];
-        let parts = Parts { roots: &roots, outside: &[], glue: &glue, idle: &[], shim: Vec::new(), entry: &[] };
+        let roots = lookup::driver(&self.tree, &self.index, "chip", &[])
+            .expect("is there")
+            .objects;
+        let glue = [Object::outside(
+            &self.tree.dir.join("shim.c").display().to_string(),
+            "shim",
+        )];
+        let parts = Parts {
+            roots: &roots,
+            outside: &[],
+            glue: &glue,
+            idle: &[],
+            shim: Vec::new(),
+            entry: &[],
+        };
         let closed = close(&compiler, &self.index, &waist, &script, parts).expect("closes");
         (closed, compiler.ran.load(Ordering::Relaxed))
     }
@@ -91,7 +150,10 @@ fn a_file_comes_in_only_for_code_that_can_run() {
     let world = World::new("pull", "CONFIG_CHIP=y");
     let (closed, _) = world.close();
     // Of two definitions the strong one; nothing for `dead` and `unused`, which nobody reaches.
-    assert_eq!(world.pulled(&closed), ["drivers/chip.c", "core/used.c", "core/strong.c"]);
+    assert_eq!(
+        world.pulled(&closed),
+        ["drivers/chip.c", "core/used.c", "core/strong.c"]
+    );
     let missing: Vec<&str> = closed.missing.keys().map(String::as_str).collect();
     assert_eq!(missing, ["absent", "clash", "data", "extra", "slab"]);
 }
@@ -103,8 +165,15 @@ fn what_is_missing_says_who_calls_it_and_where_upstream_has_it() {
     let hint = |name: &str| closed.missing[name].hint.clone().unwrap_or_default();
     assert_eq!(hint("extra"), "drivers/extra.c: needs CONFIG_EXTRA");
     assert_eq!(hint("slab"), "mm/slab.c: below the waist");
-    assert_eq!(hint("clash"), "core/clash.c: also defines by_shim, which the shim provides");
-    assert!(closed.missing["absent"].callers.contains("drivers/chip.c: probe"), "{:?}", closed.missing["absent"]);
+    assert_eq!(
+        hint("clash"),
+        "core/clash.c: also defines by_shim, which the shim provides"
+    );
+    assert!(
+        closed.missing["absent"].callers.contains("drivers/chip.c: probe"),
+        "{:?}",
+        closed.missing["absent"]
+    );
     assert!(closed.missing["absent"].is_called && !closed.missing["data"].is_called);
 }
 

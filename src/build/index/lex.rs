@@ -6,15 +6,15 @@
 
 /// What a file seems to define.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Found {
+pub(super) struct Found {
     /// Functions and variables with external linkage, and exported names.
-    pub strong: Vec<String>,
+    pub(super) strong: Vec<String>,
     /// The same, marked `__weak`.
-    pub weak: Vec<String>,
+    pub(super) weak: Vec<String>,
     /// Values of `.compatible = "…"`.
-    pub compatible: Vec<String>,
+    pub(super) compatible: Vec<String>,
     /// C files that it includes, as written: what they define is defined here.
-    pub includes: Vec<String>,
+    pub(super) includes: Vec<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -36,8 +36,15 @@ struct Lexer<'a> {
 
 /// Reads one file.
 #[must_use]
-pub fn scan(text: &[u8]) -> Found {
-    let mut lexer = Lexer { text, at: 0, depth: 0, ifs: Vec::new(), line_start: true, includes: Vec::new() };
+pub(super) fn scan(text: &[u8]) -> Found {
+    let mut lexer = Lexer {
+        text,
+        at: 0,
+        depth: 0,
+        ifs: Vec::new(),
+        line_start: true,
+        includes: Vec::new(),
+    };
     let mut found = Found::default();
     let mut declaration = Declaration::default();
     let mut last_word: &[u8] = b"";
@@ -161,7 +168,11 @@ impl<'a> Lexer<'a> {
         self.at = end + usize::from(self.peek(0) == quote);
         self.line_start = false;
         let text = self.text.get(start..end).unwrap_or_default();
-        if quote == b'"' { Token::Text(text) } else { Token::Punct(b'0') }
+        if quote == b'"' {
+            Token::Text(text)
+        } else {
+            Token::Punct(b'0')
+        }
     }
 }
 
@@ -190,8 +201,18 @@ struct Declaration<'a> {
 }
 
 const NO_NAMES: [&[u8]; 12] = [
-    b"__attribute__", b"__aligned", b"__section", b"__printf", b"__scanf", b"__acquires", b"__releases", b"__must_hold",
-    b"__alias", b"__assume_aligned", b"__malloc", b"__alloc_size",
+    b"__attribute__",
+    b"__aligned",
+    b"__section",
+    b"__printf",
+    b"__scanf",
+    b"__acquires",
+    b"__releases",
+    b"__must_hold",
+    b"__alias",
+    b"__assume_aligned",
+    b"__malloc",
+    b"__alloc_size",
 ];
 
 impl<'a> Declaration<'a> {
@@ -313,13 +334,33 @@ impl<'a> Declaration<'a> {
         if name.first().is_some_and(u8::is_ascii_digit) {
             return;
         }
-        push(if self.is_weak { &mut found.weak } else { &mut found.strong }, name);
+        push(
+            if self.is_weak {
+                &mut found.weak
+            } else {
+                &mut found.strong
+            },
+            name,
+        );
     }
 }
 
 const ANNOTATIONS: [&[u8]; 16] = [
-    b"__init", b"__exit", b"__read_mostly", b"__ro_after_init", b"__initdata", b"__initconst", b"__cacheline_aligned",
-    b"__cacheline_aligned_in_smp", b"__sched", b"__visible", b"__weak", b"__cpuidle", b"__used", b"__refdata", b"__meminit",
+    b"__init",
+    b"__exit",
+    b"__read_mostly",
+    b"__ro_after_init",
+    b"__initdata",
+    b"__initconst",
+    b"__cacheline_aligned",
+    b"__cacheline_aligned_in_smp",
+    b"__sched",
+    b"__visible",
+    b"__weak",
+    b"__cpuidle",
+    b"__used",
+    b"__refdata",
+    b"__meminit",
     b"__latent_entropy",
 ];
 
@@ -369,7 +410,19 @@ mod tests {
         let mut strong = found.strong;
         strong.sort();
         strong.dedup();
-        assert_eq!(strong, ["array", "bus_type_x", "function", "lock", "pointer", "second", "table", "variable"]);
+        assert_eq!(
+            strong,
+            [
+                "array",
+                "bus_type_x",
+                "function",
+                "lock",
+                "pointer",
+                "second",
+                "table",
+                "variable"
+            ]
+        );
         assert_eq!(found.weak, ["soft"]);
         assert_eq!(found.compatible, ["adi,adxl345"]);
         assert_eq!(found.includes, ["part.c"]);

@@ -45,7 +45,9 @@ impl Index {
     /// The cache directory cannot be written.
     pub fn load(tree: &Tree) -> Result<Self, BuildError> {
         let path = Self::path(tree);
-        let stored = std::fs::read(&path).ok().and_then(|data| postcard::from_bytes::<Self>(&data).ok());
+        let stored = std::fs::read(&path)
+            .ok()
+            .and_then(|data| postcard::from_bytes::<Self>(&data).ok());
         if let Some(index) = stored.filter(|index| index.stamp == stamp(tree, &index.kbuild)) {
             return Ok(index);
         }
@@ -57,7 +59,9 @@ impl Index {
 
     fn path(tree: &Tree) -> PathBuf {
         let id = super::hash::text(&format!("{}\n{}", tree.dir.display(), READER.concat()));
-        cache::dir().join("index").join(format!("{}-{}", tree.full_version, &id[..16]))
+        cache::dir()
+            .join("index")
+            .join(format!("{}-{}", tree.full_version, &id[..16]))
     }
 
     /// Reads the whole tree.
@@ -66,11 +70,18 @@ impl Index {
         let kbuild = Kbuild::read(&tree.dir);
         // Some files are part of many modules; each is read once.
         let sources: HashSet<&str> = kbuild.objects.iter().map(|object| object.source.as_str()).collect();
-        let found: HashMap<&str, lex::Found> =
-            sources.into_par_iter().map(|source| (source, scan(&tree.dir.join(source), 0))).collect();
-        let mut index = Self { stamp: stamp(tree, &kbuild), ..Self::default() };
+        let found: HashMap<&str, lex::Found> = sources
+            .into_par_iter()
+            .map(|source| (source, scan(&tree.dir.join(source), 0)))
+            .collect();
+        let mut index = Self {
+            stamp: stamp(tree, &kbuild),
+            ..Self::default()
+        };
         for (number, object) in (0u32..).zip(&kbuild.objects) {
-            let Some(found) = found.get(object.source.as_str()) else { continue };
+            let Some(found) = found.get(object.source.as_str()) else {
+                continue;
+            };
             for (list, into) in [
                 (&found.strong, &mut index.strong),
                 (&found.weak, &mut index.weak),
@@ -95,7 +106,13 @@ impl Index {
             _ => self.weak.get(symbol),
         };
         let files = [of("strong"), of("weak")];
-        files.into_iter().flatten().flatten().copied().collect::<Vec<_>>().into_iter()
+        files
+            .into_iter()
+            .flatten()
+            .flatten()
+            .copied()
+            .collect::<Vec<_>>()
+            .into_iter()
     }
 
     /// The objects that name `compatible` in a match table.
@@ -113,7 +130,10 @@ impl Index {
 /// One number for the sizes and times of all files that the index was made from.
 fn stamp(tree: &Tree, kbuild: &Kbuild) -> u64 {
     let sources: HashSet<&str> = kbuild.objects.iter().map(|object| object.source.as_str()).collect();
-    let files: Vec<&str> = sources.into_iter().chain(kbuild.files.iter().map(String::as_str)).collect();
+    let files: Vec<&str> = sources
+        .into_iter()
+        .chain(kbuild.files.iter().map(String::as_str))
+        .collect();
     // A sum does not depend on the order in which threads get to the files.
     let one = |file: &str| {
         let mut hasher = DefaultHasher::new();

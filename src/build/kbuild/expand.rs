@@ -67,7 +67,10 @@ fn reference(inner: &str, lookup: &Lookup<'_>) -> String {
     if !is_function {
         return variable(inner, lookup);
     }
-    let arguments: Vec<String> = split_arguments(rest).iter().map(|argument| expand(argument, lookup)).collect();
+    let arguments: Vec<String> = split_arguments(rest)
+        .iter()
+        .map(|argument| expand(argument, lookup))
+        .collect();
     // What depends on the configuration is decided when the configuration is known.
     if arguments.iter().any(|argument| argument.contains("$(")) {
         return format!("$({word} {})", arguments.join(","));
@@ -85,7 +88,10 @@ fn variable(inner: &str, lookup: &Lookup<'_>) -> String {
             }
             if let Some((name, from, to)) = substitution(&name) {
                 let value = simple.get(name).cloned().unwrap_or_default();
-                return words(&value, |word| word.strip_suffix(from).map_or(word.to_owned(), |stem| format!("{stem}{to}")));
+                return words(&value, |word| {
+                    word.strip_suffix(from)
+                        .map_or(word.to_owned(), |stem| format!("{stem}{to}"))
+                });
             }
             simple.get(&name).cloned().unwrap_or_default()
         }
@@ -100,8 +106,28 @@ fn substitution(name: &str) -> Option<(&str, &str, &str)> {
 }
 
 const FUNCTIONS: [&str; 22] = [
-    "subst", "patsubst", "filter", "filter-out", "addprefix", "addsuffix", "if", "or", "and", "call", "shell", "wildcard",
-    "foreach", "notdir", "dir", "basename", "sort", "strip", "findstring", "abspath", "realpath", "origin",
+    "subst",
+    "patsubst",
+    "filter",
+    "filter-out",
+    "addprefix",
+    "addsuffix",
+    "if",
+    "or",
+    "and",
+    "call",
+    "shell",
+    "wildcard",
+    "foreach",
+    "notdir",
+    "dir",
+    "basename",
+    "sort",
+    "strip",
+    "findstring",
+    "abspath",
+    "realpath",
+    "origin",
 ];
 
 fn split_arguments(text: &str) -> Vec<&str> {
@@ -130,7 +156,10 @@ fn function(name: &str, arguments: &[String], lookup: &Lookup<'_>) -> String {
     let arg = |index: usize| arguments.get(index).map_or("", String::as_str);
     let matches = |word: &str| arg(0).split_whitespace().any(|pattern| stem(pattern, word).is_some());
     let keep = |wanted: bool| {
-        let kept: Vec<&str> = arg(1).split_whitespace().filter(|word| matches(word) == wanted).collect();
+        let kept: Vec<&str> = arg(1)
+            .split_whitespace()
+            .filter(|word| matches(word) == wanted)
+            .collect();
         kept.join(" ")
     };
     match name {
@@ -144,12 +173,20 @@ fn function(name: &str, arguments: &[String], lookup: &Lookup<'_>) -> String {
         "addprefix" => words(arg(1), |word| format!("{}{word}", arg(0))),
         "addsuffix" => words(arg(1), |word| format!("{word}{}", arg(0))),
         "if" => arg(if arg(0).trim().is_empty() { 2 } else { 1 }).trim().to_owned(),
-        "or" => arguments.iter().find(|a| !a.trim().is_empty()).cloned().unwrap_or_default(),
+        "or" => arguments
+            .iter()
+            .find(|a| !a.trim().is_empty())
+            .cloned()
+            .unwrap_or_default(),
         "and" if arguments.iter().all(|a| !a.trim().is_empty()) => arguments.last().cloned().unwrap_or_default(),
         "call" if arg(0) == "cc-option" => arg(1).to_owned(),
         "notdir" => words(arg(0), |word| word.rsplit('/').next().unwrap_or(word).to_owned()),
-        "dir" => words(arg(0), |word| word.rfind('/').map_or("./".to_owned(), |at| word[..=at].to_owned())),
-        "basename" => words(arg(0), |word| word.rsplit_once('.').map_or(word, |(stem, _)| stem).to_owned()),
+        "dir" => words(arg(0), |word| {
+            word.rfind('/').map_or("./".to_owned(), |at| word[..=at].to_owned())
+        }),
+        "basename" => words(arg(0), |word| {
+            word.rsplit_once('.').map_or(word, |(stem, _)| stem).to_owned()
+        }),
         "strip" | "sort" | "abspath" | "realpath" => words(arg(0), str::to_owned),
         "findstring" if arg(1).contains(arg(0)) => arg(0).to_owned(),
         "wildcard" => match lookup {
@@ -178,7 +215,9 @@ fn wildcard(root: &Path, _dir: &str, pattern: &str) -> String {
             }
             continue;
         };
-        let Ok(entries) = std::fs::read_dir(root.join(dir)) else { continue };
+        let Ok(entries) = std::fs::read_dir(root.join(dir)) else {
+            continue;
+        };
         for entry in entries.flatten() {
             let name = entry.file_name().to_string_lossy().into_owned();
             if name.starts_with(before) && name.ends_with(after) {

@@ -20,7 +20,11 @@ pub struct Guard {
 impl Guard {
     /// The condition that `expr` gives `y` or `m`.
     pub(super) fn on(expr: &str) -> Self {
-        Self { left: expr.to_owned(), right: String::new(), equal: false }
+        Self {
+            left: expr.to_owned(),
+            right: String::new(),
+            equal: false,
+        }
     }
 
     /// Whether it holds under `config`, which gives a symbol's value or nothing.
@@ -34,7 +38,11 @@ impl Guard {
     #[must_use]
     pub fn symbol(&self) -> Option<&str> {
         let name = self.left.strip_prefix("$(CONFIG_")?.strip_suffix(')')?;
-        let wants_on = if self.equal { self.right == "y" || self.right == "m" } else { self.right.is_empty() };
+        let wants_on = if self.equal {
+            self.right == "y" || self.right == "m"
+        } else {
+            self.right.is_empty()
+        };
         (wants_on && !name.contains(['(', ' '])).then_some(name)
     }
 
@@ -78,14 +86,33 @@ struct Reader<'a> {
 impl Makefile {
     /// Reads the Kbuild file of `dir`: `Kbuild` if there is one, else `Makefile`.
     pub(super) fn read(root: &Path, dir: &str) -> Option<Self> {
-        let path = |name: &str| if dir.is_empty() { name.to_owned() } else { format!("{dir}/{name}") };
+        let path = |name: &str| {
+            if dir.is_empty() {
+                name.to_owned()
+            } else {
+                format!("{dir}/{name}")
+            }
+        };
         let (path, text) = [path("Kbuild"), path("Makefile")].into_iter().find_map(|path| {
             let text = std::fs::read(root.join(&path)).ok()?;
             Some((path, text))
         })?;
-        let simple = [("obj", dir), ("src", dir), ("srctree", "."), ("objtree", "."), ("SRCARCH", "linux-compat"), ("ARCH", "linux-compat")];
+        let simple = [
+            ("obj", dir),
+            ("src", dir),
+            ("srctree", "."),
+            ("objtree", "."),
+            ("SRCARCH", "linux-compat"),
+            ("ARCH", "linux-compat"),
+        ];
         let simple = simple.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-        let mut reader = Reader { root, dir, simple, open: Vec::new(), out: Self::default() };
+        let mut reader = Reader {
+            root,
+            dir,
+            simple,
+            open: Vec::new(),
+            out: Self::default(),
+        };
         reader.text(&String::from_utf8_lossy(&text));
         reader.out.files.push(path);
         Some(reader.out)
@@ -93,8 +120,16 @@ impl Makefile {
 
     /// Assignments to `name`, later `:=` hiding earlier ones of the same file when nothing guards it.
     pub(super) fn of<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Assignment> {
-        let start = self.assignments.iter().rposition(|a| a.name == name && a.replaces && a.guards.is_empty()).unwrap_or(0);
-        self.assignments.get(start..).unwrap_or_default().iter().filter(move |a| a.name == name)
+        let start = self
+            .assignments
+            .iter()
+            .rposition(|a| a.name == name && a.replaces && a.guards.is_empty())
+            .unwrap_or(0);
+        self.assignments
+            .get(start..)
+            .unwrap_or_default()
+            .iter()
+            .filter(move |a| a.name == name)
     }
 }
 
@@ -119,7 +154,8 @@ impl Reader<'_> {
         let line = line.trim_start();
         let word = line.split_whitespace().next().unwrap_or("");
         matches!(word, "ifeq" | "ifneq" | "ifdef" | "ifndef" | "else" | "endif")
-            || split_assignment(line).is_some_and(|(name, _, _)| name.contains('-') && !name.contains(char::is_whitespace))
+            || split_assignment(line)
+                .is_some_and(|(name, _, _)| name.contains('-') && !name.contains(char::is_whitespace))
     }
 
     fn line(&mut self, line: &str) {
@@ -148,10 +184,18 @@ impl Reader<'_> {
 
     /// `$(foreach name, list, $(eval line))`: one line for each word of the list.
     fn foreach(&mut self, line: &str) {
-        let Some(inner) = line.strip_prefix("$(foreach").and_then(|rest| rest.strip_suffix(')')) else { return };
+        let Some(inner) = line.strip_prefix("$(foreach").and_then(|rest| rest.strip_suffix(')')) else {
+            return;
+        };
         let (name, rest) = split_top(inner);
         let (list, body) = split_top(rest);
-        let Some(body) = body.trim().strip_prefix("$(eval").and_then(|rest| rest.strip_suffix(')')) else { return };
+        let Some(body) = body
+            .trim()
+            .strip_prefix("$(eval")
+            .and_then(|rest| rest.strip_suffix(')'))
+        else {
+            return;
+        };
         let reference = format!("$({})", name.trim());
         for word in self.expand(list).split_whitespace() {
             self.line(body.trim().replace(&reference, word).as_str());
@@ -160,14 +204,21 @@ impl Reader<'_> {
 
     fn open_if(&mut self, word: &str, rest: &str) {
         let guard = self.guard(word, rest);
-        self.open.push(Conditional { guard, before: Vec::new() });
+        self.open.push(Conditional {
+            guard,
+            before: Vec::new(),
+        });
     }
 
     fn turn(&mut self, rest: &str) {
         let Some(mut last) = self.open.pop() else { return };
         last.before.push(last.guard.clone().negated());
         last.guard = if rest.is_empty() {
-            Guard { left: String::new(), right: String::new(), equal: true }
+            Guard {
+                left: String::new(),
+                right: String::new(),
+                equal: true,
+            }
         } else {
             let (word, rest) = rest.split_once([' ', '\t']).unwrap_or((rest, ""));
             self.guard(word, rest.trim())
@@ -179,7 +230,11 @@ impl Reader<'_> {
         match word {
             "ifdef" | "ifndef" => {
                 let left = self.expand(&format!("$({rest})"));
-                Guard { left, right: String::new(), equal: word == "ifndef" }
+                Guard {
+                    left,
+                    right: String::new(),
+                    equal: word == "ifndef",
+                }
             }
             _ => {
                 let inner = rest.strip_prefix('(').and_then(|rest| rest.strip_suffix(')'));
@@ -189,7 +244,11 @@ impl Reader<'_> {
                     None => rest.split_once(' ').map_or((rest, ""), |(a, b)| (a, b.trim())),
                 };
                 let side = |text: &str| self.expand(text.trim().trim_matches(['"', '\'']));
-                Guard { left: side(left), right: side(right), equal: word == "ifeq" }
+                Guard {
+                    left: side(left),
+                    right: side(right),
+                    equal: word == "ifeq",
+                }
             }
         }
     }
@@ -225,7 +284,12 @@ impl Reader<'_> {
                 _ => old.clone_from(&value),
             }
         }
-        self.out.assignments.push(Assignment { name, value, guards, replaces: op != '+' });
+        self.out.assignments.push(Assignment {
+            name,
+            value,
+            guards,
+            replaces: op != '+',
+        });
     }
 
     fn guards(&self) -> Vec<Guard> {
@@ -239,7 +303,14 @@ impl Reader<'_> {
     }
 
     fn expand(&self, text: &str) -> String {
-        expand(text, &Lookup::Read { simple: &self.simple, root: self.root, dir: self.dir })
+        expand(
+            text,
+            &Lookup::Read {
+                simple: &self.simple,
+                root: self.root,
+                dir: self.dir,
+            },
+        )
     }
 }
 

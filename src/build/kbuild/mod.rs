@@ -62,7 +62,12 @@ impl Object {
     /// A file that no Kbuild knows: always part of the image, with the common flags.
     #[must_use]
     pub fn outside(source: &str, module: &str) -> Self {
-        Self { source: source.to_owned(), module: module.to_owned(), guards: Vec::new(), dir: u32::MAX }
+        Self {
+            source: source.to_owned(),
+            module: module.to_owned(),
+            guards: Vec::new(),
+            dir: u32::MAX,
+        }
     }
 
     /// Whether it is part of the kernel under `config`.
@@ -82,9 +87,19 @@ impl Kbuild {
     /// The flags that Kbuild adds for one object: names, and what its directory asks for.
     #[must_use]
     pub fn flags(&self, object: &Object, config: &Config, root: &std::path::Path) -> Vec<String> {
-        let stem = object.source.rsplit('/').next().and_then(|name| name.rsplit_once('.')).map_or("", |(stem, _)| stem);
+        let stem = object
+            .source
+            .rsplit('/')
+            .next()
+            .and_then(|name| name.rsplit_once('.'))
+            .map_or("", |(stem, _)| stem);
         let fix = |name: &str| name.replace(['-', ','], "_");
-        let path = |name: &str| object.source.rsplit_once('/').map_or(name.to_owned(), |(dir, _)| format!("{dir}/{name}"));
+        let path = |name: &str| {
+            object
+                .source
+                .rsplit_once('/')
+                .map_or(name.to_owned(), |(dir, _)| format!("{dir}/{name}"))
+        };
         let module = fix(&object.module);
         let mut out = vec![
             format!("-DKBUILD_MODFILE=\"{}\"", path(&object.module)),

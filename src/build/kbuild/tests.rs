@@ -21,7 +21,12 @@ fn config(text: &str) -> Config {
 }
 
 fn sources(kbuild: &Kbuild, config: &Config) -> Vec<String> {
-    kbuild.objects.iter().filter(|o| o.is_enabled(config)).map(|o| format!("{}:{}", o.module, o.source)).collect()
+    kbuild
+        .objects
+        .iter()
+        .filter(|o| o.is_enabled(config))
+        .map(|o| format!("{}:{}", o.module, o.source))
+        .collect()
 }
 
 #[test]
@@ -30,8 +35,14 @@ fn composite_module_takes_conditional_parts() {
         "composite",
         &[
             ("Kbuild", "obj-y += drivers/\n"),
-            ("drivers/Makefile", "obj-$(CONFIG_IIO) += iio/\nobj-$(CONFIG_OFF) += off.o\n"),
-            ("drivers/iio/Makefile", "obj-$(CONFIG_IIO) += core.o\ncore-y := a.o \\\n\tb.o\ncore-$(CONFIG_BUF) += buf.o\n"),
+            (
+                "drivers/Makefile",
+                "obj-$(CONFIG_IIO) += iio/\nobj-$(CONFIG_OFF) += off.o\n",
+            ),
+            (
+                "drivers/iio/Makefile",
+                "obj-$(CONFIG_IIO) += core.o\ncore-y := a.o \\\n\tb.o\ncore-$(CONFIG_BUF) += buf.o\n",
+            ),
             ("drivers/iio/a.c", ""),
             ("drivers/iio/b.c", ""),
             ("drivers/iio/buf.c", ""),
@@ -42,7 +53,15 @@ fn composite_module_takes_conditional_parts() {
     let small = sources(&kbuild, &config("CONFIG_IIO=y"));
     assert_eq!(small, ["core:drivers/iio/a.c", "core:drivers/iio/b.c"]);
     let large = sources(&kbuild, &config("CONFIG_IIO=m\nCONFIG_BUF=y\nCONFIG_OFF=y"));
-    assert_eq!(large, ["core:drivers/iio/a.c", "core:drivers/iio/b.c", "core:drivers/iio/buf.c", "off:drivers/off.c"]);
+    assert_eq!(
+        large,
+        [
+            "core:drivers/iio/a.c",
+            "core:drivers/iio/b.c",
+            "core:drivers/iio/buf.c",
+            "off:drivers/off.c"
+        ]
+    );
     fs::remove_dir_all(root).expect("removes");
 }
 
@@ -51,7 +70,10 @@ fn conditionals_guard_what_they_hold() {
     let root = tree(
         "conditional",
         &[
-            ("Kbuild", "ifeq ($(CONFIG_A)$(CONFIG_B),yy)\nobj-y += both.o\nelse ifdef CONFIG_A\nobj-y += one.o\nelse\nobj-y += none.o\nendif\nobj-$(subst m,y,$(CONFIG_A)) += sub.o\nccflags-$(CONFIG_A) += -DA -I$(srctree)/x\nCFLAGS_sub.o := -DSUB\nlist = sub.o none.o\n$(foreach f, $(list), \\\n\t$(eval CFLAGS_$(f) += -I $(srctree)/each))\n"),
+            (
+                "Kbuild",
+                "ifeq ($(CONFIG_A)$(CONFIG_B),yy)\nobj-y += both.o\nelse ifdef CONFIG_A\nobj-y += one.o\nelse\nobj-y += none.o\nendif\nobj-$(subst m,y,$(CONFIG_A)) += sub.o\nccflags-$(CONFIG_A) += -DA -I$(srctree)/x\nCFLAGS_sub.o := -DSUB\nlist = sub.o none.o\n$(foreach f, $(list), \\\n\t$(eval CFLAGS_$(f) += -I $(srctree)/each))\n",
+            ),
             ("both.c", ""),
             ("one.c", ""),
             ("none.c", ""),
@@ -62,10 +84,16 @@ fn conditionals_guard_what_they_hold() {
     assert_eq!(sources(&kbuild, &config("")), ["none:none.c"]);
     let one = config("CONFIG_A=m");
     assert_eq!(sources(&kbuild, &one), ["one:one.c", "sub:sub.c"]);
-    assert_eq!(sources(&kbuild, &config("CONFIG_A=y\nCONFIG_B=y")), ["both:both.c", "sub:sub.c"]);
+    assert_eq!(
+        sources(&kbuild, &config("CONFIG_A=y\nCONFIG_B=y")),
+        ["both:both.c", "sub:sub.c"]
+    );
     let sub = kbuild.objects.iter().find(|o| o.source == "sub.c").expect("is there");
     let flags = kbuild.flags(sub, &one, &root);
-    assert!(flags.contains(&"-DSUB".to_owned()) && flags.contains(&"-DA".to_owned()), "{flags:?}");
+    assert!(
+        flags.contains(&"-DSUB".to_owned()) && flags.contains(&"-DA".to_owned()),
+        "{flags:?}"
+    );
     assert!(flags.contains(&format!("-I{}/x", root.display())), "{flags:?}");
     assert!(flags.contains(&format!("-I{}/each", root.display())), "{flags:?}");
     fs::remove_dir_all(root).expect("removes");

@@ -7,7 +7,16 @@ use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 /// Directories that hold no code for a domain, or whose code is another architecture's.
-const SKIP: [&str; 8] = ["arch", "tools", "samples", "rust", "usr", "certs", "virt", "Documentation"];
+const SKIP: [&str; 8] = [
+    "arch",
+    "tools",
+    "samples",
+    "rust",
+    "usr",
+    "certs",
+    "virt",
+    "Documentation",
+];
 
 struct Walk<'a> {
     root: &'a Path,
@@ -21,8 +30,13 @@ impl Kbuild {
     /// Reads all Kbuild files of the tree at `root`.
     #[must_use]
     pub fn read(root: &Path) -> Self {
-        let mut walk =
-            Walk { root, files: HashMap::new(), makefiles: Vec::new(), out: Self::default(), seen: HashSet::new() };
+        let mut walk = Walk {
+            root,
+            files: HashMap::new(),
+            makefiles: Vec::new(),
+            out: Self::default(),
+            seen: HashSet::new(),
+        };
         walk.dir("", &[], &[]);
         // The top Makefile adds it as a library, after everything else.
         walk.dir("lib", &[], &[]);
@@ -32,7 +46,10 @@ impl Kbuild {
 
 impl Walk<'_> {
     fn dir(&mut self, dir: &str, guards: &[Guard], inherited: &[Flags]) {
-        let key = (dir.to_owned(), guards.iter().map(|guard| format!("{guard:?}")).collect());
+        let key = (
+            dir.to_owned(),
+            guards.iter().map(|guard| format!("{guard:?}")).collect(),
+        );
         if SKIP.contains(&dir) || !self.seen.insert(key) {
             return;
         }
@@ -46,7 +63,9 @@ impl Walk<'_> {
             Some(makefiles.len() - 1)
         });
         let Some(index) = index else { return };
-        let Some(file) = self.makefiles.get_mut(index).map(std::mem::take) else { return };
+        let Some(file) = self.makefiles.get_mut(index).map(std::mem::take) else {
+            return;
+        };
         self.file(&file, dir, guards, inherited);
         if let Some(slot) = self.makefiles.get_mut(index) {
             *slot = file;
@@ -61,16 +80,25 @@ impl Walk<'_> {
         all.extend(flags_of(file, "EXTRA_CFLAGS"));
         let mut own: HashMap<String, Vec<Flags>> = HashMap::new();
         for assignment in &file.assignments {
-            let name = assignment.name.strip_prefix("CFLAGS_").and_then(|name| name.strip_suffix(".o"));
+            let name = assignment
+                .name
+                .strip_prefix("CFLAGS_")
+                .and_then(|name| name.strip_suffix(".o"));
             if let Some(name) = name {
                 own.entry(name.to_owned()).or_default().push(flags(assignment, None));
             }
         }
         let number = u32::try_from(self.out.dirs.len()).unwrap_or(u32::MAX);
-        self.out.dirs.push(Dir { path: dir.to_owned(), all, own });
+        self.out.dirs.push(Dir {
+            path: dir.to_owned(),
+            all,
+            own,
+        });
         let composites = composites(file);
         for assignment in live(file) {
-            let Some((kind, on)) = assignment.name.split_once('-') else { continue };
+            let Some((kind, on)) = assignment.name.split_once('-') else {
+                continue;
+            };
             if !matches!(kind, "obj" | "lib" | "subdir") || on.starts_with("ccflags") {
                 continue;
             }
@@ -92,17 +120,38 @@ impl Walk<'_> {
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "one object's place: all of it changes from call to call")]
-    fn object(&mut self, composites: &Composites<'_>, dir: &str, stem: &str, module: &str, guards: &[Guard], number: u32, depth: u8) {
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one object's place: all of it changes from call to call"
+    )]
+    fn object(
+        &mut self,
+        composites: &Composites<'_>,
+        dir: &str,
+        stem: &str,
+        module: &str,
+        guards: &[Guard],
+        number: u32,
+        depth: u8,
+    ) {
         let parts = composites.get(stem).filter(|_| depth < 4);
         let module = module.rsplit('/').next().unwrap_or(module);
         let source = join(dir, &format!("{stem}.c"));
         let has_source = self.root.join(&source).exists();
         // A part may bear its module's own name; then it is a source, and the other parts go with it.
         if parts.is_none() || depth > 0 {
-            let source = if has_source { source } else { join(dir, &format!("{stem}.S")) };
+            let source = if has_source {
+                source
+            } else {
+                join(dir, &format!("{stem}.S"))
+            };
             if has_source || self.root.join(&source).exists() {
-                self.out.objects.push(Object { source, module: module.to_owned(), guards: guards.to_vec(), dir: number });
+                self.out.objects.push(Object {
+                    source,
+                    module: module.to_owned(),
+                    guards: guards.to_vec(),
+                    dir: number,
+                });
                 return;
             }
         }
@@ -127,7 +176,9 @@ fn composites(file: &Makefile) -> Composites<'_> {
     for assignment in live(file) {
         let name = assignment.name.as_str();
         let split = name.find("-$(").or_else(|| name.rfind('-'));
-        let Some((stem, on)) = split.map(|at| (&name[..at], &name[at + 1..])) else { continue };
+        let Some((stem, on)) = split.map(|at| (&name[..at], &name[at + 1..])) else {
+            continue;
+        };
         match on {
             "y" | "m" | "objs" => out.entry(stem).or_default().push((assignment, None)),
             on if on.starts_with("$(") => out.entry(stem).or_default().push((assignment, Some(on))),
@@ -139,7 +190,9 @@ fn composites(file: &Makefile) -> Composites<'_> {
 
 /// Assignments that are not hidden by a later unconditional `:=` to the same name.
 fn live(file: &Makefile) -> impl Iterator<Item = &Assignment> {
-    file.assignments.iter().filter(|a| a.name.contains('-') && file.of(&a.name).any(|other| std::ptr::eq(*a, other)))
+    file.assignments
+        .iter()
+        .filter(|a| a.name.contains('-') && file.of(&a.name).any(|other| std::ptr::eq(*a, other)))
 }
 
 fn flags_of(file: &Makefile, name: &str) -> Vec<Flags> {
@@ -162,10 +215,17 @@ fn flags_of(file: &Makefile, name: &str) -> Vec<Flags> {
 fn flags(assignment: &Assignment, on: Option<&str>) -> Flags {
     let mut guards = assignment.guards.clone();
     guards.extend(on.map(Guard::on));
-    Flags { guards, flags: assignment.value.clone() }
+    Flags {
+        guards,
+        flags: assignment.value.clone(),
+    }
 }
 
 fn join(dir: &str, name: &str) -> String {
     let name = name.trim_start_matches("./");
-    if dir.is_empty() || name.starts_with(&format!("{dir}/")) { name.to_owned() } else { format!("{dir}/{name}") }
+    if dir.is_empty() || name.starts_with(&format!("{dir}/")) {
+        name.to_owned()
+    } else {
+        format!("{dir}/{name}")
+    }
 }
