@@ -23,6 +23,7 @@
 #include <linux/of_platform.h>
 #include <linux/pm_runtime.h>
 #include <linux/radix-tree.h>
+#include <linux/seq_file.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/sched/task.h>
@@ -63,6 +64,7 @@ static void bring_up_parts(void)
 	init_timers();
 	hrtimers_init();
 	softirq_init();
+	seq_file_init();
 	kernfs_init();
 	sysfs_init();
 	/* The machine starts with interrupts off; now there is who serves them. */
