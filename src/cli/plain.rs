@@ -131,7 +131,8 @@ fn describe(report: &DomainReport) -> String {
             let kind = kind.trim_end_matches(|digit: char| digit.is_ascii_digit());
             let _ = writeln!(out, "    {channel:<16} {value:>12.4} {}", unit_of(kind).symbol);
         }
-        for (attribute, error) in &device.errors {
+        // Groups that every device has (`power/…`) hold attributes that may not be read now; that is no news.
+        for (attribute, error) in device.errors.iter().filter(|(attribute, _)| !attribute.contains('/')) {
             let _ = writeln!(out, "    {attribute}: {error}");
         }
     }
