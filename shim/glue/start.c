@@ -31,6 +31,7 @@
 #include <linux/sysfs.h>
 #include <linux/timer.h>
 #include <linux/version.h>
+#include <linux/wait_bit.h>
 #include <linux/workqueue.h>
 
 enum system_states system_state;
@@ -56,6 +57,7 @@ extern struct task_struct *machine_spawn_task(int (*fn)(void *), void *arg,
 
 static void bring_up_parts(void)
 {
+	wait_bit_init();
 	radix_tree_init();
 	maple_tree_init();
 	workqueue_init_early();
