@@ -10,7 +10,9 @@ fn measures(kernel: &str, driver: &str, wanted: [(&str, f64); 3], lsb: f64) {
         .args(["--stimulus", "accel=1,2,9.81", "--stimulus", "rate=1,0,-1"])
         .output()
         .expect("linux-compat starts");
+    let is_well = output.status.success();
     let all = [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).concat();
+    assert!(is_well, "{driver} on {kernel} ended badly: {all}");
     assert!(all.contains(" 0 changed"), "{driver} on {kernel}: {all}");
     for (channel, value) in wanted {
         let line = all.lines().find_map(|line| line.trim().strip_prefix(channel));

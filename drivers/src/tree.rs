@@ -2,8 +2,8 @@
 //! A reader for compiled device trees.
 //!
 //! Turns a blob (Devicetree Specification v0.4, chapter 5) into owned nodes. It exists because the blob comes from a
-//! file that the user names: every offset in it is checked, and a damaged blob is an error, never a panic. Which of
-//! the crates for this was tried: `fdt` 0.1.5 panics on a truncated structure block.
+//! file that the user names: every offset in it is checked, and a damaged blob is an error, never a panic. The
+//! crate `fdt` 0.1.5 is not used because its parser unwraps what it reads.
 
 use std::fmt;
 

@@ -27,6 +27,10 @@ void machine_leave_irq(void);
 int machine_softirq_pending(void);
 
 /* glue/start.c */
-int machine_start(void *dtb);
+u32 machine_start(void *dtb, u32 *failed);
+void machine_remove_devices(void);
+
+/* glue/time.c: sleeps for as long, interrupted by nothing */
+void machine_sleep_ns(u64 ns);
 
 #endif

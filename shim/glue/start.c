@@ -21,6 +21,7 @@
 #include <linux/of.h>
 #include <linux/of_fdt.h>
 #include <linux/of_platform.h>
+#include <linux/platform_device.h>
 #include <linux/pm_runtime.h>
 #include <linux/radix-tree.h>
 #include <linux/seq_file.h>
@@ -33,13 +34,13 @@
 #include <linux/version.h>
 #include <linux/wait_bit.h>
 #include <linux/workqueue.h>
+#include "machine.h"
 
 enum system_states system_state;
 bool initcall_debug;
 unsigned long loops_per_jiffy = 1UL << 20;
 struct kobject *kernel_kobj;
 struct workqueue_struct *pm_wq;
-struct workqueue_struct *power_supply_wq __weak;
 const struct of_device_id __clk_of_table_end[0] __section("__clk_of_table");
 
 /* Private headers of upstream declare these. */
@@ -73,18 +74,35 @@ static void bring_up_parts(void)
 	local_irq_enable();
 }
 
-static void run_initcalls(initcall_entry_t *from, initcall_entry_t *to)
+static u32 run_initcalls(initcall_entry_t *from, initcall_entry_t *to)
 {
+	u32 failed = 0;
+
 	for (; from < to; from++) {
 		initcall_t fn = initcall_from_entry(from);
 		int ret = fn();
 
+		if (ret)
+			failed++;
 		if (ret && ret != -ENODEV)
 			pr_warn("initcall %ps returned %d\n", fn, ret);
 		if (in_interrupt() || irqs_disabled())
 			panic("initcall %px left interrupts off or a lock held", fn);
 	}
+	return failed;
 }
+
+/* kernel/ksysfs.c and kernel/power/main.c make these at the same level. */
+static int __init make_kernel_objects(void)
+{
+	kernel_kobj = kobject_create_and_add("kernel", NULL);
+	if (!kernel_kobj)
+		return -ENOMEM;
+	/* Runtime suspend and resume run here. */
+	pm_wq = alloc_workqueue("pm", WQ_FREEZABLE, 0);
+	return pm_wq ? 0 : -ENOMEM;
+}
+core_initcall(make_kernel_objects);
 
 static void *alias_alloc(u64 size, u64 align)
 {
@@ -100,14 +118,14 @@ static void unflatten(void *dtb)
 	of_alias_scan(alias_alloc);
 }
 
-/* Runs as the first task; returns the number of initcalls that ran. */
-int machine_start(void *dtb)
+/* Runs as the first task; returns how many initcalls ran. */
+u32 machine_start(void *dtb, u32 *failed)
 {
 	bring_up_parts();
 	unflatten(dtb);
 	kthreadd_task = machine_spawn_task(kthreadd, NULL, "kthreadd");
 	workqueue_init();
-	run_initcalls(__initcall_start, __initcall0_start);
+	*failed = run_initcalls(__initcall_start, __initcall0_start);
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 5, 0)
 	workqueue_init_topology();
 #endif
@@ -116,7 +134,7 @@ int machine_start(void *dtb)
 #endif
 	system_state = SYSTEM_SCHEDULING;
 	driver_init();
-	run_initcalls(__initcall0_start, __initcall_end);
+	*failed += run_initcalls(__initcall0_start, __initcall_end);
 	/*
 	 * Upstream's own initcall has made devices of the board's nodes; asking
 	 * again finds nothing new, and is what brings that file into the image.
@@ -125,4 +143,11 @@ int machine_start(void *dtb)
 	async_synchronize_full();
 	system_state = SYSTEM_RUNNING;
 	return __initcall_end - __initcall_start;
+}
+
+/* What of_platform_depopulate() does to a parent, done to the root. */
+void machine_remove_devices(void)
+{
+	device_for_each_child_reverse(&platform_bus, NULL,
+				      of_platform_device_destroy);
 }

@@ -22,6 +22,8 @@ const HEAP_UNIT_BYTES: usize = 64 * 1024;
 pub struct Booted {
     /// Initcalls that ran.
     pub initcalls: u32,
+    /// Those of them that returned an error.
+    pub failed: u32,
     /// Nanoseconds from the entry point to the last initcall's end.
     pub boot_ns: u64,
 }
@@ -55,17 +57,17 @@ pub fn main(domain: Domain) -> ! {
     // As in Linux, until upstream's timers and softirqs are there to serve them (glue/start.c).
     irq::ffi::set_off(true);
     let first = sched::spawn(c"init", 0, move || {
-        let initcalls = door::ffi::start_kernel(dtb);
+        let door::ffi::Started { initcalls, failed } = door::ffi::start_kernel(dtb);
         let boot_ns = kos_bindings::domain::clock_ns().saturating_sub(started_ns);
-        BOOTED.set(Some(Booted { initcalls, boot_ns }));
+        BOOTED.set(Some(Booted { initcalls, failed, boot_ns }));
         door::serve_requests();
     });
     match first {
         Ok(task) => sched::wake_new(task),
         Err(e) => fatal::fatal(format_args!("boot: the first task cannot start: {}", e.to_ret())),
     }
-    sched::run(|| false, idle);
-    fatal::fatal(format_args!("boot: the root loop ended"))
+    sched::run(door::control::is_stopping, idle);
+    door::finish()
 }
 
 fn argument(boot: &Boot, name: &str) -> Option<&'static str> {

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Reads a device tree blob as far as the build needs it: which `compatible` sits on which bus.
-//!
-//! The format is the Devicetree Specification's, chapter 5.
 
 use super::error::BuildError;
+use board::tree::{NodeId, Tree, TreeError};
 use std::path::Path;
 
 /// A node that names what it is compatible with.
@@ -38,84 +37,33 @@ pub fn read(path: &Path) -> Result<Vec<Device>, BuildError> {
         path: path.to_owned(),
         error,
     })?;
-    parse(&data).ok_or_else(|| BuildError::Board {
+    parse(&data).map_err(|error| BuildError::Board {
         path: path.to_owned(),
-        what: "not a device tree blob".to_owned(),
+        what: error.to_string(),
     })
 }
 
-fn word(data: &[u8], at: usize) -> Option<usize> {
-    let bytes = data.get(at..at.checked_add(4)?)?;
-    let value = u32::from_be_bytes(bytes.try_into().ok()?);
-    usize::try_from(value).ok()
-}
-
-fn text(data: &[u8], at: usize) -> Option<&str> {
-    let rest = data.get(at..)?;
-    let len = rest.iter().position(|byte| *byte == 0)?;
-    std::str::from_utf8(&rest[..len]).ok()
-}
-
-struct Open {
-    path: String,
-    compatible: Vec<String>,
-    is_on: bool,
-}
-
-fn parse(data: &[u8]) -> Option<Vec<Device>> {
-    (word(data, 0)? == 0xd00d_feed).then_some(())?;
-    let (structure, strings) = (word(data, 8)?, word(data, 12)?);
-    let mut at = structure;
-    let mut open: Vec<Open> = Vec::new();
+fn parse(data: &[u8]) -> Result<Vec<Device>, TreeError> {
+    let tree = Tree::parse(data)?;
     let mut out = Vec::new();
-    loop {
-        let token = word(data, at)?;
-        at += 4;
-        match token {
-            1 => {
-                let name = text(data, at)?;
-                at = (at + name.len() + 4) & !3;
-                let path = match open.last() {
-                    Some(above) if above.path != "/" => format!("{}/{name}", above.path),
-                    _ => format!("/{name}"),
-                };
-                let is_on = open.last().is_none_or(|above| above.is_on);
-                open.push(Open {
-                    path,
-                    compatible: Vec::new(),
-                    is_on,
-                });
-            }
-            2 => {
-                let node = open.pop()?;
-                if node.is_on && !node.compatible.is_empty() {
-                    out.push(Device {
-                        path: node.path,
-                        compatible: node.compatible,
-                    });
-                }
-            }
-            3 => {
-                let (len, name) = (word(data, at)?, text(data, strings.checked_add(word(data, at + 4)?)?)?);
-                let value = data.get(at + 8..(at + 8).checked_add(len)?)?;
-                at = (at + 8 + len + 3) & !3;
-                let words = || {
-                    value
-                        .split(|byte| *byte == 0)
-                        .filter_map(|v| std::str::from_utf8(v).ok())
-                        .filter(|v| !v.is_empty())
-                };
-                let node = open.last_mut()?;
-                match name {
-                    "compatible" => node.compatible = words().map(str::to_owned).collect(),
-                    "status" => node.is_on &= words().any(|v| v == "okay" || v == "ok"),
-                    _ => {}
-                }
-            }
-            4 => {}
-            9 => return Some(out),
-            _ => return None,
-        }
+    if let Some(root) = tree.ids().next() {
+        collect(&tree, root, &mut out);
+    }
+    Ok(out)
+}
+
+/// Children stand before their parents; what is below a node that is off is off too.
+fn collect(tree: &Tree, id: NodeId, out: &mut Vec<Device>) {
+    let node = tree.node(id);
+    if !node.is_enabled() {
+        return;
+    }
+    for child in &node.children {
+        collect(tree, *child, out);
+    }
+    let compatible: Vec<String> = node.strings("compatible").map(str::to_owned).collect();
+    if !compatible.is_empty() {
+        out.push(Device { path: tree.path(id), compatible });
     }
 }
 
@@ -188,7 +136,7 @@ mod tests {
     fn a_damaged_blob_is_refused() {
         let blob = blob();
         for len in 0..blob.len() - 20 {
-            assert_eq!(parse(&blob[..len]), None, "cut to {len}");
+            assert!(parse(&blob[..len]).is_err(), "cut to {len}");
         }
     }
 }

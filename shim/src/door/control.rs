@@ -1,46 +1,58 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! `linuxcompat.Control`: the domain about itself.
+//! `linuxcompat.Control`: the domain about itself, its orderly end, and virtual time that a client lets pass.
 
-use super::Request;
-use crate::{boot, raw::cell::Word, time};
+use super::{Request, decoded, ffi};
+use crate::{boot, errno::Errno, raw::cell::Word, time};
 use kos_bindings::{
-    idl::control,
-    nk::{Fault, Lens, Never, PartsMut},
+    idl::control::{AdvanceErr, AdvanceReq, AdvanceRes, StateRes, StopRes, mid},
+    nk::Header,
 };
 
-/// Set when a client asked the domain to end.
+/// Set when a client asked the domain to end and its devices are gone.
 static IS_STOPPING: Word<bool> = Word::new(false);
 
-struct Server;
-
-impl control::Server for Server {
-    fn state(&mut self, _: control::StateReq, response: PartsMut<'_>) -> Result<Lens, Fault<Never>> {
-        let booted = boot::booted();
-        let res = control::StateRes {
-            booted: u8::from(booted.is_some()),
-            initcalls: booted.map_or(0, |b| b.initcalls),
-            failed: 0,
-            boot_us: booted.map_or(0, |b| u32::try_from(b.boot_ns / 1000).unwrap_or(u32::MAX)),
-            now_ns: time::uptime_ns(),
-        };
-        Ok(res.encode(response)?)
-    }
-
-    fn stop(&mut self, _: control::StopReq, response: PartsMut<'_>) -> Result<Lens, Fault<Never>> {
-        IS_STOPPING.set(true);
-        Ok(control::StopRes {}.encode(response)?)
-    }
-
-    fn advance(
-        &mut self,
-        request: control::AdvanceReq,
-        response: PartsMut<'_>,
-    ) -> Result<Lens, Fault<control::AdvanceErr>> {
-        Ok(control::AdvanceRes { now_ns: time::uptime_ns() + request.ns * 0 }.encode(response)?)
-    }
+/// Whether the domain is to end as soon as its last answer is sent.
+#[must_use]
+pub fn is_stopping() -> bool {
+    IS_STOPPING.get()
 }
 
 /// Answers one request.
 pub fn serve(request: &Request) {
-    super::answer(request, |out| control::dispatch(&mut Server, request.parts(), out));
+    match Header::read(request.parts().constant).map(|header| header.mid) {
+        Ok(mid::STATE) => super::answer(request, |out| state().encode(out)),
+        Ok(mid::STOP) => {
+            ffi::remove_devices();
+            super::answer(request, |out| StopRes {}.encode(out));
+            IS_STOPPING.set(true);
+        }
+        Ok(mid::ADVANCE) => {
+            let passed = advance(decoded(AdvanceReq::decode(request.parts())).ns);
+            super::answer(request, |out| match passed {
+                Ok(now_ns) => AdvanceRes { now_ns }.encode(out),
+                Err(e) => AdvanceErr { errno: -e.to_ret() }.encode(out),
+            });
+        }
+        _ => super::unknown(request),
+    }
+}
+
+fn state() -> StateRes {
+    let booted = boot::booted();
+    StateRes {
+        booted: u8::from(booted.is_some()),
+        initcalls: booted.map_or(0, |b| b.initcalls),
+        failed: booted.map_or(0, |b| b.failed),
+        boot_us: booted.map_or(0, |b| u32::try_from(b.boot_ns / 1000).unwrap_or(u32::MAX)),
+        now_ns: time::uptime_ns(),
+    }
+}
+
+/// Sleeps: while this request waits, the idle machine jumps from timer to timer.
+fn advance(ns: u64) -> Result<u64, Errno> {
+    if !time::is_virtual() {
+        return Err(Errno::EOPNOTSUPP);
+    }
+    ffi::sleep_ns(ns);
+    Ok(time::uptime_ns())
 }

@@ -28,7 +28,7 @@ use crate::{
 };
 use alloc::{collections::VecDeque, vec::Vec};
 use kos_bindings::{
-    domain::{CallerId, Event, Listener},
+    domain::{CallerId, Crash, Event, Listener, die},
     nk::{Header, Lens, NkErr, Parts, PartsMut},
 };
 
@@ -200,6 +200,13 @@ fn decoded<T>(parameters: Result<T, NkErr>) -> T {
 /// A timeout of the wire; the greatest value stands for none.
 fn timeout_ns(timeout_ms: u32) -> Option<u64> {
     (timeout_ms != u32::MAX).then_some(u64::from(timeout_ms) * 1_000_000)
+}
+
+/// Sends the last answer and ends the domain in order.
+pub fn finish() -> ! {
+    crate::log::flush_pending();
+    send(DOORS.with(|d| d.answer.take()));
+    die(Crash::default(), 0)
 }
 
 fn send(answer: Option<(CallerId, Lens)>) {

@@ -198,7 +198,10 @@ pub fn check_may_sleep(gfp: Gfp, what: &core::ffi::CStr) {
     if !gfp.has(Gfp::DIRECT_RECLAIM) {
         return;
     }
-    // Before the first task, boot code allocates as it likes.
+    // Boot code allocates as it likes, with interrupts off and before the first task.
+    if crate::sched::ffi::is_booting() {
+        return;
+    }
     let Some(task) = crate::raw::task::Task::try_current() else {
         return;
     };

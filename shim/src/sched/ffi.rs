@@ -399,3 +399,9 @@ pub unsafe extern "C" fn machine_spawn_task(
         Err(e) => fatal(format_args!("boot: a task cannot start: {}", e.to_ret())),
     }
 }
+
+/// Whether Linux's rules for sleeping hold yet: `might_sleep` says nothing while `system_state` is `SYSTEM_BOOTING`.
+pub fn is_booting() -> bool {
+    // SAFETY: one thread reads and writes the word.
+    unsafe { bindings::system_state == bindings::SYSTEM_BOOTING }
+}
