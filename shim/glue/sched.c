@@ -171,3 +171,43 @@ unsigned long wait_task_inactive(struct task_struct *task,
 }
 #endif
 #endif
+
+/* Where preemption is counted, the count must not be carried into a sleep. */
+void schedule_preempt_disabled(void)
+{
+	sched_preempt_enable_no_resched();
+	schedule();
+	preempt_disable();
+}
+
+#ifdef CONFIG_DEBUG_ATOMIC_SLEEP
+/* include/linux/kernel.h: misuse that Linux reports ends a domain. */
+void __might_resched(const char *file, int line, unsigned int offsets)
+{
+	int allowed = offsets & MIGHT_RESCHED_PREEMPT_MASK;
+
+	if (system_state == SYSTEM_BOOTING)
+		return;
+	if (preempt_count() != allowed || irqs_disabled())
+		panic("sleeping function called from invalid context at %s:%d: %s/%d, preempt_count %#x, interrupts %s",
+		      file, line, current->comm, current->pid,
+		      preempt_count(), irqs_disabled() ? "off" : "on");
+}
+
+void __might_sleep(const char *file, int line)
+{
+	WARN_ONCE(get_current_state() != TASK_RUNNING &&
+		  current->task_state_change,
+		  "do not call blocking ops when !TASK_RUNNING; state=%x at %s:%d\n",
+		  get_current_state(), file, line);
+	__might_resched(file, line, 0);
+}
+
+void __cant_sleep(const char *file, int line, int preempt_offset)
+{
+	if (irqs_disabled() || preempt_count() > preempt_offset)
+		return;
+	panic("assuming atomic context at %s:%d: %s/%d", file, line,
+	      current->comm, current->pid);
+}
+#endif

@@ -116,7 +116,10 @@ impl Link<'_> {
         let mut text = String::new();
         for name in called {
             let jump = match self.arch {
-                Arch::X86_64 => "\tleaq 9f(%rip), %rdi\n\tcall __missing_symbol\n\tud2",
+                // The frame also keeps the stack aligned to 16 bytes at the call, as the ABI wants it.
+                Arch::X86_64 => {
+                    "\tpushq %rbp\n\tmovq %rsp, %rbp\n\tleaq 9f(%rip), %rdi\n\tcall __missing_symbol\n\tud2"
+                }
                 Arch::Aarch64 => "\tadr x0, 9f\n\tb __missing_symbol",
                 Arch::Riscv64 => "\tla a0, 9f\n\ttail __missing_symbol",
             };

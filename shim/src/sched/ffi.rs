@@ -35,14 +35,6 @@ pub unsafe extern "C" fn schedule() {
     unsafe { bindings::machine_after_switch(task.as_ptr()) };
 }
 
-same_as_header!(schedule_preempt_disabled);
-/// Implements `schedule_preempt_disabled`: `schedule`, as preemption does not exist.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn schedule_preempt_disabled() {
-    // SAFETY: `schedule` asks nothing of its caller but a context that may sleep, which it checks.
-    unsafe { schedule() };
-}
-
 same_as_header!(io_schedule_prepare, io_schedule_finish, io_schedule);
 /// Implements `io_schedule_prepare`: there is no I/O accounting, so there is no token to remember.
 #[unsafe(no_mangle)]
@@ -57,7 +49,7 @@ pub unsafe extern "C" fn io_schedule_finish(_token: c_int) {}
 /// Implements `io_schedule`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn io_schedule() {
-    // SAFETY: as in `schedule_preempt_disabled`.
+    // SAFETY: `schedule` asks nothing of its caller but a context that may sleep, which it checks.
     unsafe { schedule() };
 }
 
