@@ -18,7 +18,11 @@ fn main() {
     let mut headers = String::new();
     let mut builder = bindgen::Builder::default();
     let mut optional: Vec<(String, String)> = Vec::new();
-    let mut lists: Vec<_> = fs::read_dir("bindings").expect("bindings/").flatten().map(|e| e.path()).collect();
+    let mut lists: Vec<_> = fs::read_dir("bindings")
+        .expect("bindings/")
+        .flatten()
+        .map(|e| e.path())
+        .collect();
     lists.sort();
     for path in lists {
         let text = fs::read_to_string(&path).expect("readable list");
@@ -26,8 +30,14 @@ fn main() {
             headers.push_str(&text);
             continue;
         }
-        for line in text.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with('#')) {
-            let item = line.split_once(' ').map(|(kind, name)| (kind.trim_end_matches('?'), name));
+        for line in text
+            .lines()
+            .map(str::trim)
+            .filter(|l| !l.is_empty() && !l.starts_with('#'))
+        {
+            let item = line
+                .split_once(' ')
+                .map(|(kind, name)| (kind.trim_end_matches('?'), name));
             if let (true, Some((kind, name))) = (line.contains('?'), item) {
                 optional.push((kind.to_owned(), name.to_owned()));
             }
@@ -75,7 +85,11 @@ fn tell_what_the_tree_has(bindings: &str, optional: &[(String, String)]) {
         let forms = match kind.as_str() {
             "fn" => vec![format!("pub fn {name}(")],
             "type" => vec![format!("pub struct {name} "), format!("pub type {name} ")],
-            _ => vec![format!("pub const {name}:"), format!("pub static {name}:"), format!("pub static mut {name}:")],
+            _ => vec![
+                format!("pub const {name}:"),
+                format!("pub static {name}:"),
+                format!("pub static mut {name}:"),
+            ],
         };
         if forms.iter().any(|form| bindings.contains(form)) {
             println!("cargo::rustc-cfg=has=\"{name}\"");

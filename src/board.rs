@@ -100,8 +100,12 @@ pub fn boards_dir() -> PathBuf {
 /// The names of the boards that come with this package.
 fn known_boards() -> Vec<String> {
     let files = std::fs::read_dir(boards_dir()).into_iter().flatten().flatten();
-    let paths = files.map(|file| file.path()).filter(|path| path.extension().is_some_and(|end| end == "dts"));
-    let mut names: Vec<String> = paths.filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned())).collect();
+    let paths = files
+        .map(|file| file.path())
+        .filter(|path| path.extension().is_some_and(|end| end == "dts"));
+    let mut names: Vec<String> = paths
+        .filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned()))
+        .collect();
     names.sort();
     names
 }
@@ -130,8 +134,17 @@ impl Board {
         let dtb = dts::compile(path)?;
         let path = path.to_owned();
         match Tree::parse(&dtb) {
-            Ok(tree) => Ok(Self { path, source, dtb, tree }),
-            Err(error) => Err(BoardError::Node { path, line: None, fact: error.to_string() }),
+            Ok(tree) => Ok(Self {
+                path,
+                source,
+                dtb,
+                tree,
+            }),
+            Err(error) => Err(BoardError::Node {
+                path,
+                line: None,
+                fact: error.to_string(),
+            }),
         }
     }
 
@@ -144,7 +157,10 @@ impl Board {
         let known = known_boards();
         match candidates(driver).into_iter().find(|name| known.contains(name)) {
             Some(name) => Self::open(&boards_dir().join(format!("{name}.dts"))),
-            None => Err(BoardError::NoDefault { driver: driver.to_owned(), known }),
+            None => Err(BoardError::NoDefault {
+                driver: driver.to_owned(),
+                known,
+            }),
         }
     }
 
@@ -173,7 +189,10 @@ impl Board {
         });
         let path = cache::dir().join("boards").join(format!("{name}.dtb"));
         let kept = cache::write_if_changed(&path, &self.dtb);
-        kept.map_err(|error| BoardError::Cache { path: path.clone(), error })?;
+        kept.map_err(|error| BoardError::Cache {
+            path: path.clone(),
+            error,
+        })?;
         Ok(path)
     }
 
@@ -189,7 +208,10 @@ impl Board {
         for (kind, compatible, default) in kinds {
             for id in self.tree.compatible(compatible) {
                 let name = self.tree.node(id).string("linux-compat,channel").or(default);
-                found.extend(name.map(|name| BoardChannel { kind, name: name.to_owned() }));
+                found.extend(name.map(|name| BoardChannel {
+                    kind,
+                    name: name.to_owned(),
+                }));
             }
         }
         found
@@ -198,27 +220,47 @@ impl Board {
     /// The first `compatible` of each chip: of each node below a bus.
     #[must_use]
     pub fn chips(&self) -> Vec<String> {
-        let buses = ["linux-compat,i2c", "linux-compat,spi"].into_iter().flat_map(|bus| self.tree.compatible(bus));
+        let buses = ["linux-compat,i2c", "linux-compat,spi"]
+            .into_iter()
+            .flat_map(|bus| self.tree.compatible(bus));
         let nodes = buses.flat_map(|bus| self.tree.node(bus).children.iter());
         let nodes = nodes.map(|id| self.tree.node(*id)).filter(|node| node.is_enabled());
-        nodes.filter_map(|node| node.string("compatible").map(str::to_owned)).collect()
+        nodes
+            .filter_map(|node| node.string("compatible").map(str::to_owned))
+            .collect()
     }
 
     /// What is said when no device came to life on this board.
     #[must_use]
     pub fn lacks(&self, driver: &str) -> BoardError {
         let chips = self.chips();
-        let has = if chips.is_empty() { "it has no chips".to_owned() } else { format!("it has {}", chips.join(", ")) };
-        let bus = self.tree.compatible("linux-compat,i2c").chain(self.tree.compatible("linux-compat,spi")).next();
+        let has = if chips.is_empty() {
+            "it has no chips".to_owned()
+        } else {
+            format!("it has {}", chips.join(", "))
+        };
+        let bus = self
+            .tree
+            .compatible("linux-compat,i2c")
+            .chain(self.tree.compatible("linux-compat,spi"))
+            .next();
         let line = bus.and_then(|bus| dts::line_of_node(&self.source, &self.tree.node(bus).name));
         let fact = format!("no node that {driver:?} drives below a bus; {has}");
-        BoardError::Node { path: self.path.clone(), line, fact }
+        BoardError::Node {
+            path: self.path.clone(),
+            line,
+            fact,
+        }
     }
 
     /// Adds file and line to what the simulated hardware says of the tree.
     pub(crate) fn locate(&self, error: &::board::BoardError) -> BoardError {
         let line = error.node_name().and_then(|name| dts::line_of_node(&self.source, name));
-        BoardError::Node { path: self.path.clone(), line, fact: error.to_string() }
+        BoardError::Node {
+            path: self.path.clone(),
+            line,
+            fact: error.to_string(),
+        }
     }
 }
 
@@ -244,7 +286,10 @@ mod tests {
     #[test]
     fn channels_come_from_the_nodes() {
         let board = Board::of_driver("adxl345_spi").unwrap();
-        assert!(board.channels().contains(&BoardChannel { kind: ChannelKind::Spi, name: "spi0".to_owned() }));
+        assert!(board.channels().contains(&BoardChannel {
+            kind: ChannelKind::Spi,
+            name: "spi0".to_owned()
+        }));
     }
 
     #[test]
@@ -262,6 +307,9 @@ mod tests {
     fn a_board_without_the_chip_says_what_it_has() {
         let board = Board::of_driver("adxl345").unwrap();
         let text = board.lacks("bmg160").to_string();
-        assert!(text.contains("adxl345-i2c.dts:") && text.contains("it has adi,adxl345"), "{text}");
+        assert!(
+            text.contains("adxl345-i2c.dts:") && text.contains("it has adi,adxl345"),
+            "{text}"
+        );
     }
 }

@@ -13,10 +13,7 @@
 
 #![cfg_attr(
     test,
-    expect(
-        clippy::unwrap_used,
-        reason = "a test that unwraps an error has failed"
-    )
+    expect(clippy::unwrap_used, reason = "a test that unwraps an error has failed")
 )]
 
 pub mod board;

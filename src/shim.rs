@@ -16,7 +16,9 @@ pub fn glue_dir() -> PathBuf {
 
 /// There is no shim for what is to be built.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no shim for Linux {series}: this program was built without that kernel tree; run `cargo xtask setup`, then build again")]
+#[error(
+    "no shim for Linux {series}: this program was built without that kernel tree; run `cargo xtask setup`, then build again"
+)]
 pub struct NoShim {
     /// The series.
     pub series: Series,

@@ -53,19 +53,34 @@ impl Symbols {
     #[must_use]
     pub fn open(path: &Path, roots: &[&Path]) -> Self {
         let roots = roots.iter().map(|root| format!("{}/", root.display())).collect();
-        Self { loader: addr2line::Loader::new(path).ok(), path: path.to_owned(), roots }
+        Self {
+            loader: addr2line::Loader::new(path).ok(),
+            path: path.to_owned(),
+            roots,
+        }
     }
 
     /// The frames at an address: one, or several if calls were inlined there, innermost first. A return address points
     /// behind its call: subtract one from it.
     #[must_use]
     pub fn frames(&self, address: u64) -> Vec<Frame> {
-        let unknown = Frame { address, function: None, file: None, line: None };
-        let Some(loader) = &self.loader else { return vec![unknown] };
+        let unknown = Frame {
+            address,
+            function: None,
+            file: None,
+            line: None,
+        };
+        let Some(loader) = &self.loader else {
+            return vec![unknown];
+        };
         let mut found = Vec::new();
         if let Ok(mut frames) = loader.find_frames(address) {
             while let Ok(Some(frame)) = frames.next() {
-                let function = frame.function.as_ref().and_then(|name| name.demangle().ok()).map(|name| name.into_owned());
+                let function = frame
+                    .function
+                    .as_ref()
+                    .and_then(|name| name.demangle().ok())
+                    .map(|name| name.into_owned());
                 let location = frame.location.as_ref();
                 found.push(Frame {
                     address,
@@ -76,7 +91,10 @@ impl Symbols {
             }
         }
         if found.is_empty() {
-            found.push(Frame { function: self.function(address), ..unknown });
+            found.push(Frame {
+                function: self.function(address),
+                ..unknown
+            });
         }
         found
     }
@@ -114,13 +132,26 @@ mod tests {
         let dir = std::env::temp_dir().join(format!("linux-compat-symbol-{}", std::process::id()));
         std::fs::create_dir_all(&dir).unwrap();
         let source = dir.join("probe.c");
-        std::fs::write(&source, "int twice(int x)\n{\n\treturn 2 * x;\n}\nint main(void) { return twice(0); }\n").unwrap();
+        std::fs::write(
+            &source,
+            "int twice(int x)\n{\n\treturn 2 * x;\n}\nint main(void) { return twice(0); }\n",
+        )
+        .unwrap();
         let image = dir.join("probe");
-        let built = Command::new("gcc").args(["-g", "-O0", "-no-pie", "-o"]).arg(&image).arg(&source).status().unwrap();
+        let built = Command::new("gcc")
+            .args(["-g", "-O0", "-no-pie", "-o"])
+            .arg(&image)
+            .arg(&source)
+            .status()
+            .unwrap();
         assert!(built.success());
         let data = std::fs::read(&image).unwrap();
         let file = object::File::parse(data.as_slice()).unwrap();
-        let twice = file.symbols().find(|symbol| symbol.name() == Ok("twice")).unwrap().address();
+        let twice = file
+            .symbols()
+            .find(|symbol| symbol.name() == Ok("twice"))
+            .unwrap()
+            .address();
         let frames = Symbols::open(&image, &[dir.as_path()]).frames(twice);
         std::fs::remove_dir_all(&dir).unwrap();
         assert_eq!(frames.len(), 1);

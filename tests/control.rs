@@ -9,7 +9,11 @@ const SECOND_NS: u64 = 1_000_000_000;
 
 /// Runs the gyroscope, whose driver has interrupts, work and supplies to give back.
 fn gyroscope(clock: ClockKind) -> (System, Domain) {
-    let system = System::new(SystemOptions { clock, ..SystemOptions::default() }).expect("a system");
+    let system = System::new(SystemOptions {
+        clock,
+        ..SystemOptions::default()
+    })
+    .expect("a system");
     let domain = system.run("bmg160").expect("the driver runs");
     (system, domain)
 }
@@ -24,7 +28,11 @@ fn virtual_time_passes_when_a_client_says_so_and_only_then() {
         Ok(after) => after,
         Err(error) => panic!("{error}; {:?}", domain.wait_death(Duration::from_secs(5))),
     };
-    assert!(after >= before.now_ns + 60 * SECOND_NS, "{after} after {}", before.now_ns);
+    assert!(
+        after >= before.now_ns + 60 * SECOND_NS,
+        "{after} after {}",
+        before.now_ns
+    );
     assert!(begun.elapsed() < Duration::from_secs(60), "the minute was waited for");
     assert_eq!(client.state().expect("a state").now_ns, after);
 }
@@ -42,7 +50,9 @@ fn a_stopped_domain_removes_its_devices_and_exits_well() {
     let mut client = domain.client().expect("a client");
     assert_eq!(client.state().expect("a state").failed, 0);
     client.stop().expect("an answer");
-    let death = domain.wait_death(Duration::from_secs(5)).expect("the domain ends by itself");
+    let death = domain
+        .wait_death(Duration::from_secs(5))
+        .expect("the domain ends by itself");
     assert!(death.is_orderly, "{death}");
     let log = domain.log();
     assert!(!log.iter().any(|line| line.level <= 4), "{log:?}");

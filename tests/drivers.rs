@@ -11,14 +11,19 @@ fn measures(kernel: &str, driver: &str, wanted: [(&str, f64); 3], lsb: f64) {
         .output()
         .expect("linux-compat starts");
     let is_well = output.status.success();
-    let all = [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).concat();
+    let all = [output.stdout, output.stderr]
+        .map(|text| String::from_utf8_lossy(&text).into_owned())
+        .concat();
     assert!(is_well, "{driver} on {kernel} ended badly: {all}");
     assert!(all.contains(" 0 changed"), "{driver} on {kernel}: {all}");
     for (channel, value) in wanted {
         let line = all.lines().find_map(|line| line.trim().strip_prefix(channel));
         let found = line.and_then(|rest| rest.split_whitespace().next()?.parse::<f64>().ok());
         let found = found.unwrap_or_else(|| panic!("{driver} on {kernel}: no {channel} in {all}"));
-        assert!((found - value).abs() <= lsb, "{driver} on {kernel}: {channel} is {found}, not {value}");
+        assert!(
+            (found - value).abs() <= lsb,
+            "{driver} on {kernel}: {channel} is {found}, not {value}"
+        );
     }
 }
 

@@ -29,10 +29,18 @@ fn a_missing_symbol_says_its_own_name_and_who_called_it() {
 
 #[test]
 fn sleeping_under_a_spinlock_is_caught_in_debug_images() {
-    dies("atomic_sleep.c", &["--debug"], &["sleeping function called from invalid context", "atomic_sleep_init"]);
+    dies(
+        "atomic_sleep.c",
+        &["--debug"],
+        &["sleeping function called from invalid context", "atomic_sleep_init"],
+    );
 }
 
 #[test]
 fn a_double_free_is_caught_in_debug_images() {
-    dies("double_free.c", &["--debug"], &["kfree: double free of", "double_free_init"]);
+    dies(
+        "double_free.c",
+        &["--debug"],
+        &["kfree: double free of", "double_free_init"],
+    );
 }

@@ -162,7 +162,10 @@ fn main() {
         ..Config::default()
     })
     .expect("this machine permits the sandbox");
-    println!("start of the kernel                    {:9} us", begun.elapsed().as_micros());
+    println!(
+        "start of the kernel                    {:9} us",
+        begun.elapsed().as_micros()
+    );
     let mut spec = DomainSpec::new("echo", image());
     let endpoint = kernel.register("echo", echo);
     spec.channels.push(ChannelSpec {

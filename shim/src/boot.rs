@@ -59,7 +59,11 @@ pub fn main(domain: Domain) -> ! {
     let first = sched::spawn(c"init", 0, move || {
         let door::ffi::Started { initcalls, failed } = door::ffi::start_kernel(dtb);
         let boot_ns = kos_bindings::domain::clock_ns().saturating_sub(started_ns);
-        BOOTED.set(Some(Booted { initcalls, failed, boot_ns }));
+        BOOTED.set(Some(Booted {
+            initcalls,
+            failed,
+            boot_ns,
+        }));
         door::serve_requests();
     });
     match first {

@@ -77,8 +77,19 @@ pub fn fatal(cause: fmt::Arguments<'_>) -> ! {
 
 fn end(cause: &[u8]) -> ! {
     let mut frames = [0; MAX_FRAMES];
-    let count = if IS_DYING.replace(true) { 0 } else { backtrace(frame_pointer(), &mut frames) };
-    die(Crash { cause, frames: frames.get(..count).unwrap_or_default(), ..Crash::default() }, EXIT_FATAL)
+    let count = if IS_DYING.replace(true) {
+        0
+    } else {
+        backtrace(frame_pointer(), &mut frames)
+    };
+    die(
+        Crash {
+            cause,
+            frames: frames.get(..count).unwrap_or_default(),
+            ..Crash::default()
+        },
+        EXIT_FATAL,
+    )
 }
 
 /// The frame pointer of the caller.
@@ -126,22 +137,44 @@ fn backtrace(mut fp: u64, frames: &mut [u64]) -> usize {
 /// What a signal becomes: `SIGSEGV at …`, in the words a reader of the report wants.
 fn on_fault(crash: Crash<'_>) {
     let mut frames = [0; MAX_FRAMES];
-    let count = if IS_DYING.replace(true) { 0 } else { backtrace(crash.bp, &mut frames) };
+    let count = if IS_DYING.replace(true) {
+        0
+    } else {
+        backtrace(crash.bp, &mut frames)
+    };
     let mut text = Line::<256>::new();
     let what = core::str::from_utf8(crash.cause).unwrap_or("signal");
     let task = crate::raw::task::Task::try_current();
     let is_overflow = task.and_then(|t| t.fiber()).is_some_and(|f| f.is_guard(crash.addr));
     let _ = match task {
         Some(task) if is_overflow => {
-            write!(text, "stack overflow in task {}/{}", crate::sched::Comm(task), task.pid())
+            write!(
+                text,
+                "stack overflow in task {}/{}",
+                crate::sched::Comm(task),
+                task.pid()
+            )
         }
         Some(task) => {
-            write!(text, "{what} at {:#x} in task {}/{}", crash.addr, crate::sched::Comm(task), task.pid())
+            write!(
+                text,
+                "{what} at {:#x} in task {}/{}",
+                crash.addr,
+                crate::sched::Comm(task),
+                task.pid()
+            )
         }
         None => write!(text, "{what} at {:#x} before the first task", crash.addr),
     };
     let frames = frames.get(..count).unwrap_or_default();
-    die(Crash { cause: text.as_bytes(), frames, ..crash }, EXIT_FATAL)
+    die(
+        Crash {
+            cause: text.as_bytes(),
+            frames,
+            ..crash
+        },
+        EXIT_FATAL,
+    )
 }
 
 /// Lets faults end in an epitaph.
@@ -169,7 +202,10 @@ pub unsafe extern "C" fn machine_fatal(text: *const c_char, len: usize) -> ! {
 pub unsafe extern "C" fn __missing_symbol(name: *const c_char) -> ! {
     // SAFETY: the caller's promise; the build wrote the string.
     let name = unsafe { CStr::from_ptr(name) };
-    fatal(format_args!("{}: called, but nothing in this image provides it", name.to_str().unwrap_or("?")))
+    fatal(format_args!(
+        "{}: called, but nothing in this image provides it",
+        name.to_str().unwrap_or("?")
+    ))
 }
 
 /// Logs the call trace as addresses; the supervisor makes names of them.
@@ -188,7 +224,12 @@ pub extern "C" fn machine_backtrace(level: c_int) {
 #[panic_handler]
 fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
     match info.location() {
-        Some(at) => fatal(format_args!("shim panicked at {}:{}: {}", at.file(), at.line(), info.message())),
+        Some(at) => fatal(format_args!(
+            "shim panicked at {}:{}: {}",
+            at.file(),
+            at.line(),
+            info.message()
+        )),
         None => fatal(format_args!("shim panicked: {}", info.message())),
     }
 }

@@ -63,7 +63,10 @@ fn collect(tree: &Tree, id: NodeId, out: &mut Vec<Device>) {
     }
     let compatible: Vec<String> = node.strings("compatible").map(str::to_owned).collect();
     if !compatible.is_empty() {
-        out.push(Device { path: tree.path(id), compatible });
+        out.push(Device {
+            path: tree.path(id),
+            compatible,
+        });
     }
 }
 

@@ -4,8 +4,8 @@
 use ::board::{Fault, Stimulus};
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use linux_compat::system::{ClockKind, Isolation, SystemOptions};
 use linux_compat::Board;
+use linux_compat::system::{ClockKind, Isolation, SystemOptions};
 use linux_headers::{Locate, Profile, Series, Tree};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -71,7 +71,10 @@ impl KernelArgs {
     }
 
     pub(crate) fn tree(&self) -> Result<Tree> {
-        Ok(Tree::locate(&Locate { linux: self.linux.clone(), series: self.kernel })?)
+        Ok(Tree::locate(&Locate {
+            linux: self.linux.clone(),
+            series: self.kernel,
+        })?)
     }
 }
 
@@ -125,7 +128,9 @@ pub(crate) struct RunArgs {
 pub(crate) struct Faults(pub(crate) Vec<Fault>);
 
 fn stimulus(text: &str) -> Result<String, String> {
-    Stimulus::parse(text).map(|_| text.to_owned()).map_err(|error| error.to_string())
+    Stimulus::parse(text)
+        .map(|_| text.to_owned())
+        .map_err(|error| error.to_string())
 }
 
 fn fault(text: &str) -> Result<Faults, String> {
@@ -269,7 +274,9 @@ mod tests {
     use clap::CommandFactory;
 
     fn error(words: &[&str]) -> String {
-        Options::try_parse_from(["linux-compat"].iter().chain(words)).unwrap_err().to_string()
+        Options::try_parse_from(["linux-compat"].iter().chain(words))
+            .unwrap_err()
+            .to_string()
     }
 
     #[test]
@@ -281,7 +288,9 @@ mod tests {
     fn a_whole_command_line() {
         let words = "linux-compat run adxl345 bmg160 --kernel 6.1 --stimulus accel=0,0,9.81 --stimulus rate=1,0,0 \
                      --fault chip@53=absent --clock virtual --once --json --isolation none";
-        let Command::Run(run) = Options::parse_from(words.split_whitespace()).command else { panic!("run") };
+        let Command::Run(run) = Options::parse_from(words.split_whitespace()).command else {
+            panic!("run")
+        };
         assert_eq!(run.drivers, ["adxl345", "bmg160"]);
         assert_eq!(run.kernel.kernel, Some(Series::V6_1));
         assert_eq!(run.stimulus().unwrap().rate, [1.0, 0.0, 0.0]);
@@ -300,7 +309,9 @@ mod tests {
     #[test]
     fn negative_values_can_be_written() {
         let words = ["linux-compat", "write", "adxl345", "in_accel_x_calibbias", "-3"];
-        let Command::Write(write) = Options::parse_from(words).command else { panic!("write") };
+        let Command::Write(write) = Options::parse_from(words).command else {
+            panic!("write")
+        };
         assert_eq!(write.value, "-3");
     }
 }

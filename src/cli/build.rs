@@ -27,13 +27,26 @@ struct ImageReport<'a> {
 pub(crate) fn command(args: &BuildArgs) -> Result<Outcome> {
     let tree = args.kernel.tree()?;
     let board = board(args.board.as_ref(), &args.driver, &tree)?;
-    let built = system::build_image(tree, &args.driver, &board, args.kernel.profile(), args.kernel.allow_modified);
+    let built = system::build_image(
+        tree,
+        &args.driver,
+        &board,
+        args.kernel.profile(),
+        args.kernel.allow_modified,
+    );
     let mut built = built.with_context(|| args.driver.clone())?;
     let glue = shim::glue_dir();
-    built.report.sources.retain(|source| !Path::new(&source.path).starts_with(&glue));
+    built
+        .report
+        .sources
+        .retain(|source| !Path::new(&source.path).starts_with(&glue));
     let mut out = std::io::stdout().lock();
     if args.json {
-        let report = ImageReport { image: &built.image, debug: &built.debug, report: &built.report };
+        let report = ImageReport {
+            image: &built.image,
+            debug: &built.debug,
+            report: &built.report,
+        };
         serde_json::to_writer(&mut out, &report)?;
         writeln!(out)?;
     } else {
@@ -46,13 +59,27 @@ fn print(out: &mut impl Write, built: &Built) -> std::io::Result<()> {
     let report = &built.report;
     let lines: u64 = report.sources.iter().map(|source| u64::from(source.lines)).sum();
     writeln!(out, "{}", built.image.display())?;
-    writeln!(out, "  {} bytes; with debug information: {}", report.image_bytes, built.debug.display())?;
+    writeln!(
+        out,
+        "  {} bytes; with debug information: {}",
+        report.image_bytes,
+        built.debug.display()
+    )?;
     writeln!(out, "  Linux {}, modules {}", report.kernel, report.modules.join(", "))?;
     writeln!(out, "  {} files, {lines} lines of Linux:", report.sources.len())?;
     for source in &report.sources {
         let hash = source.sha256.get(..12).unwrap_or(&source.sha256);
-        let state = if source.pristine { "pristine" } else if source.expected.is_some() { "MODIFIED" } else { "unchecked" };
-        let why = source.why.as_ref().map_or(String::new(), |why| format!("  {} needs {}", why.by, why.symbol));
+        let state = if source.pristine {
+            "pristine"
+        } else if source.expected.is_some() {
+            "MODIFIED"
+        } else {
+            "unchecked"
+        };
+        let why = source
+            .why
+            .as_ref()
+            .map_or(String::new(), |why| format!("  {} needs {}", why.by, why.symbol));
         writeln!(out, "  {:>6}  {hash}  {state:<9}  {}{why}", source.lines, source.path)?;
     }
     if !report.config.is_empty() {
@@ -62,10 +89,17 @@ fn print(out: &mut impl Write, built: &Built) -> std::io::Result<()> {
         writeln!(out, "  refused: {refused}")?;
     }
     if !report.missing.is_empty() {
-        writeln!(out, "  {} symbols that nobody provides; calling one ends the domain:", report.missing.len())?;
+        writeln!(
+            out,
+            "  {} symbols that nobody provides; calling one ends the domain:",
+            report.missing.len()
+        )?;
     }
     for missing in &report.missing {
-        let hint = missing.hint.as_ref().map_or(String::new(), |hint| format!("  ({hint})"));
+        let hint = missing
+            .hint
+            .as_ref()
+            .map_or(String::new(), |hint| format!("  ({hint})"));
         writeln!(out, "    {}{hint}", missing.name)?;
         for caller in &missing.callers {
             writeln!(out, "      {caller}")?;
@@ -75,6 +109,10 @@ fn print(out: &mut impl Write, built: &Built) -> std::io::Result<()> {
         writeln!(out, "  MODIFIED: some sources are not upstream's")?;
     }
     let timings = &report.timings;
-    let how = if timings.warm { "found built".to_owned() } else { format!("{} files compiled", timings.compiled) };
+    let how = if timings.warm {
+        "found built".to_owned()
+    } else {
+        format!("{} files compiled", timings.compiled)
+    };
     writeln!(out, "  {how}, {:.0} ms", timings.total_ms)
 }

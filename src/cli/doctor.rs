@@ -27,7 +27,12 @@ impl Check {
     fn new(name: &str, found: Result<String, String>, mend: &str) -> Self {
         let ok = found.is_ok();
         let (Ok(detail) | Err(detail)) = found;
-        Self { name: name.to_owned(), ok, detail, mend: (!ok).then(|| mend.to_owned()) }
+        Self {
+            name: name.to_owned(),
+            ok,
+            detail,
+            mend: (!ok).then(|| mend.to_owned()),
+        }
     }
 }
 
@@ -50,27 +55,58 @@ pub(crate) fn command(args: &DoctorArgs) -> Result<Outcome> {
         Check::new("libclang", libclang(), "apt-get install libclang-dev"),
     ];
     for series in Series::ALL {
-        checks.push(Check::new(&format!("kernel tree {series}"), tree(series), "cargo xtask setup"));
+        checks.push(Check::new(
+            &format!("kernel tree {series}"),
+            tree(series),
+            "cargo xtask setup",
+        ));
         for (profile, name) in [(Profile::Release, "release"), (Profile::Debug, "debug")] {
             let archive = shim::archive(series, profile).map(|path| path.display().to_string());
             let mend = "cargo xtask setup && cargo build --release";
-            checks.push(Check::new(&format!("shim {series} {name}"), archive.map_err(|error| error.to_string()), mend));
+            checks.push(Check::new(
+                &format!("shim {series} {name}"),
+                archive.map_err(|error| error.to_string()),
+                mend,
+            ));
         }
     }
-    checks.push(Check::new("seccomp", seccomp(), "boot a kernel with CONFIG_SECCOMP_FILTER=y"));
+    checks.push(Check::new(
+        "seccomp",
+        seccomp(),
+        "boot a kernel with CONFIG_SECCOMP_FILTER=y",
+    ));
     checks.push(namespaces());
-    checks.push(Check::new("sandbox", sandbox(), "see the message; without a sandbox only --isolation none runs"));
-    checks.push(Check::new("cache", writable(&cache::dir()), "set LINUX_COMPAT_CACHE to a directory that you can write"));
+    checks.push(Check::new(
+        "sandbox",
+        sandbox(),
+        "see the message; without a sandbox only --isolation none runs",
+    ));
+    checks.push(Check::new(
+        "cache",
+        writable(&cache::dir()),
+        "set LINUX_COMPAT_CACHE to a directory that you can write",
+    ));
     let socket = socket::directory();
     let parent = socket.parent().unwrap_or(Path::new("/tmp")).to_owned();
-    checks.push(Check::new("socket directory", writable(&parent), "set XDG_RUNTIME_DIR to a directory that you can write"));
-    let diagnosis = Diagnosis { ok: checks.iter().all(|check| check.ok), checks };
+    checks.push(Check::new(
+        "socket directory",
+        writable(&parent),
+        "set XDG_RUNTIME_DIR to a directory that you can write",
+    ));
+    let diagnosis = Diagnosis {
+        ok: checks.iter().all(|check| check.ok),
+        checks,
+    };
     if args.json {
         println!("{}", serde_json::to_string(&diagnosis)?);
     } else {
         print(&diagnosis);
     }
-    Ok(if diagnosis.ok { Outcome::Success } else { Outcome::Failed })
+    Ok(if diagnosis.ok {
+        Outcome::Success
+    } else {
+        Outcome::Failed
+    })
 }
 
 fn print(diagnosis: &Diagnosis) {
@@ -81,13 +117,24 @@ fn print(diagnosis: &Diagnosis) {
             println!("{:>29} {mend}", "mend:");
         }
     }
-    println!("{}", if diagnosis.ok { "nothing is missing" } else { "something is missing" });
+    println!(
+        "{}",
+        if diagnosis.ok {
+            "nothing is missing"
+        } else {
+            "something is missing"
+        }
+    );
 }
 
 fn tool(name: &str, mend: &str) -> Check {
     let output = Command::new(name).arg("--version").output();
     let found = match output {
-        Ok(output) => Ok(String::from_utf8_lossy(&output.stdout).lines().next().unwrap_or_default().to_owned()),
+        Ok(output) => Ok(String::from_utf8_lossy(&output.stdout)
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .to_owned()),
         Err(error) => Err(format!("{name}: {error}")),
     };
     Check::new(name, found, mend)
@@ -95,10 +142,17 @@ fn tool(name: &str, mend: &str) -> Check {
 
 /// Where bindgen's loader looks (crate `clang-sys`): `LIBCLANG_PATH`, then LLVM's and the system's library directories.
 fn libclang() -> Result<String, String> {
-    let mut dirs: Vec<PathBuf> = std::env::var_os("LIBCLANG_PATH").map(PathBuf::from).into_iter().collect();
+    let mut dirs: Vec<PathBuf> = std::env::var_os("LIBCLANG_PATH")
+        .map(PathBuf::from)
+        .into_iter()
+        .collect();
     for parent in ["/usr/lib", "/usr/local"] {
         let llvms = std::fs::read_dir(parent).into_iter().flatten().flatten();
-        dirs.extend(llvms.filter(|dir| dir.file_name().to_string_lossy().starts_with("llvm")).map(|dir| dir.path().join("lib")));
+        dirs.extend(
+            llvms
+                .filter(|dir| dir.file_name().to_string_lossy().starts_with("llvm"))
+                .map(|dir| dir.path().join("lib")),
+        );
     }
     dirs.extend(["/usr/lib", "/usr/lib64", "/usr/local/lib"].map(PathBuf::from));
     dirs.push(PathBuf::from(format!("/usr/lib/{}-linux-gnu", std::env::consts::ARCH)));
@@ -143,7 +197,11 @@ fn namespaces() -> Check {
     for (name, bad, good) in SWITCHES {
         let path = format!("/proc/sys/{}", name.replace('.', "/"));
         if std::fs::read_to_string(path).is_ok_and(|value| value.trim() == bad) {
-            return Check::new("user namespaces", Err(format!("{name} is {bad}")), &format!("sudo sysctl -w {name}={good}"));
+            return Check::new(
+                "user namespaces",
+                Err(format!("{name} is {bad}")),
+                &format!("sudo sysctl -w {name}={good}"),
+            );
         }
     }
     Check::new("user namespaces", Ok("not forbidden".to_owned()), "")

@@ -42,7 +42,9 @@ impl Row {
 
     fn bounds(&self) -> (f64, f64) {
         let start = (f64::INFINITY, f64::NEG_INFINITY);
-        self.history.iter().fold(start, |(min, max), value| (min.min(*value), max.max(*value)))
+        self.history
+            .iter()
+            .fold(start, |(min, max), value| (min.min(*value), max.max(*value)))
     }
 }
 
@@ -71,7 +73,11 @@ impl Live {
     ///
     /// It is none.
     pub(crate) fn new() -> Result<Self> {
-        Ok(Self { terminal: ratatui::try_init()?, screen: Screen::default(), farewell: Vec::new() })
+        Ok(Self {
+            terminal: ratatui::try_init()?,
+            screen: Screen::default(),
+            farewell: Vec::new(),
+        })
     }
 }
 
@@ -116,7 +122,11 @@ impl Screen {
         match update {
             Update::Up(report) => self.domains.push((report.driver.clone(), headline(report))),
             Update::Log(driver, line) => {
-                let color = if line.is_warning() { Color::Yellow } else { Color::DarkGray };
+                let color = if line.is_warning() {
+                    Color::Yellow
+                } else {
+                    Color::DarkGray
+                };
                 self.message(color, format!("{driver}: {line}"));
             }
             Update::Reading(reading) => self.reading(reading),
@@ -171,11 +181,18 @@ impl Screen {
         .areas(frame.area());
         let heads = self.domains.iter().map(|(driver, text)| {
             let line = Line::from(text.as_str());
-            if self.dead.contains(driver) { line.red() } else { line.bold() }
+            if self.dead.contains(driver) {
+                line.red()
+            } else {
+                line.bold()
+            }
         });
         frame.render_widget(Paragraph::new(heads.collect::<Vec<_>>()), top);
         self.draw_rows(frame, table);
-        let messages = self.messages.iter().map(|(color, text)| Line::styled(text.as_str(), Style::new().fg(*color)));
+        let messages = self
+            .messages
+            .iter()
+            .map(|(color, text)| Line::styled(text.as_str(), Style::new().fg(*color)));
         frame.render_widget(Paragraph::new(messages.collect::<Vec<_>>()), bottom);
         let help = "q ends   from another terminal: linux-compat ls|cat|write|watch DRIVER [PATH] [VALUE]";
         frame.render_widget(Line::from(help).dark_gray(), keys);
@@ -204,8 +221,15 @@ impl Screen {
         .spacing(1)
         .areas(area);
         let is_dead = self.dead.contains(&row.driver);
-        let color = if is_dead { Color::DarkGray } else { color_of(&row.channel) };
-        let label = Line::from(vec![Span::from(format!("{} ", row.device)).dark_gray(), Span::from(row.channel.as_str()).fg(color)]);
+        let color = if is_dead {
+            Color::DarkGray
+        } else {
+            color_of(&row.channel)
+        };
+        let label = Line::from(vec![
+            Span::from(format!("{} ", row.device)).dark_gray(),
+            Span::from(row.channel.as_str()).fg(color),
+        ]);
         frame.render_widget(label, name);
         let text = match &row.last {
             _ if is_dead => Line::from("dead").red(),
@@ -217,7 +241,10 @@ impl Screen {
         if min <= max {
             frame.render_widget(Line::from(format!("{min:>10.3} … {max:.3}")).dark_gray(), bounds);
             let data = heights(&row.history, usize::from(plot.width), (min, max));
-            frame.render_widget(Sparkline::default().data(data).max(PLOT).style(Style::new().fg(color)), plot);
+            frame.render_widget(
+                Sparkline::default().data(data).max(PLOT).style(Style::new().fg(color)),
+                plot,
+            );
         }
     }
 }
@@ -243,7 +270,11 @@ fn heights(history: &VecDeque<f64>, width: usize, (min, max): (f64, f64)) -> Vec
         let part = if span > 0.0 { (value - min) / span } else { 0.5 };
         // The lowest value is still to be seen.
         let height = 0.08 + part.clamp(0.0, 1.0) * 0.92;
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0.0 to 1.0, times PLOT")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "0.0 to 1.0, times PLOT"
+        )]
         let height = (height * 1000.0) as u64;
         height.min(PLOT)
     };
@@ -265,8 +296,14 @@ mod tests {
                 device: "adxl345".to_owned(),
                 time_s: 0.0,
                 values: vec![
-                    (ChannelName::of_attribute("in_accel_z_raw").unwrap(), Ok(9.81 + f64::from(step))),
-                    (ChannelName::of_attribute("in_temp_raw").unwrap(), Err("input/output error (EIO)".to_owned())),
+                    (
+                        ChannelName::of_attribute("in_accel_z_raw").unwrap(),
+                        Ok(9.81 + f64::from(step)),
+                    ),
+                    (
+                        ChannelName::of_attribute("in_temp_raw").unwrap(),
+                        Err("input/output error (EIO)".to_owned()),
+                    ),
                 ],
             }));
         }

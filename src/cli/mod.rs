@@ -63,5 +63,7 @@ pub(crate) fn main() -> ExitCode {
 
 /// Whoever read our output has seen enough (`linux-compat ls … | head`).
 fn is_closed_pipe(error: &anyhow::Error) -> bool {
-    error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == ErrorKind::BrokenPipe)
+    error
+        .downcast_ref::<std::io::Error>()
+        .is_some_and(|error| error.kind() == ErrorKind::BrokenPipe)
 }

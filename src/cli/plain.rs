@@ -29,7 +29,10 @@ struct ReadingLine<'a> {
 
 impl Plain {
     pub(crate) fn new(args: &RunArgs) -> Self {
-        Self { is_json: args.json, is_verbose: args.verbose || args.kernel.debug }
+        Self {
+            is_json: args.json,
+            is_verbose: args.verbose || args.kernel.debug,
+        }
     }
 
     fn print(&self, value: &impl Serialize, text: &str) -> Result<()> {
@@ -64,7 +67,11 @@ impl View for Plain {
             Update::Reading(reading) => self.print(&line(reading), &text(reading)),
             Update::Died(death) => self.error(&ErrorReport::of_death(death), &death.to_string()),
             Update::Failed { driver, error } => {
-                let report = ErrorReport { driver, error: error.clone(), trace: Vec::new() };
+                let report = ErrorReport {
+                    driver,
+                    error: error.clone(),
+                    trace: Vec::new(),
+                };
                 self.error(&report, &format!("{driver}: {error}"))
             }
             Update::Ended => Ok(()),
@@ -73,8 +80,14 @@ impl View for Plain {
 }
 
 fn line(reading: &Reading) -> ReadingLine<'_> {
-    let good = reading.values.iter().filter_map(|(channel, value)| Some((channel.id.as_str(), *value.as_ref().ok()?)));
-    let bad = reading.values.iter().filter_map(|(channel, value)| Some((channel.id.as_str(), value.as_ref().err()?.as_str())));
+    let good = reading
+        .values
+        .iter()
+        .filter_map(|(channel, value)| Some((channel.id.as_str(), *value.as_ref().ok()?)));
+    let bad = reading
+        .values
+        .iter()
+        .filter_map(|(channel, value)| Some((channel.id.as_str(), value.as_ref().err()?.as_str())));
     ReadingLine {
         driver: &reading.driver,
         device: &reading.device,

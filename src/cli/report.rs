@@ -55,8 +55,14 @@ pub(crate) struct Sandbox {
 impl Sandbox {
     fn of(isolation: Isolation) -> Self {
         match isolation {
-            Isolation::Process => Self { namespaces: NAMESPACES.to_vec(), syscalls: Some(ALLOWED.len()) },
-            Isolation::None => Self { namespaces: Vec::new(), syscalls: None },
+            Isolation::Process => Self {
+                namespaces: NAMESPACES.to_vec(),
+                syscalls: Some(ALLOWED.len()),
+            },
+            Isolation::None => Self {
+                namespaces: Vec::new(),
+                syscalls: None,
+            },
         }
     }
 }
@@ -85,14 +91,21 @@ pub(crate) struct ErrorReport<'a> {
 impl<'a> ErrorReport<'a> {
     pub(crate) fn of_death(death: &'a DeathReport) -> Self {
         let trace = death.trace.iter().map(ToString::to_string).collect();
-        Self { driver: &death.driver, error: death.cause.clone(), trace }
+        Self {
+            driver: &death.driver,
+            error: death.cause.clone(),
+            trace,
+        }
     }
 }
 
 /// The upstream files of an image; our own C files are not among them.
 pub(crate) fn sources(report: &Report) -> Vec<SourceReport> {
     let glue = shim::glue_dir();
-    let upstream = report.sources.iter().filter(|source| !std::path::Path::new(&source.path).starts_with(&glue));
+    let upstream = report
+        .sources
+        .iter()
+        .filter(|source| !std::path::Path::new(&source.path).starts_with(&glue));
     let source = |source: &linux_compat::build::report::Source| SourceReport {
         path: source.path.clone(),
         lines: source.lines,
@@ -196,7 +209,11 @@ fn places(client: &mut Client) -> Result<Vec<Place>, ClientError> {
             let path = client.canonical(&format!("{dir}/{}", entry.name))?;
             let is_ours = chips.iter().any(|(chip, _)| path.starts_with(&format!("{chip}/")));
             if is_ours && !found.iter().any(|place| place.path == path) {
-                found.push(Place { name: entry.name, class: class.clone(), path });
+                found.push(Place {
+                    name: entry.name,
+                    class: class.clone(),
+                    path,
+                });
             }
         }
     }
@@ -263,9 +280,19 @@ mod tests {
         let report = DomainReport {
             driver: "adxl345".to_owned(),
             kernel: "6.12.1".to_owned(),
-            sources: vec![SourceReport { path: "a.c".to_owned(), lines: 1, sha256: "00".to_owned(), pristine: true }],
+            sources: vec![SourceReport {
+                path: "a.c".to_owned(),
+                lines: 1,
+                sha256: "00".to_owned(),
+                pristine: true,
+            }],
             image_bytes: 1,
-            domain: Cost { pid: 2, isolation: Sandbox::of(Isolation::Process), private_kib: 3, start_us: 4 },
+            domain: Cost {
+                pid: 2,
+                isolation: Sandbox::of(Isolation::Process),
+                private_kib: 3,
+                start_us: 4,
+            },
             devices: vec![DeviceReport {
                 name: "adxl345".to_owned(),
                 class: "iio".to_owned(),
@@ -277,7 +304,10 @@ mod tests {
         };
         let json = serde_json::to_value(&report).unwrap();
         let keys = |value: &serde_json::Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
-        assert_eq!(keys(&json), ["devices", "domain", "driver", "image_bytes", "kernel", "sources"]);
+        assert_eq!(
+            keys(&json),
+            ["devices", "domain", "driver", "image_bytes", "kernel", "sources"]
+        );
         assert_eq!(keys(&json["domain"]), ["isolation", "pid", "private_kib", "start_us"]);
         assert_eq!(keys(&json["domain"]["isolation"]), ["namespaces", "syscalls"]);
         assert_eq!(keys(&json["sources"][0]), ["lines", "path", "pristine", "sha256"]);

@@ -104,7 +104,15 @@ pub(crate) fn command(args: &RunArgs) -> Result<Outcome> {
     } else {
         Box::new(plain::Plain::new(args))
     };
-    let mut run = Run { args, system: &system, stop: &stop, updates, readers: Vec::new(), domains: Vec::new(), outcome: Outcome::Success };
+    let mut run = Run {
+        args,
+        system: &system,
+        stop: &stop,
+        updates,
+        readers: Vec::new(),
+        domains: Vec::new(),
+        outcome: Outcome::Success,
+    };
     let shown = run.start_and_show(ready, &inbox, view.as_mut());
     stop.store(true, Relaxed);
     drop(view);
@@ -120,7 +128,11 @@ pub(crate) fn command(args: &RunArgs) -> Result<Outcome> {
 /// just kills is what ends a compiler soonest.
 fn catch_signals() -> Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
-    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP] {
+    for signal in [
+        signal_hook::consts::SIGINT,
+        signal_hook::consts::SIGTERM,
+        signal_hook::consts::SIGHUP,
+    ] {
         // A second signal ends the command at once; the sandbox's processes die with it.
         signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(&stop))?;
         signal_hook::flag::register(signal, Arc::clone(&stop))?;
@@ -138,19 +150,32 @@ fn prepare(args: &RunArgs, system: &System) -> Result<Vec<Ready>> {
         let board = board(args.board.as_ref(), driver, system.tree())?;
         let mine = faults_of(&board, &faults, &mut is_used);
         let built = system.build(driver, &board).with_context(|| driver.clone())?;
-        ready.push(Ready { spec: DriverSpec { name: driver.clone(), board, stimulus, faults: mine }, built });
+        ready.push(Ready {
+            spec: DriverSpec {
+                name: driver.clone(),
+                board,
+                stimulus,
+                faults: mine,
+            },
+            built,
+        });
     }
     if let Some(unused) = is_used.iter().position(|is_used| !is_used) {
         let target = faults.get(unused).map_or("", |fault| fault.target.as_str());
         let chips: Vec<String> = ready.iter().flat_map(|ready| ready.spec.board.chips()).collect();
-        return Err(anyhow!("fault {target:?}: no such chip or bus on any board; chips: {}", chips.join(", ")));
+        return Err(anyhow!(
+            "fault {target:?}: no such chip or bus on any board; chips: {}",
+            chips.join(", ")
+        ));
     }
     Ok(ready)
 }
 
 /// The faults that have a target on this board, tried on a board of its own.
 fn faults_of(board: &Board, faults: &[Fault], is_used: &mut [bool]) -> Vec<Fault> {
-    let Ok(mut trial) = SimBoard::new(board.dtb(), BoardOptions::default()) else { return faults.to_vec() };
+    let Ok(mut trial) = SimBoard::new(board.dtb(), BoardOptions::default()) else {
+        return faults.to_vec();
+    };
     let mut mine = Vec::new();
     for (fault, is_used) in faults.iter().zip(is_used) {
         if trial.inject(fault).is_ok() {
@@ -196,7 +221,11 @@ impl Run<'_> {
     }
 
     fn start(&mut self, ready: Ready) -> Result<()> {
-        let domain = Arc::new(self.system.start(&ready.spec, &ready.built).with_context(|| ready.spec.name.clone())?);
+        let domain = Arc::new(
+            self.system
+                .start(&ready.spec, &ready.built)
+                .with_context(|| ready.spec.name.clone())?,
+        );
         self.domains.push(Arc::clone(&domain));
         let reader = Reader {
             domain,
@@ -205,9 +234,19 @@ impl Run<'_> {
             stop: Arc::clone(self.stop),
             is_once: self.args.once,
             is_virtual: self.system.options().clock == ClockKind::Virtual,
-            interval: self.args.interval(if std::io::stdout().is_terminal() && !self.args.json { 100 } else { 1000 }),
+            interval: self
+                .args
+                .interval(if std::io::stdout().is_terminal() && !self.args.json {
+                    100
+                } else {
+                    1000
+                }),
         };
-        self.readers.push(std::thread::Builder::new().name("reader".to_owned()).spawn(move || reader.run())?);
+        self.readers.push(
+            std::thread::Builder::new()
+                .name("reader".to_owned())
+                .spawn(move || reader.run())?,
+        );
         Ok(())
     }
 
@@ -216,7 +255,9 @@ impl Run<'_> {
         if view.tick()? {
             self.stop.store(true, Relaxed);
         }
-        let Ok(update) = inbox.recv_timeout(TICK) else { return Ok(false) };
+        let Ok(update) = inbox.recv_timeout(TICK) else {
+            return Ok(false);
+        };
         self.note(&update);
         view.show(&update)?;
         if matches!(update, Update::Ended) {
@@ -281,7 +322,10 @@ impl Reader {
             self.send(Update::Died(death));
             return;
         }
-        self.send(Update::Failed { driver: self.domain.name().to_owned(), error: format!("{error:#}") });
+        self.send(Update::Failed {
+            driver: self.domain.name().to_owned(),
+            error: format!("{error:#}"),
+        });
     }
 
     fn read(&self) -> Result<()> {
@@ -297,7 +341,10 @@ impl Reader {
         let devices = Device::all(&mut client)?;
         let mut named = Vec::new();
         for device in &devices {
-            named.push((device.name(&mut client).unwrap_or_else(|_| device.node().to_owned()), device));
+            named.push((
+                device.name(&mut client).unwrap_or_else(|_| device.node().to_owned()),
+                device,
+            ));
         }
         while !self.is_once && !self.stop.load(Relaxed) {
             for (name, device) in &named {
@@ -330,7 +377,12 @@ impl Reader {
             values.push((channel.clone(), value));
         }
         let (driver, device) = (self.domain.name().to_owned(), name.to_owned());
-        Ok(Reading { driver, device, time_s: self.domain.since_start().as_secs_f64(), values })
+        Ok(Reading {
+            driver,
+            device,
+            time_s: self.domain.since_start().as_secs_f64(),
+            values,
+        })
     }
 
     /// Waits for the next reading; under virtual time as much of it passes, and the user still sees it happen.

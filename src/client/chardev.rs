@@ -50,8 +50,14 @@ impl Client {
         let mut server = self.chardev();
         let answer = server.list().map_err(|error| ClientError::never(what, error))?;
         let node = |entry: Result<entries::Entry<'_>, _>| match entry {
-            Ok(entry) => Ok(DeviceNode { name: entry.name.to_owned(), number: entry.target.to_owned() }),
-            Err(error) => Err(ClientError::Message { what: what.to_owned(), error }),
+            Ok(entry) => Ok(DeviceNode {
+                name: entry.name.to_owned(),
+                number: entry.target.to_owned(),
+            }),
+            Err(error) => Err(ClientError::Message {
+                what: what.to_owned(),
+                error,
+            }),
         };
         entries::iter(answer.entries).map(node).collect()
     }
@@ -66,7 +72,8 @@ impl Client {
         let flags = READ_WRITE | if is_blocking { 0 } else { chardev::FLAG_NONBLOCK };
         let request = chardev::OpenReq { name, flags };
         let opened = self.chardev().open(&request);
-        let opened = opened.map_err(|error| ClientError::new(format!("open /dev/{name}"), error, |error| error.errno))?;
+        let opened =
+            opened.map_err(|error| ClientError::new(format!("open /dev/{name}"), error, |error| error.errno))?;
         Ok(DeviceFile(opened.id))
     }
 
@@ -79,7 +86,9 @@ impl Client {
         let count = u32::try_from(count).unwrap_or(chardev::MAX_DATA).min(chardev::MAX_DATA);
         let request = chardev::ReadReq { id: file.0, count };
         let mut server = self.chardev();
-        let answer = server.read(&request).map_err(|error| device_failed("read", error, |error| error.errno))?;
+        let answer = server
+            .read(&request)
+            .map_err(|error| device_failed("read", error, |error| error.errno))?;
         Ok(answer.data.to_vec())
     }
 
@@ -91,7 +100,9 @@ impl Client {
     pub fn device_write(&mut self, file: DeviceFile, data: &[u8]) -> Result<u32, ClientError> {
         let request = chardev::WriteReq { id: file.0, data };
         let answer = self.chardev().write(&request);
-        Ok(answer.map_err(|error| device_failed("write", error, |error| error.errno))?.written)
+        Ok(answer
+            .map_err(|error| device_failed("write", error, |error| error.errno))?
+            .written)
     }
 
     /// Runs a device command whose argument is a pointer to `arg`; returns the driver's result and what the argument
@@ -107,9 +118,16 @@ impl Client {
         value: u64,
         arg: &[u8],
     ) -> Result<(i64, Vec<u8>), ClientError> {
-        let request = chardev::IoctlReq { id: file.0, cmd, value, arg };
+        let request = chardev::IoctlReq {
+            id: file.0,
+            cmd,
+            value,
+            arg,
+        };
         let mut server = self.chardev();
-        let answer = server.ioctl(&request).map_err(|error| device_failed("ioctl", error, |error| error.errno))?;
+        let answer = server
+            .ioctl(&request)
+            .map_err(|error| device_failed("ioctl", error, |error| error.errno))?;
         Ok((answer.result, answer.arg.to_vec()))
     }
 
@@ -120,9 +138,15 @@ impl Client {
     /// The device is not open; the domain has ended or does not answer.
     pub fn device_poll(&mut self, file: DeviceFile, events: u32, limit: Duration) -> Result<u32, ClientError> {
         let timeout_ms = u32::try_from(limit.as_millis()).unwrap_or(u32::MAX);
-        let request = chardev::PollReq { id: file.0, events, timeout_ms };
+        let request = chardev::PollReq {
+            id: file.0,
+            events,
+            timeout_ms,
+        };
         let answer = self.chardev().poll(&request);
-        Ok(answer.map_err(|error| device_failed("poll", error, |error| error.errno))?.revents)
+        Ok(answer
+            .map_err(|error| device_failed("poll", error, |error| error.errno))?
+            .revents)
     }
 
     /// Closes a device.
@@ -133,7 +157,9 @@ impl Client {
     pub fn device_close(&mut self, file: DeviceFile) -> Result<(), ClientError> {
         let request = chardev::CloseReq { id: file.0 };
         let answer = self.chardev().close(&request);
-        answer.map(drop).map_err(|error| device_failed("close", error, |error| error.errno))
+        answer
+            .map(drop)
+            .map_err(|error| device_failed("close", error, |error| error.errno))
     }
 }
 

@@ -76,7 +76,10 @@ impl ClientError {
 
     fn new<E>(what: String, error: CallError<E>, errno: impl Fn(E) -> i32) -> Self {
         match error {
-            CallError::Error(error) => Self::Errno { what, errno: Errno(errno(error)) },
+            CallError::Error(error) => Self::Errno {
+                what,
+                errno: Errno(errno(error)),
+            },
             CallError::Retcode(Retcode::NOT_CONNECTED) => Self::Gone { what },
             CallError::Retcode(Retcode::TIMEOUT) => Self::Timeout { what },
             CallError::Retcode(code) => Self::Kernel { what, code },
@@ -126,14 +129,19 @@ pub struct Client {
 
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Client").field("handle", &self.handle).finish_non_exhaustive()
+        f.debug_struct("Client")
+            .field("handle", &self.handle)
+            .finish_non_exhaustive()
     }
 }
 
 impl Client {
     /// A client that reaches its domain by `handle` over `transport`.
     pub fn new(transport: impl Transport + Send + 'static, handle: Handle) -> Self {
-        Self { transport: Box::new(transport), handle }
+        Self {
+            transport: Box::new(transport),
+            handle,
+        }
     }
 
     fn control(&mut self) -> control::Client<&mut (dyn Transport + Send + 'static)> {
@@ -146,7 +154,10 @@ impl Client {
     ///
     /// The domain has ended or does not answer.
     pub fn state(&mut self) -> Result<State, ClientError> {
-        let state = self.control().state().map_err(|error| ClientError::never("state", error))?;
+        let state = self
+            .control()
+            .state()
+            .map_err(|error| ClientError::never("state", error))?;
         Ok(State {
             is_booted: state.booted != 0,
             initcalls: state.initcalls,
@@ -164,7 +175,9 @@ impl Client {
     pub fn advance(&mut self, ns: u64) -> Result<u64, ClientError> {
         let request = control::AdvanceReq { ns };
         let done = self.control().advance(&request);
-        Ok(done.map_err(|error| ClientError::new("advance".to_owned(), error, |error| error.errno))?.now_ns)
+        Ok(done
+            .map_err(|error| ClientError::new("advance".to_owned(), error, |error| error.errno))?
+            .now_ns)
     }
 
     /// Ends the domain in order: its devices are removed, then it exits.
@@ -173,6 +186,9 @@ impl Client {
     ///
     /// The domain has ended already or does not answer.
     pub fn stop(&mut self) -> Result<(), ClientError> {
-        self.control().stop().map(drop).map_err(|error| ClientError::never("stop", error))
+        self.control()
+            .stop()
+            .map(drop)
+            .map_err(|error| ClientError::never("stop", error))
     }
 }

@@ -42,7 +42,9 @@ const MAX_LINKS: usize = 40;
 
 /// Brings a path into the form of the wire: no root, no `.`, no `..`, no doubled slash.
 pub(crate) fn normal(path: &str) -> String {
-    let path = path.strip_prefix("/sys/").unwrap_or(if path == "/sys" { "" } else { path });
+    let path = path
+        .strip_prefix("/sys/")
+        .unwrap_or(if path == "/sys" { "" } else { path });
     let mut parts = Vec::new();
     for part in path.split('/') {
         match part {
@@ -58,7 +60,11 @@ pub(crate) fn normal(path: &str) -> String {
 
 /// The path that a link named `name` in `dir` leads to.
 pub(crate) fn follow(dir: &str, target: &str) -> String {
-    if target.starts_with('/') { normal(target) } else { normal(&format!("{dir}/{target}")) }
+    if target.starts_with('/') {
+        normal(target)
+    } else {
+        normal(&format!("{dir}/{target}"))
+    }
 }
 
 impl Client {
@@ -91,7 +97,12 @@ impl Client {
                     b'l' => EntryKind::Link,
                     _ => EntryKind::File,
                 };
-                found.push(Entry { kind, mode: entry.mode, name: entry.name.to_owned(), target: entry.target.to_owned() });
+                found.push(Entry {
+                    kind,
+                    mode: entry.mode,
+                    name: entry.name.to_owned(),
+                    target: entry.target.to_owned(),
+                });
             }
             // A piece that does not lead on would be asked for without end.
             if piece.next <= from {
@@ -112,7 +123,9 @@ impl Client {
             let mut server = client.sysfs();
             let answer = server.read(&request);
             // An attribute is one page at the most (Documentation/filesystems/sysfs.rst), and so is an answer.
-            answer.map(|answer| answer.data.to_vec()).map_err(|error| failed("read", path, error, |error| error.errno))
+            answer
+                .map(|answer| answer.data.to_vec())
+                .map_err(|error| failed("read", path, error, |error| error.errno))
         })
     }
 
@@ -138,7 +151,9 @@ impl Client {
         self.canonical_if_needed(path, |client, path| {
             let request = sysfs::WriteReq { path, offset: 0, data };
             let answer = client.sysfs().write(&request);
-            answer.map(drop).map_err(|error| failed("write", path, error, |error| error.errno))
+            answer
+                .map(drop)
+                .map_err(|error| failed("write", path, error, |error| error.errno))
         })
     }
 
@@ -148,7 +163,10 @@ impl Client {
     ///
     /// `ENOENT`, or `ELOOP` after 40 links; the domain has ended or does not answer.
     pub fn canonical(&mut self, path: &str) -> Result<String, ClientError> {
-        let fail = |errno| ClientError::Errno { what: format!("find {path}"), errno: Errno(errno) };
+        let fail = |errno| ClientError::Errno {
+            what: format!("find {path}"),
+            errno: Errno(errno),
+        };
         const ELOOP: i32 = 40;
         let mut links = 0;
         let mut rest: Vec<String> = normal(path).split('/').rev().map(str::to_owned).collect();
@@ -202,14 +220,24 @@ mod tests {
 
     #[test]
     fn paths_of_users_become_paths_of_the_wire() {
-        for (given, wire) in [("", ""), ("/", ""), ("/sys", ""), ("/sys/bus/iio/", "bus/iio"), ("a//b/./c", "a/b/c"), ("a/../../b", "b")] {
+        for (given, wire) in [
+            ("", ""),
+            ("/", ""),
+            ("/sys", ""),
+            ("/sys/bus/iio/", "bus/iio"),
+            ("a//b/./c", "a/b/c"),
+            ("a/../../b", "b"),
+        ] {
             assert_eq!(normal(given), wire);
         }
     }
 
     #[test]
     fn links_are_relative_to_their_directory() {
-        assert_eq!(follow("bus/iio/devices", "../../../devices/i2c-0/iio:device0"), "devices/i2c-0/iio:device0");
+        assert_eq!(
+            follow("bus/iio/devices", "../../../devices/i2c-0/iio:device0"),
+            "devices/i2c-0/iio:device0"
+        );
         assert_eq!(follow("bus", "/sys/devices"), "devices");
     }
 }

@@ -2,10 +2,10 @@
 //! Buffered capture: the chip samples at its own pace, a trigger starts each scan, and the samples come through the
 //! character device (`Documentation/iio/iio_devbuf.rst`).
 
+use super::IioError;
 use super::channel::{ChannelName, FormatError};
 use super::device::{Conversion, Device, nodes};
 use super::scan::{Layout, SampleType};
-use super::IioError;
 use crate::client::{Client, ClientError, DeviceFile, Errno, poll};
 use std::time::{Duration, Instant};
 
@@ -49,7 +49,12 @@ pub struct CaptureOptions {
 
 impl Default for CaptureOptions {
     fn default() -> Self {
-        Self { channels: Vec::new(), length: 64, trigger: None, has_timestamp: true }
+        Self {
+            channels: Vec::new(),
+            length: 64,
+            trigger: None,
+            has_timestamp: true,
+        }
     }
 }
 
@@ -120,7 +125,16 @@ impl Device {
             return Err(error.into());
         }
         let timestamp = layout.fields().iter().position(|field| field.channel.id == TIMESTAMP);
-        Ok(Capture { client, device: self, file, layout, conversions, timestamp, trigger, rest: Vec::new() })
+        Ok(Capture {
+            client,
+            device: self,
+            file,
+            layout,
+            conversions,
+            timestamp,
+            trigger,
+            rest: Vec::new(),
+        })
     }
 
     /// The channels that the buffer can hold.
@@ -134,7 +148,10 @@ impl Device {
             Err(error) if error.errno() == Some(Errno::ENOENT) => return Err(self.absent("buffer")),
             Err(error) => return Err(error.into()),
         };
-        Ok(entries.iter().filter_map(|entry| ChannelName::of_scan_element(&entry.name)).collect())
+        Ok(entries
+            .iter()
+            .filter_map(|entry| ChannelName::of_scan_element(&entry.name))
+            .collect())
     }
 
     fn choose_trigger(&self, client: &mut Client, wanted: Option<&str>) -> Result<String, IioError> {
@@ -151,23 +168,37 @@ impl Device {
     }
 
     fn conversions(&self, client: &mut Client, layout: &Layout) -> Result<Vec<Conversion>, IioError> {
-        layout.fields().iter().map(|field| self.conversion(client, &field.channel)).collect()
+        layout
+            .fields()
+            .iter()
+            .map(|field| self.conversion(client, &field.channel))
+            .collect()
     }
 }
 
 fn parse<T: std::str::FromStr>(file: &str, client: &mut Client, expected: &'static str) -> Result<T, IioError> {
     let text = client.read_text(file)?;
-    text.trim().parse().map_err(|_| IioError::Format { attribute: file.to_owned(), error: FormatError::new(&text, expected) })
+    text.trim().parse().map_err(|_| IioError::Format {
+        attribute: file.to_owned(),
+        error: FormatError::new(&text, expected),
+    })
 }
 
 fn parse_type(file: &str, client: &mut Client) -> Result<SampleType, IioError> {
-    client.read_text(file)?.parse().map_err(|error| IioError::Format { attribute: file.to_owned(), error })
+    client.read_text(file)?.parse().map_err(|error| IioError::Format {
+        attribute: file.to_owned(),
+        error,
+    })
 }
 
 impl Capture<'_> {
     /// The channels, in the order of a scan's values; the timestamp is not among them.
     pub fn channels(&self) -> impl Iterator<Item = &ChannelName> {
-        self.layout.fields().iter().map(|field| &field.channel).filter(|channel| channel.id != TIMESTAMP)
+        self.layout
+            .fields()
+            .iter()
+            .map(|field| &field.channel)
+            .filter(|channel| channel.id != TIMESTAMP)
     }
 
     /// How a scan is laid out.
@@ -187,12 +218,19 @@ impl Capture<'_> {
         while scans.len() < count {
             let Some(rest) = end.checked_duration_since(Instant::now()) else {
                 let (device, trigger) = (self.device.node.clone(), self.trigger.clone());
-                return Err(IioError::NoData { device, ms: limit.as_millis(), trigger });
+                return Err(IioError::NoData {
+                    device,
+                    ms: limit.as_millis(),
+                    trigger,
+                });
             };
             if self.client.device_poll(self.file, poll::IN, rest)? & poll::IN == 0 {
                 continue;
             }
-            match self.client.device_read(self.file, self.layout.bytes().saturating_mul(64)) {
+            match self
+                .client
+                .device_read(self.file, self.layout.bytes().saturating_mul(64))
+            {
                 Ok(bytes) => self.rest.extend(bytes),
                 Err(error) if error.errno() == Some(EAGAIN) => {}
                 Err(error) => return Err(error.into()),
@@ -215,7 +253,11 @@ impl Capture<'_> {
 
     fn scan(&self, bytes: &[u8]) -> Option<Scan> {
         let mut raw = self.layout.decode(bytes)?;
-        let mut si: Vec<f64> = raw.iter().zip(&self.conversions).map(|(raw, conversion)| conversion.si(as_f64(*raw))).collect();
+        let mut si: Vec<f64> = raw
+            .iter()
+            .zip(&self.conversions)
+            .map(|(raw, conversion)| conversion.si(as_f64(*raw)))
+            .collect();
         let timestamp_ns = self.timestamp.map(|at| {
             si.remove(at);
             raw.remove(at)

@@ -164,7 +164,10 @@ pub struct FormatError {
 
 impl FormatError {
     pub(super) fn new(text: &str, expected: &'static str) -> Self {
-        Self { text: text.trim().to_owned(), expected }
+        Self {
+            text: text.trim().to_owned(),
+            expected,
+        }
     }
 }
 
@@ -195,29 +198,57 @@ mod tests {
 
     #[test]
     fn every_form_of_name() {
-        let own = |id: &str, kind: &str, index, modifier: &str| Some((id.to_owned(), kind.to_owned(), index, modifier.to_owned()));
+        let own = |id: &str, kind: &str, index, modifier: &str| {
+            Some((id.to_owned(), kind.to_owned(), index, modifier.to_owned()))
+        };
         assert_eq!(id_and_kind("in_accel_x_raw"), own("accel_x", "accel", None, "x"));
         assert_eq!(id_and_kind("in_temp_raw"), own("temp", "temp", None, ""));
         assert_eq!(id_and_kind("in_voltage3_raw"), own("voltage3", "voltage", Some(3), ""));
-        assert_eq!(id_and_kind("in_voltage0-voltage1_raw"), own("voltage0-voltage1", "voltage", Some(0), ""));
-        assert_eq!(id_and_kind("in_temp0_ambient_input"), own("temp0_ambient", "temp", Some(0), "ambient"));
+        assert_eq!(
+            id_and_kind("in_voltage0-voltage1_raw"),
+            own("voltage0-voltage1", "voltage", Some(0), "")
+        );
+        assert_eq!(
+            id_and_kind("in_temp0_ambient_input"),
+            own("temp0_ambient", "temp", Some(0), "ambient")
+        );
         assert_eq!(id_and_kind("out_voltage0_raw"), own("voltage0", "voltage", Some(0), ""));
-        for other in ["in_accel_scale", "sampling_frequency", "name", "in_raw", "raw", "in__raw", "uevent"] {
+        for other in [
+            "in_accel_scale",
+            "sampling_frequency",
+            "name",
+            "in_raw",
+            "raw",
+            "in__raw",
+            "uevent",
+        ] {
             assert_eq!(id_and_kind(other), None, "{other}");
         }
     }
 
     #[test]
     fn channels_are_found_once_and_in_order() {
-        let names = ["in_accel_y_raw", "in_accel_scale", "in_accel_x_raw", "in_accel_x_input", "out_voltage0_raw"];
-        let found: Vec<String> = channels(names.into_iter()).into_iter().map(|channel| channel.id).collect();
+        let names = [
+            "in_accel_y_raw",
+            "in_accel_scale",
+            "in_accel_x_raw",
+            "in_accel_x_input",
+            "out_voltage0_raw",
+        ];
+        let found: Vec<String> = channels(names.into_iter())
+            .into_iter()
+            .map(|channel| channel.id)
+            .collect();
         assert_eq!(found, ["accel_x", "accel_y", "voltage0"]);
     }
 
     #[test]
     fn an_unshared_attribute_is_asked_for_once() {
         let temp = ChannelName::of_attribute("in_temp_raw").unwrap();
-        assert_eq!(temp.attribute_names("offset").collect::<Vec<_>>(), ["in_temp_offset", "in_offset", "offset"]);
+        assert_eq!(
+            temp.attribute_names("offset").collect::<Vec<_>>(),
+            ["in_temp_offset", "in_offset", "offset"]
+        );
     }
 
     #[test]

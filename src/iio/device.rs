@@ -63,7 +63,12 @@ impl Device {
         let is_file = |entry: &&Entry| entry.kind == EntryKind::File;
         let attributes: BTreeSet<String> = entries.iter().filter(is_file).map(|entry| entry.name.clone()).collect();
         let channels = channel::channels(attributes.iter().map(String::as_str));
-        Ok(Self { path, node: node.to_owned(), attributes, channels })
+        Ok(Self {
+            path,
+            node: node.to_owned(),
+            attributes,
+            channels,
+        })
     }
 
     /// Its node, such as `iio:device0`: its name below `/dev`.
@@ -95,7 +100,10 @@ impl Device {
     }
 
     pub(super) fn absent(&self, what: &str) -> IioError {
-        IioError::Absent { device: self.node.clone(), what: what.to_owned() }
+        IioError::Absent {
+            device: self.node.clone(),
+            what: what.to_owned(),
+        }
     }
 
     /// Its name, such as `adxl345`.
@@ -112,17 +120,24 @@ impl Device {
     }
 
     fn find(&self, channel: &ChannelName, info: &str) -> Option<String> {
-        channel.attribute_names(info).find(|name| self.attributes.contains(name))
+        channel
+            .attribute_names(info)
+            .find(|name| self.attributes.contains(name))
     }
 
     fn read_number(&self, client: &mut Client, attribute: &str) -> Result<f64, IioError> {
         let text = client.read_text(&self.file(attribute))?;
         let error = || FormatError::new(&text, "a number");
-        number(&text).ok_or_else(|| IioError::Format { attribute: attribute.to_owned(), error: error() })
+        number(&text).ok_or_else(|| IioError::Format {
+            attribute: attribute.to_owned(),
+            error: error(),
+        })
     }
 
     fn read_info(&self, client: &mut Client, channel: &ChannelName, info: &str) -> Result<Option<f64>, IioError> {
-        self.find(channel, info).map(|attribute| self.read_number(client, &attribute)).transpose()
+        self.find(channel, info)
+            .map(|attribute| self.read_number(client, &attribute))
+            .transpose()
     }
 
     /// Reads a channel's raw value.
@@ -142,7 +157,10 @@ impl Device {
     pub fn conversion(&self, client: &mut Client, channel: &ChannelName) -> Result<Conversion, IioError> {
         let offset = self.read_info(client, channel, "offset")?.unwrap_or(0.0);
         let scale = self.read_info(client, channel, "scale")?.unwrap_or(1.0);
-        Ok(Conversion { offset, scale: scale * channel.unit().factor })
+        Ok(Conversion {
+            offset,
+            scale: scale * channel.unit().factor,
+        })
     }
 
     /// Reads a channel in SI units.
@@ -163,7 +181,10 @@ impl Device {
     #[must_use]
     pub fn si_from(&self, texts: &BTreeMap<String, String>) -> BTreeMap<String, f64> {
         let text = |channel: &ChannelName, info: &str| {
-            channel.attribute_names(info).find_map(|name| texts.get(&name)).and_then(|text| number(text))
+            channel
+                .attribute_names(info)
+                .find_map(|name| texts.get(&name))
+                .and_then(|text| number(text))
         };
         let value = |channel: &ChannelName| {
             let factor = channel.unit().factor;
@@ -172,9 +193,18 @@ impl Device {
                 return Some(processed * factor);
             }
             let scale = text(channel, "scale").unwrap_or(1.0) * factor;
-            Some(Conversion { offset: text(channel, "offset").unwrap_or(0.0), scale }.si(own("raw")?))
+            Some(
+                Conversion {
+                    offset: text(channel, "offset").unwrap_or(0.0),
+                    scale,
+                }
+                .si(own("raw")?),
+            )
         };
-        self.channels.iter().filter_map(|channel| Some((channel.id.clone(), value(channel)?))).collect()
+        self.channels
+            .iter()
+            .filter_map(|channel| Some((channel.id.clone(), value(channel)?)))
+            .collect()
     }
 
     /// Reads a setting of a channel, its own or one that it shares: `scale`, `sampling_frequency`, `calibbias` …;
@@ -205,7 +235,9 @@ impl Device {
     ///
     /// What the driver returns, such as `EINVAL` for a value that it does not have; the channel has no such setting.
     pub fn set(&self, client: &mut Client, channel: &ChannelName, info: &str, value: f64) -> Result<(), IioError> {
-        let attribute = self.find(channel, info).ok_or_else(|| self.absent(&format!("{info} of {}", channel.id)))?;
+        let attribute = self
+            .find(channel, info)
+            .ok_or_else(|| self.absent(&format!("{info} of {}", channel.id)))?;
         Ok(client.write(&self.file(&attribute), value.to_string().as_bytes())?)
     }
 
@@ -246,7 +278,9 @@ pub(super) fn nodes(client: &mut Client, prefix: &str) -> Result<Vec<(String, St
     };
     let mut found: Vec<(u32, String, String)> = Vec::new();
     for entry in entries {
-        let Some(number) = entry.name.strip_prefix(prefix).and_then(|digits| digits.parse().ok()) else { continue };
+        let Some(number) = entry.name.strip_prefix(prefix).and_then(|digits| digits.parse().ok()) else {
+            continue;
+        };
         let path = match entry.kind {
             EntryKind::Link => sysfs_follow(BUS, &entry.target),
             _ => format!("{BUS}/{}", entry.name),

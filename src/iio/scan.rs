@@ -87,11 +87,19 @@ impl SampleType {
     pub fn decode(&self, field: &[u8]) -> Option<i64> {
         let bytes = field.get(..self.value_bytes())?;
         let fold = |word: u64, byte: &u8| word << 8 | u64::from(*byte);
-        let word = if self.is_big_endian { bytes.iter().fold(0, fold) } else { bytes.iter().rev().fold(0, fold) };
+        let word = if self.is_big_endian {
+            bytes.iter().fold(0, fold)
+        } else {
+            bytes.iter().rev().fold(0, fold)
+        };
         // Move the wanted bits to the top of the word and back: that clears, or repeats the sign into, the rest.
         let unused = 64 - self.bits;
         let top = word.checked_shr(self.shift)? << unused;
-        Some(if self.is_signed { top.cast_signed() >> unused } else { (top >> unused).cast_signed() })
+        Some(if self.is_signed {
+            top.cast_signed() >> unused
+        } else {
+            (top >> unused).cast_signed()
+        })
     }
 }
 
@@ -118,8 +126,15 @@ impl Layout {
     /// Lays out the fields of the enabled channels: channel, index, type.
     #[must_use]
     pub fn new(elements: impl IntoIterator<Item = (ChannelName, u32, SampleType)>) -> Self {
-        let mut fields: Vec<Field> =
-            elements.into_iter().map(|(channel, index, sample)| Field { channel, index, sample, offset: 0 }).collect();
+        let mut fields: Vec<Field> = elements
+            .into_iter()
+            .map(|(channel, index, sample)| Field {
+                channel,
+                index,
+                sample,
+                offset: 0,
+            })
+            .collect();
         fields.sort_by_key(|field| field.index);
         let (mut end, mut largest) = (0usize, 1);
         for field in &mut fields {
@@ -128,7 +143,10 @@ impl Layout {
             end = field.offset + bytes;
             largest = largest.max(bytes);
         }
-        Self { fields, bytes: end.next_multiple_of(largest) }
+        Self {
+            fields,
+            bytes: end.next_multiple_of(largest),
+        }
     }
 
     /// The fields, in their order.
@@ -146,7 +164,10 @@ impl Layout {
     /// Reads one scan: a raw value for each field. `None` if there are too few bytes.
     #[must_use]
     pub fn decode(&self, scan: &[u8]) -> Option<Vec<i64>> {
-        self.fields.iter().map(|field| field.sample.decode(scan.get(field.offset..)?)).collect()
+        self.fields
+            .iter()
+            .map(|field| field.sample.decode(scan.get(field.offset..)?))
+            .collect()
     }
 }
 
@@ -163,12 +184,28 @@ mod tests {
         let quaternion = sample("le:s32/32X4>>0\n");
         assert_eq!((quaternion.repeat, quaternion.bytes()), (4, 16));
         let adc = sample("be:u12/16>>4");
-        assert_eq!((adc.is_big_endian, adc.is_signed, adc.bits, adc.shift), (true, false, 12, 4));
+        assert_eq!(
+            (adc.is_big_endian, adc.is_signed, adc.bits, adc.shift),
+            (true, false, 12, 4)
+        );
     }
 
     #[test]
     fn types_that_lie_are_refused() {
-        for bad in ["", "le", "me:s16/16>>0", "le:x16/16>>0", "le:s16/16", "le:s17/16>>0", "le:s12/16>>5", "le:s8/12>>0", "le:s0/8>>0", "le:s8/8X0>>0", "le:s16/16>>99", "le:é"] {
+        for bad in [
+            "",
+            "le",
+            "me:s16/16>>0",
+            "le:x16/16>>0",
+            "le:s16/16",
+            "le:s17/16>>0",
+            "le:s12/16>>5",
+            "le:s8/12>>0",
+            "le:s0/8>>0",
+            "le:s8/8X0>>0",
+            "le:s16/16>>99",
+            "le:é",
+        ] {
             assert!(bad.parse::<SampleType>().is_err(), "{bad}");
         }
     }

@@ -23,7 +23,8 @@ pub struct DeathReport {
 impl DeathReport {
     /// Makes the report on the death of a domain process.
     pub(super) fn of_process(death: &Death, symbols: &Symbols) -> Self {
-        let is_orderly = death.cause == Cause::Stopped || (death.status == Status::Exited(0) && death.last_words.is_none());
+        let is_orderly =
+            death.cause == Cause::Stopped || (death.status == Status::Exited(0) && death.last_words.is_none());
         let how = match (death.cause, death.status) {
             (Cause::Stopped, _) => "was stopped".to_owned(),
             (Cause::Watchdog, _) => "was stopped: it held a request without entering the kernel (it spins)".to_owned(),
@@ -32,7 +33,13 @@ impl DeathReport {
             (Cause::Itself, Status::Signaled(signal)) => format!("was ended by {}", signal_name(signal)),
             (Cause::Itself, Status::Unknown) => "ended".to_owned(),
         };
-        let mut report = Self { driver: death.name.clone(), pid: death.pid, cause: how, trace: Vec::new(), is_orderly };
+        let mut report = Self {
+            driver: death.name.clone(),
+            pid: death.pid,
+            cause: how,
+            trace: Vec::new(),
+            is_orderly,
+        };
         report.add_words(death.last_words.as_ref(), symbols);
         report
     }
@@ -41,7 +48,13 @@ impl DeathReport {
     pub(super) fn of_in_process(driver: &str, code: i32, words: Option<&LastWords>, symbols: &Symbols) -> Self {
         let cause = format!("exited with status {code}");
         let is_orderly = code == 0 && words.is_none();
-        let mut report = Self { driver: driver.to_owned(), pid: 0, cause, trace: Vec::new(), is_orderly };
+        let mut report = Self {
+            driver: driver.to_owned(),
+            pid: 0,
+            cause,
+            trace: Vec::new(),
+            is_orderly,
+        };
         report.add_words(words, symbols);
         report
     }
@@ -56,7 +69,11 @@ impl DeathReport {
             self.trace.extend(symbols.frames(words.ip));
         }
         // A return address points behind its call, which may be in the next line or function already.
-        let calls = words.frames.iter().filter(|frame| **frame != words.ip).map(|frame| frame.saturating_sub(1));
+        let calls = words
+            .frames
+            .iter()
+            .filter(|frame| **frame != words.ip)
+            .map(|frame| frame.saturating_sub(1));
         self.trace.extend(calls.flat_map(|call| symbols.frames(call)));
     }
 }
@@ -86,14 +103,29 @@ mod tests {
     }
 
     fn death(cause: Cause, status: Status, words: Option<LastWords>) -> Death {
-        Death { domain: 1, name: "adxl345".to_owned(), pid: 7, status, cause, last_words: words }
+        Death {
+            domain: 1,
+            name: "adxl345".to_owned(),
+            pid: 7,
+            status,
+            cause,
+            last_words: words,
+        }
     }
 
     #[test]
     fn last_words_come_first_and_calls_point_at_calls() {
-        let words = LastWords { cause: "SIGSEGV at 0x0".to_owned(), ip: 0x1000, frames: vec![0x2001], ..LastWords::default() };
+        let words = LastWords {
+            cause: "SIGSEGV at 0x0".to_owned(),
+            ip: 0x1000,
+            frames: vec![0x2001],
+            ..LastWords::default()
+        };
         let report = DeathReport::of_process(&death(Cause::Itself, Status::Exited(101), Some(words)), &symbols());
-        assert_eq!(report.to_string(), "adxl345: the domain died: SIGSEGV at 0x0\n    0x1000\n    0x2000");
+        assert_eq!(
+            report.to_string(),
+            "adxl345: the domain died: SIGSEGV at 0x0\n    0x1000\n    0x2000"
+        );
         assert!(!report.is_orderly);
     }
 

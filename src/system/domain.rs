@@ -54,7 +54,10 @@ pub struct Domain {
 
 impl fmt::Debug for Domain {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Domain").field("name", &self.name).field("pid", &self.pid()).finish_non_exhaustive()
+        f.debug_struct("Domain")
+            .field("name", &self.name)
+            .field("pid", &self.pid())
+            .finish_non_exhaustive()
     }
 }
 
@@ -198,10 +201,17 @@ impl Domain {
     #[must_use]
     pub fn death(&self) -> Option<DeathReport> {
         match &self.place {
-            Place::Process(handle) => handle.death().map(|death| DeathReport::of_process(&death, &self.symbols())),
+            Place::Process(handle) => handle
+                .death()
+                .map(|death| DeathReport::of_process(&death, &self.symbols())),
             Place::Here(domain) => {
                 let (code, words) = domain.exit_status()?;
-                Some(DeathReport::of_in_process(&self.name, code, words.as_ref(), &self.symbols()))
+                Some(DeathReport::of_in_process(
+                    &self.name,
+                    code,
+                    words.as_ref(),
+                    &self.symbols(),
+                ))
             }
         }
     }
@@ -260,7 +270,11 @@ fn simulate(spec: &DriverSpec, clock: ClockKind) -> Result<SharedBoard, SystemEr
         ClockKind::Virtual => Clock::Virtual,
         ClockKind::Real => Clock::Real(Box::new(clock_ns)),
     };
-    let options = BoardOptions { clock, stimulus: spec.stimulus, ..BoardOptions::default() };
+    let options = BoardOptions {
+        clock,
+        stimulus: spec.stimulus,
+        ..BoardOptions::default()
+    };
     let sim = SimBoard::new(spec.board.dtb(), options).map_err(|error| spec.board.locate(&error))?;
     let board = SharedBoard::new(sim);
     for fault in &spec.faults {
@@ -278,7 +292,12 @@ fn channel(
     server: impl FnMut(u16, kos_bindings::nk::Parts<'_>, kos_bindings::nk::PartsMut<'_>) -> Answer + Send + 'static,
 ) -> ChannelSpec {
     let endpoint: Endpoint = kernel.register(name, server);
-    ChannelSpec { name: name.to_owned(), riid, endpoint, rights: Rights::CALL }
+    ChannelSpec {
+        name: name.to_owned(),
+        riid,
+        endpoint,
+        rights: Rights::CALL,
+    }
 }
 
 /// The channels that a board's domain needs, but for the log.
@@ -289,21 +308,34 @@ fn channels(kernel: &Kernel, board: &Board, sim: &SharedBoard, options: &SystemO
         found.extend(match wanted.kind {
             ChannelKind::Gpio => {
                 let mut server = GpioServer::new(sim);
-                Some(channel(kernel, name, gpio::RIID, move |riid, request, response| server.answer(riid, request, response)))
+                Some(channel(kernel, name, gpio::RIID, move |riid, request, response| {
+                    server.answer(riid, request, response)
+                }))
             }
             ChannelKind::I2c => I2cServer::new(sim, name).map(|mut server| {
-                channel(kernel, name, i2c::RIID, move |riid, request, response| server.answer(riid, request, response))
+                channel(kernel, name, i2c::RIID, move |riid, request, response| {
+                    server.answer(riid, request, response)
+                })
             }),
             ChannelKind::Spi => SpiServer::new(sim, name).map(|mut server| {
-                channel(kernel, name, spi::RIID, move |riid, request, response| server.answer(riid, request, response))
+                channel(kernel, name, spi::RIID, move |riid, request, response| {
+                    server.answer(riid, request, response)
+                })
             }),
         });
     }
     found.extend(ClockServer::new(sim).map(|mut server| {
-        channel(kernel, "clock", clock::RIID, move |riid, request, response| server.answer(riid, request, response))
+        channel(kernel, "clock", clock::RIID, move |riid, request, response| {
+            server.answer(riid, request, response)
+        })
     }));
     let mut server = Firmware::new(options.firmware.clone());
-    found.push(channel(kernel, "firmware", firmware::RIID, move |riid, request, response| server.answer(riid, request, response)));
+    found.push(channel(
+        kernel,
+        "firmware",
+        firmware::RIID,
+        move |riid, request, response| server.answer(riid, request, response),
+    ));
     found
 }
 
@@ -312,6 +344,8 @@ fn wall_ns(clock: ClockKind) -> u128 {
     const Y2000_NS: u128 = 946_684_800_000_000_000;
     match clock {
         ClockKind::Virtual => Y2000_NS,
-        ClockKind::Real => SystemTime::now().duration_since(UNIX_EPOCH).map_or(Y2000_NS, |now| now.as_nanos()),
+        ClockKind::Real => SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(Y2000_NS, |now| now.as_nanos()),
     }
 }

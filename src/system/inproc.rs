@@ -20,11 +20,17 @@ struct Message {
 
 impl Message {
     fn of(parts: Parts<'_>) -> Self {
-        Self { constant: parts.constant.to_vec(), arena: parts.arena.to_vec() }
+        Self {
+            constant: parts.constant.to_vec(),
+            arena: parts.arena.to_vec(),
+        }
     }
 
     fn parts(&self) -> Parts<'_> {
-        Parts { constant: &self.constant, arena: &self.arena }
+        Parts {
+            constant: &self.constant,
+            arena: &self.arena,
+        }
     }
 }
 
@@ -63,8 +69,13 @@ impl InProcess {
                 let _ = started.send(Err(error));
             }
         };
-        std::thread::Builder::new().name("domain".to_owned()).spawn(thread).map_err(Error::Thread)?;
-        let handle = start.recv().map_err(|_| Error::Thread(std::io::ErrorKind::BrokenPipe.into()))??;
+        std::thread::Builder::new()
+            .name("domain".to_owned())
+            .spawn(thread)
+            .map_err(Error::Thread)?;
+        let handle = start
+            .recv()
+            .map_err(|_| Error::Thread(std::io::ErrorKind::BrokenPipe.into()))??;
         Ok(Self { requests, handle, end })
     }
 
@@ -96,8 +107,14 @@ fn serve(domain: &mut InProc, inbox: &Receiver<Request>, end: &End) {
 
 fn call(domain: &mut InProc, request: Parts<'_>) -> Answer {
     let room = domain.request();
-    let lens = Lens { constant: request.constant.len(), arena: request.arena.len() };
-    let constant = room.constant.get_mut(..lens.constant).ok_or(Retcode::INVALID_ARGUMENT)?;
+    let lens = Lens {
+        constant: request.constant.len(),
+        arena: request.arena.len(),
+    };
+    let constant = room
+        .constant
+        .get_mut(..lens.constant)
+        .ok_or(Retcode::INVALID_ARGUMENT)?;
     constant.copy_from_slice(request.constant);
     let arena = room.arena.get_mut(..lens.arena).ok_or(Retcode::INVALID_ARGUMENT)?;
     arena.copy_from_slice(request.arena);
@@ -119,21 +136,29 @@ impl InProcessTransport {
             requests: domain.requests.clone(),
             constant: vec![0; CONSTANT_BYTES],
             arena: vec![0; ARENA_BYTES],
-            response: Message { constant: Vec::new(), arena: Vec::new() },
+            response: Message {
+                constant: Vec::new(),
+                arena: Vec::new(),
+            },
         }
     }
 }
 
 impl Transport for InProcessTransport {
     fn request(&mut self) -> PartsMut<'_> {
-        PartsMut { constant: &mut self.constant, arena: &mut self.arena }
+        PartsMut {
+            constant: &mut self.constant,
+            arena: &mut self.arena,
+        }
     }
 
     fn call(&mut self, _: Handle, lens: Lens) -> Result<Parts<'_>, Retcode> {
         let request = self.request();
         let message = Message::of(request.filled(lens).ok_or(Retcode::INVALID_ARGUMENT)?);
         let (answer, answered) = channel();
-        self.requests.send(Request { message, answer }).map_err(|_| Retcode::NOT_CONNECTED)?;
+        self.requests
+            .send(Request { message, answer })
+            .map_err(|_| Retcode::NOT_CONNECTED)?;
         self.response = answered.recv().map_err(|_| Retcode::NOT_CONNECTED)??;
         Ok(self.response.parts())
     }

@@ -130,7 +130,12 @@ impl DriverSpec {
     /// There is no such board.
     pub fn new(name: &str) -> Result<Self, BoardError> {
         let board = Board::of_driver(name)?;
-        Ok(Self { name: name.to_owned(), board, stimulus: Stimulus::default(), faults: Vec::new() })
+        Ok(Self {
+            name: name.to_owned(),
+            board,
+            stimulus: Stimulus::default(),
+            faults: Vec::new(),
+        })
     }
 }
 
@@ -165,19 +170,30 @@ impl System {
     ///
     /// There is no tree, or this machine does not permit the sandbox.
     pub fn new(options: SystemOptions) -> Result<Self, SystemError> {
-        let tree = Tree::locate(&Locate { linux: options.linux.clone(), series: options.series })?;
+        let tree = Tree::locate(&Locate {
+            linux: options.linux.clone(),
+            series: options.series,
+        })?;
         let notices: Arc<Mutex<Vec<String>>> = Arc::default();
         let heard = Arc::clone(&notices);
         let config = Config {
             on_event: Box::new(move |event| {
                 if let Event::ServerPanicked { server, text } = event {
-                    heard.lock().unwrap_or_else(PoisonError::into_inner).push(format!("server {server}: {text}"));
+                    heard
+                        .lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .push(format!("server {server}: {text}"));
                 }
             }),
             ..Config::default()
         };
         let kernel = Arc::new(Kernel::new(config)?);
-        Ok(Self { kernel, options, tree, notices })
+        Ok(Self {
+            kernel,
+            options,
+            tree,
+            notices,
+        })
     }
 
     /// How it was set up.
@@ -205,7 +221,13 @@ impl System {
     /// One variant per step; see [`BuildError`].
     pub fn build(&self, driver: &str, board: &Board) -> Result<Built, SystemError> {
         let options = &self.options;
-        build_image(self.tree.clone(), driver, board, options.profile, options.allow_modified)
+        build_image(
+            self.tree.clone(),
+            driver,
+            board,
+            options.profile,
+            options.allow_modified,
+        )
     }
 
     /// Starts a driver in a domain of its own. It boots while this returns; a client's first request waits for it.

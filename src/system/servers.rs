@@ -59,7 +59,11 @@ pub(super) struct Log {
 
 impl Log {
     pub(super) fn new(driver: &str, on_line: Option<OnLog>) -> Self {
-        Self { lines: Arc::default(), driver: driver.to_owned(), on_line }
+        Self {
+            lines: Arc::default(),
+            driver: driver.to_owned(),
+            on_line,
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, VecDeque<LogLine>> {
@@ -81,7 +85,11 @@ impl Log {
 
 impl log::Server for Log {
     fn write(&mut self, request: log::WriteReq<'_>, response: PartsMut<'_>) -> Result<Lens, Fault<Never>> {
-        let line = LogLine { level: request.level.min(7), time_ns: request.time_ns, text: request.text.to_owned() };
+        let line = LogLine {
+            level: request.level.min(7),
+            time_ns: request.time_ns,
+            text: request.text.to_owned(),
+        };
         if let Some(on_line) = &self.on_line {
             on_line(&self.driver, &line);
         }
@@ -117,7 +125,10 @@ impl Firmware {
     /// Opens a file. The name is the driver's: it must not lead out of the directory, not by a link either.
     fn open(&self, name: &str) -> Result<File, i32> {
         let dir = self.dir.as_ref().ok_or(ENOENT)?.canonicalize().map_err(|_| ENOENT)?;
-        if !Path::new(name).components().all(|part| matches!(part, Component::Normal(_))) {
+        if !Path::new(name)
+            .components()
+            .all(|part| matches!(part, Component::Normal(_)))
+        {
             return Err(ENOENT);
         }
         let path = dir.join(name).canonicalize().map_err(|_| ENOENT)?;
@@ -129,16 +140,28 @@ impl Firmware {
 }
 
 impl firmware::Server for Firmware {
-    fn size(&mut self, request: firmware::SizeReq<'_>, response: PartsMut<'_>) -> Result<Lens, Fault<firmware::SizeErr>> {
-        let size = self.open(request.name).and_then(|file| file.metadata().map(|data| data.len()).map_err(|_| EIO));
+    fn size(
+        &mut self,
+        request: firmware::SizeReq<'_>,
+        response: PartsMut<'_>,
+    ) -> Result<Lens, Fault<firmware::SizeErr>> {
+        let size = self
+            .open(request.name)
+            .and_then(|file| file.metadata().map(|data| data.len()).map_err(|_| EIO));
         match size {
             Ok(size) => Ok(firmware::SizeRes { size }.encode(response)?),
             Err(errno) => Err(firmware::SizeErr { errno }.into()),
         }
     }
 
-    fn read(&mut self, request: firmware::ReadReq<'_>, mut response: PartsMut<'_>) -> Result<Lens, Fault<firmware::ReadErr>> {
-        let file = self.open(request.name).map_err(|errno| Fault::Error(firmware::ReadErr { errno }))?;
+    fn read(
+        &mut self,
+        request: firmware::ReadReq<'_>,
+        mut response: PartsMut<'_>,
+    ) -> Result<Lens, Fault<firmware::ReadErr>> {
+        let file = self
+            .open(request.name)
+            .map_err(|errno| Fault::Error(firmware::ReadErr { errno }))?;
         let room = firmware::ReadRes::data_room(&mut response);
         let mut len = 0;
         // Short only at the file's end: the operating system may give less at a time.
@@ -160,7 +183,11 @@ mod tests {
 
     #[test]
     fn log_lines_read_like_dmesg() {
-        let line = LogLine { level: 3, time_ns: 1_002_003_004, text: "adxl345_i2c 0-0053: bad".to_owned() };
+        let line = LogLine {
+            level: 3,
+            time_ns: 1_002_003_004,
+            text: "adxl345_i2c 0-0053: bad".to_owned(),
+        };
         assert_eq!(line.to_string(), "[    1.002003] err: adxl345_i2c 0-0053: bad");
         assert!(line.is_warning());
     }

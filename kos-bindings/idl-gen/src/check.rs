@@ -47,18 +47,13 @@ pub fn check(file: &str, package: &Package) -> Checked<Interface> {
                 scope.declare(&member.name)?;
                 scope.types.insert(member.name.text.clone(), ty);
             }
-            Item::Struct(name, doc, fields) => {
-                interface.structs.push(scope.structure(name, doc, fields)?)
-            }
+            Item::Struct(name, doc, fields) => interface.structs.push(scope.structure(name, doc, fields)?),
         }
     }
     let mut names = BTreeSet::new();
     for method in package.methods.iter().flatten() {
         if method.name.text.contains('_') {
-            return Err(Mistake::new(
-                method.name.at,
-                "method names have no underscores",
-            ));
+            return Err(Mistake::new(method.name.at, "method names have no underscores"));
         }
         unique(&mut names, &method.name)?;
         interface.methods.push(scope.method(method)?);
@@ -74,8 +69,7 @@ fn check_file_name(file: &str, name: &Ident) -> Checked<()> {
     let path = format!("{}.idl", name.text.replace('.', "/"));
     let last = name.text.rsplit('.').next().unwrap_or_default();
     if !last.starts_with(|c: char| c.is_ascii_uppercase()) || last.contains('_') {
-        let message =
-            format!("`{last}`: a package's last name starts with a capital and has no underscores");
+        let message = format!("`{last}`: a package's last name starts with a capital and has no underscores");
         return Err(Mistake::new(name.at, message));
     }
     let rest = file.strip_suffix(path.as_str());
@@ -92,10 +86,7 @@ pub(crate) fn unique(names: &mut BTreeSet<String>, name: &Ident) -> Checked<()> 
     if names.insert(name.text.clone()) {
         Ok(())
     } else {
-        Err(Mistake::new(
-            name.at,
-            format!("`{}` is already declared", name.text),
-        ))
+        Err(Mistake::new(name.at, format!("`{}` is already declared", name.text)))
     }
 }
 
@@ -110,20 +101,14 @@ pub(crate) struct Scope {
 impl Scope {
     pub(crate) fn declare(&mut self, name: &Ident) -> Checked<()> {
         if INTEGERS.iter().any(|(builtin, ..)| *builtin == name.text) || name.text == "Handle" {
-            return Err(Mistake::new(
-                name.at,
-                format!("`{}` is a built-in type", name.text),
-            ));
+            return Err(Mistake::new(name.at, format!("`{}` is a built-in type", name.text)));
         }
         unique(&mut self.names, name)
     }
 
     fn constant(&mut self, member: &Member, value: &Expr) -> Checked<Const> {
         let Type::Int(ty, bytes) = self.resolve(&member.ty)? else {
-            return Err(Mistake::new(
-                member.name.at,
-                "a constant has an integer type",
-            ));
+            return Err(Mistake::new(member.name.at, "a constant has an integer type"));
         };
         let number = self.eval(value)?;
         let bits = bytes * 8 - usize::from(ty.starts_with('i'));
@@ -146,12 +131,11 @@ impl Scope {
     fn eval(&self, expr: &Expr) -> Checked<u64> {
         match expr {
             Expr::Number(value, _) => Ok(*value),
-            Expr::Name(name) => self.consts.get(&name.text).copied().ok_or_else(|| {
-                Mistake::new(
-                    name.at,
-                    format!("no constant `{}` is declared above", name.text),
-                )
-            }),
+            Expr::Name(name) => self
+                .consts
+                .get(&name.text)
+                .copied()
+                .ok_or_else(|| Mistake::new(name.at, format!("no constant `{}` is declared above", name.text))),
             Expr::Binary(op, left, right) => {
                 let (a, b) = (self.eval(left)?, self.eval(right)?);
                 let small = u32::try_from(b).ok();
@@ -159,9 +143,7 @@ impl Scope {
                     Op::Add => a.checked_add(b),
                     Op::Mul => a.checked_mul(b),
                     Op::Pow => small.and_then(|b| a.checked_pow(b)),
-                    Op::Shl => small
-                        .and_then(|b| 2_u64.checked_pow(b))
-                        .and_then(|b| a.checked_mul(b)),
+                    Op::Shl => small.and_then(|b| 2_u64.checked_pow(b)).and_then(|b| a.checked_mul(b)),
                 };
                 value.ok_or_else(|| Mistake::new(left.at(), "the value does not fit into 64 bits"))
             }
@@ -185,12 +167,8 @@ impl Scope {
             ast::Type::Name(name) => self.named(name),
             ast::Type::Bytes(_, max) => Ok(Type::Bytes(self.count(max)?)),
             ast::Type::String(_, max) => Ok(Type::String(self.count(max)?)),
-            ast::Type::Sequence(name, item, max) => {
-                Ok(Type::Sequence(self.item(name, item)?, self.count(max)?))
-            }
-            ast::Type::Array(name, item, count) => {
-                Ok(Type::Array(self.item(name, item)?, self.count(count)?))
-            }
+            ast::Type::Sequence(name, item, max) => Ok(Type::Sequence(self.item(name, item)?, self.count(max)?)),
+            ast::Type::Array(name, item, count) => Ok(Type::Array(self.item(name, item)?, self.count(count)?)),
         }
     }
 
@@ -202,12 +180,7 @@ impl Scope {
             return Ok(Type::Handle);
         }
         let known = self.types.get(&name.text).cloned();
-        known.ok_or_else(|| {
-            Mistake::new(
-                name.at,
-                format!("no type `{}` is declared above", name.text),
-            )
-        })
+        known.ok_or_else(|| Mistake::new(name.at, format!("no type `{}` is declared above", name.text)))
     }
 
     /// Resolves the type of a container's items: of fixed size, and without handles, which must be

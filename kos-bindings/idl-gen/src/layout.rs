@@ -16,12 +16,7 @@ const MAX_CONSTANT_BYTES: usize = (1 << 23) - 1;
 const MAX_HANDLES: usize = 255;
 
 impl Scope {
-    pub(crate) fn structure(
-        &mut self,
-        name: &Ident,
-        doc: &str,
-        members: &[Member],
-    ) -> Checked<Struct> {
+    pub(crate) fn structure(&mut self, name: &Ident, doc: &str, members: &[Member]) -> Checked<Struct> {
         let mut names = BTreeSet::new();
         let (mut fields, mut end, mut struct_align) = (Vec::new(), 0_usize, 1);
         for member in members {
@@ -55,10 +50,8 @@ impl Scope {
         }
         self.declare(name)?;
         let bytes = end.next_multiple_of(struct_align);
-        self.types.insert(
-            name.text.clone(),
-            Type::Struct(name.text.clone(), bytes, struct_align),
-        );
+        self.types
+            .insert(name.text.clone(), Type::Struct(name.text.clone(), bytes, struct_align));
         Ok(Struct {
             doc: doc.to_owned(),
             name: name.text.clone(),
@@ -98,17 +91,11 @@ impl Scope {
     fn message(&self, method: &ast::Method, wanted: Direction) -> Checked<Message> {
         let mut names = BTreeSet::new();
         let mut message = Message::default();
-        for (_, member) in method
-            .params
-            .iter()
-            .filter(|(direction, _)| *direction == wanted)
-        {
+        for (_, member) in method.params.iter().filter(|(direction, _)| *direction == wanted) {
             unique(&mut names, &member.name)?;
             let ty = self.resolve(&member.ty)?;
             message.handles += usize::from(ty == Type::Handle);
-            message.arena_max = message
-                .arena_max
-                .saturating_add(ty.arena_max().unwrap_or(0));
+            message.arena_max = message.arena_max.saturating_add(ty.arena_max().unwrap_or(0));
             message.fields.push(Field {
                 doc: member.doc.clone(),
                 name: member.name.text.clone(),
@@ -127,15 +114,9 @@ impl Scope {
             field.at = place.next_multiple_of(align);
             *place = field.at.saturating_add(bytes);
         }
-        if message.handles > MAX_HANDLES
-            || end > MAX_CONSTANT_BYTES - 7
-            || message.arena_max > MAX_ARENA_BYTES
-        {
+        if message.handles > MAX_HANDLES || end > MAX_CONSTANT_BYTES - 7 || message.arena_max > MAX_ARENA_BYTES {
             let limits = "at most 255 handles, 2^23 - 1 bytes of constant part and 2^30 of arena";
-            return Err(Mistake::new(
-                method.name.at,
-                format!("message too large: {limits}"),
-            ));
+            return Err(Mistake::new(method.name.at, format!("message too large: {limits}")));
         }
         message.constant = end.next_multiple_of(8);
         Ok(message)

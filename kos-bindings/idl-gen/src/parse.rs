@@ -82,14 +82,8 @@ fn doc(input: &mut Input<'_>) -> ModalResult<String> {
     let mut lines: Vec<&str> = text.split('\n').map(str::trim).collect();
     // The last piece is the next token's indentation; the first still belongs to the token before.
     lines.pop();
-    let above = lines
-        .iter()
-        .skip(1)
-        .rev()
-        .map_while(|line| line.strip_prefix("//"));
-    let mut doc: Vec<&str> = above
-        .map(|line| line.strip_prefix(' ').unwrap_or(line))
-        .collect();
+    let above = lines.iter().skip(1).rev().map_while(|line| line.strip_prefix("//"));
+    let mut doc: Vec<&str> = above.map(|line| line.strip_prefix(' ').unwrap_or(line)).collect();
     doc.reverse();
     Ok(doc.join("\n"))
 }
@@ -121,8 +115,7 @@ fn keyword<'a, T: Copy>(
     what: &'static str,
     meaning: impl Fn(&str) -> Option<T>,
 ) -> impl ModalParser<Input<'a>, T, ContextError> {
-    word.verify_map(move |word| meaning(&word.text))
-        .context(expected(what))
+    word.verify_map(move |word| meaning(&word.text)).context(expected(what))
 }
 
 fn package(input: &mut Input<'_>) -> ModalResult<Package> {
@@ -252,10 +245,7 @@ fn method(input: &mut Input<'_>, doc_text: String) -> ModalResult<Method> {
 
 fn type_name(input: &mut Input<'_>) -> ModalResult<Type> {
     let name = word.context(expected("a type")).parse_next(input)?;
-    let is_container = matches!(
-        name.text.as_str(),
-        "bytes" | "string" | "sequence" | "array"
-    );
+    let is_container = matches!(name.text.as_str(), "bytes" | "string" | "sequence" | "array");
     if !is_container {
         return Ok(Type::Name(name));
     }
@@ -285,22 +275,12 @@ fn expr(input: &mut Input<'_>) -> ModalResult<Expr> {
         .parse_next(input)
 }
 
-fn operator<'a>(
-    input: &mut Input<'a>,
-) -> ModalResult<Infix<Input<'a>, Expr, ErrMode<ContextError>>> {
+fn operator<'a>(input: &mut Input<'a>) -> ModalResult<Infix<Input<'a>, Expr, ErrMode<ContextError>>> {
     alt((
-        "<<".value(Infix::Left(1, |_: &mut _, a, b| {
-            Ok(Expr::binary(Op::Shl, a, b))
-        })),
-        "+".value(Infix::Left(2, |_: &mut _, a, b| {
-            Ok(Expr::binary(Op::Add, a, b))
-        })),
-        "**".value(Infix::Right(4, |_: &mut _, a, b| {
-            Ok(Expr::binary(Op::Pow, a, b))
-        })),
-        "*".value(Infix::Left(3, |_: &mut _, a, b| {
-            Ok(Expr::binary(Op::Mul, a, b))
-        })),
+        "<<".value(Infix::Left(1, |_: &mut _, a, b| Ok(Expr::binary(Op::Shl, a, b)))),
+        "+".value(Infix::Left(2, |_: &mut _, a, b| Ok(Expr::binary(Op::Add, a, b)))),
+        "**".value(Infix::Right(4, |_: &mut _, a, b| Ok(Expr::binary(Op::Pow, a, b)))),
+        "*".value(Infix::Left(3, |_: &mut _, a, b| Ok(Expr::binary(Op::Mul, a, b)))),
     ))
     .parse_next(input)
 }

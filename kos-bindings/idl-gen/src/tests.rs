@@ -34,10 +34,7 @@ fn syntax_errors_say_where_and_what_was_expected() {
             "interface {}\ninterface {}",
             "3:1: expected `const`, `typedef`, `struct` or the end of the file, found `interface`",
         ),
-        (
-            "interface {",
-            "2:12: expected a name, found the end of the file",
-        ),
+        ("interface {", "2:12: expected a name, found the end of the file"),
         ("interface { Set }", "2:17: expected `(`, found `}`"),
         ("interface { Set() }", "2:19: expected `;`, found `}`"),
         (
@@ -48,27 +45,15 @@ fn syntax_errors_say_where_and_what_was_expected() {
             "interface { Set(UInt8 a); }",
             "2:17: expected `in`, `out` or `error`, found `UInt8`",
         ),
-        (
-            "interface { Set(in UInt8); }",
-            "2:25: expected a name, found `)`",
-        ),
-        (
-            "interface { Set(in 8 a); }",
-            "2:20: expected a type, found `8`",
-        ),
-        (
-            "interface { Set(in UInt8 a; }",
-            "2:27: expected `,` or `)`, found `;`",
-        ),
+        ("interface { Set(in UInt8); }", "2:25: expected a name, found `)`"),
+        ("interface { Set(in 8 a); }", "2:20: expected a type, found `8`"),
+        ("interface { Set(in UInt8 a; }", "2:27: expected `,` or `)`, found `;`"),
         (
             "interface { Set(in UInt8 a,); }",
             "2:28: expected `in`, `out` or `error`, found `)`",
         ),
         ("const UInt8 A 1;", "2:15: expected `=`, found `1`"),
-        (
-            "const UInt8 A = ;",
-            "2:17: expected a number or a constant, found `;`",
-        ),
+        ("const UInt8 A = ;", "2:17: expected a number or a constant, found `;`"),
         (
             "const UInt8 A = 0x;",
             "2:17: expected a number or a constant, found `0x`",
@@ -82,16 +67,10 @@ fn syntax_errors_say_where_and_what_was_expected() {
             "2:20: expected a number or a constant, found `;`",
         ),
         ("const UInt8 A = (1;", "2:19: expected `)`, found `;`"),
-        (
-            "const UInt8 A = 1",
-            "2:18: expected `;`, found the end of the file",
-        ),
+        ("const UInt8 A = 1", "2:18: expected `;`, found the end of the file"),
         ("typedef bytes A;", "2:15: expected `<`, found `A`"),
         ("typedef bytes<4 A;", "2:17: expected `>`, found `A`"),
-        (
-            "typedef sequence<UInt8> A;",
-            "2:23: expected `,`, found `>`",
-        ),
+        ("typedef sequence<UInt8> A;", "2:23: expected `,`, found `>`"),
         ("struct A { UInt8 a }", "2:20: expected `;`, found `}`"),
         ("struct 3D { UInt8 a; }", "2:8: expected a name, found `3D`"),
         (
@@ -128,14 +107,8 @@ fn names_orders_and_sizes_are_checked() {
             "interface { Set(in bytes<Max> a); }",
             "2:26: no constant `Max` is declared above",
         ),
-        (
-            "interface { Set_all(); }",
-            "2:13: method names have no underscores",
-        ),
-        (
-            "interface { Set(); Set(); }",
-            "2:20: `Set` is already declared",
-        ),
+        ("interface { Set_all(); }", "2:13: method names have no underscores"),
+        ("interface { Set(); Set(); }", "2:20: `Set` is already declared"),
         (
             "interface { Set(in UInt8 a, in UInt8 a); }",
             "2:38: `a` is already declared",
@@ -154,18 +127,12 @@ fn names_orders_and_sizes_are_checked() {
         ),
         ("const UInt8 A = 256;", "2:17: 256 does not fit into 8 bits"),
         ("const SInt8 A = 128;", "2:17: 128 does not fit into 7 bits"),
-        (
-            "const UInt64 A = 1 << 64;",
-            "2:18: the value does not fit into 64 bits",
-        ),
+        ("const UInt64 A = 1 << 64;", "2:18: the value does not fit into 64 bits"),
         (
             "const UInt64 A = 2 ** 3 ** 4;",
             "2:18: the value does not fit into 64 bits",
         ),
-        (
-            "const string<4> A = 1;",
-            "2:17: a constant has an integer type",
-        ),
+        ("const string<4> A = 1;", "2:17: a constant has an integer type"),
         ("const UInt8 UInt8 = 1;", "2:13: `UInt8` is a built-in type"),
         (
             "struct A { UInt8 a; } typedef UInt8 A;",
@@ -181,10 +148,7 @@ fn names_orders_and_sizes_are_checked() {
             "struct A { string<4> s; }",
             "2:22: a field must have a fixed size and hold no handles",
         ),
-        (
-            "typedef bytes<0> A;",
-            "2:15: a size is from 1 to 1073741824",
-        ),
+        ("typedef bytes<0> A;", "2:15: a size is from 1 to 1073741824"),
         (
             "typedef sequence<string<4>, 4> A;",
             "2:9: items of `sequence` must have a fixed size and hold no handles",
@@ -247,10 +211,7 @@ interface {
     );
     assert_eq!(lamp.doc, "A lamp.\n\nBright.");
     assert_eq!(
-        lamp.consts
-            .iter()
-            .map(|c| c.doc.as_str())
-            .collect::<Vec<_>>(),
+        lamp.consts.iter().map(|c| c.doc.as_str()).collect::<Vec<_>>(),
         ["", "Doc of B."]
     );
     assert_eq!(lamp.methods[0].doc, "Sets.");
@@ -259,8 +220,7 @@ interface {
 
 #[test]
 fn operators_bind_as_in_arithmetic() {
-    let value =
-        |text: &str| good(&format!("package demo.Lamp const UInt64 A = {text};")).consts[0].value;
+    let value = |text: &str| good(&format!("package demo.Lamp const UInt64 A = {text};")).consts[0].value;
     assert_eq!(value("1 + 2 * 3"), 7);
     assert_eq!(value("(1 + 2) * 3"), 9);
     assert_eq!(value("1 << 2 + 3"), 32);
@@ -278,10 +238,7 @@ fn handles_move_to_the_front() {
     let request = &lamp.methods[0].request;
     let at: Vec<_> = request.fields.iter().map(|field| field.at).collect();
     assert_eq!(at, [56, 24, 64, 40, 72]);
-    assert_eq!(
-        (request.constant, request.handles, request.arena_max),
-        (80, 2, 4)
-    );
+    assert_eq!((request.constant, request.handles, request.arena_max), (80, 2, 4));
     assert_eq!(request.fields[3].ty, Type::Handle);
 }
 

@@ -64,7 +64,11 @@ pub unsafe extern "C" fn machine_i2c_xfer(handle: u32, msgs: *mut i2c_msg, num: 
     for (slot, msg) in list.iter_mut().zip(raw) {
         let len = usize::from(msg.len);
         let data = if len == 0 {
-            if u32::from(msg.flags) & I2C_M_RD == 0 { I2cData::Write(&[]) } else { I2cData::Read(&mut []) }
+            if u32::from(msg.flags) & I2C_M_RD == 0 {
+                I2cData::Write(&[])
+            } else {
+                I2cData::Read(&mut [])
+            }
         } else if u32::from(msg.flags) & I2C_M_RD == 0 {
             // SAFETY: the caller's promise; the buffer is not written while we look.
             I2cData::Write(unsafe { slice::from_raw_parts(msg.buf, len) })
@@ -72,9 +76,19 @@ pub unsafe extern "C" fn machine_i2c_xfer(handle: u32, msgs: *mut i2c_msg, num: 
             // SAFETY: the caller's promise; a read buffer belongs to the transfer until it ends.
             I2cData::Read(unsafe { slice::from_raw_parts_mut(msg.buf, len) })
         };
-        *slot = Some(I2cMsg { addr: msg.addr, flags: msg.flags, data });
+        *slot = Some(I2cMsg {
+            addr: msg.addr,
+            flags: msg.flags,
+            data,
+        });
     }
-    let mut flat = list.map(|slot| slot.unwrap_or(I2cMsg { addr: 0, flags: 0, data: I2cData::Write(&[]) }));
+    let mut flat = list.map(|slot| {
+        slot.unwrap_or(I2cMsg {
+            addr: 0,
+            flags: 0,
+            data: I2cData::Write(&[]),
+        })
+    });
     let result = bus::i2c_xfer(Handle(handle), flat.get_mut(..count).unwrap_or_default());
     result.map_or_else(Errno::to_ret, |done| c_int::try_from(done).unwrap_or(c_int::MAX))
 }

@@ -15,7 +15,6 @@ use kos_bindings::{
     domain::{Boot, Caller},
     idl::{clock, gpio, i2c, log, spi},
     nk::{CallError, Handle, Retcode, Seq},
-
 };
 
 static CALLER: Global<Option<Caller>> = Global::new(None);
@@ -43,7 +42,11 @@ pub fn channel(name: &str) -> Result<Handle, Errno> {
 
 /// What a refused or broken call means to a driver: the bus did not do it.
 pub(crate) fn broken(code: Retcode) -> Errno {
-    if code == Retcode::TIMEOUT { Errno::ETIMEDOUT } else { Errno::EIO }
+    if code == Retcode::TIMEOUT {
+        Errno::ETIMEDOUT
+    } else {
+        Errno::EIO
+    }
 }
 
 pub(crate) fn with_caller<R>(f: impl FnOnce(&mut Caller) -> R) -> R {
@@ -95,7 +98,12 @@ pub const MAX_I2C_MSGS: usize = 64;
 /// `EOPNOTSUPP` for more than [`MAX_I2C_MSGS`] messages or 65536 bytes one way.
 pub fn i2c_xfer(handle: Handle, msgs: &mut [I2cMsg<'_>]) -> Result<usize, Errno> {
     const SMALL: usize = 64;
-    let mut heads = [i2c::Msg { addr: 0, flags: 0, len: 0, reserved: 0 }; MAX_I2C_MSGS];
+    let mut heads = [i2c::Msg {
+        addr: 0,
+        flags: 0,
+        len: 0,
+        reserved: 0,
+    }; MAX_I2C_MSGS];
     let heads = heads.get_mut(..msgs.len()).ok_or(Errno::EOPNOTSUPP)?;
     let mut total = 0_usize;
     for (head, msg) in heads.iter_mut().zip(msgs.iter()) {
@@ -107,7 +115,12 @@ pub fn i2c_xfer(handle: Handle, msgs: &mut [I2cMsg<'_>]) -> Result<usize, Errno>
             I2cData::Read(room) => room.len(),
         };
         let len = u16::try_from(len).map_err(|_| Errno::EINVAL)?;
-        *head = i2c::Msg { addr: msg.addr, flags: msg.flags, len, reserved: 0 };
+        *head = i2c::Msg {
+            addr: msg.addr,
+            flags: msg.flags,
+            len,
+            reserved: 0,
+        };
     }
     let mut small = [0; SMALL];
     let mut large = alloc::vec::Vec::new();
@@ -130,7 +143,10 @@ pub fn i2c_xfer(handle: Handle, msgs: &mut [I2cMsg<'_>]) -> Result<usize, Errno>
     with_caller(|caller| {
         let mut client = i2c::Client::new(caller, handle);
         let answer = client
-            .xfer(&i2c::XferReq { msgs: Seq::from(&*heads), wdata })
+            .xfer(&i2c::XferReq {
+                msgs: Seq::from(&*heads),
+                wdata,
+            })
             .map_err(|e| errno_of!(e))?;
         let mut from = answer.rdata;
         for msg in msgs.iter_mut() {
@@ -141,7 +157,10 @@ pub fn i2c_xfer(handle: Handle, msgs: &mut [I2cMsg<'_>]) -> Result<usize, Errno>
                 from = tail;
             }
         }
-        usize::try_from(answer.done).ok().filter(|done| *done <= msgs.len()).ok_or(Errno::EPROTO)
+        usize::try_from(answer.done)
+            .ok()
+            .filter(|done| *done <= msgs.len())
+            .ok_or(Errno::EPROTO)
     })
 }
 
@@ -172,7 +191,12 @@ pub fn spi_transfer(
 ) -> Result<(), Errno> {
     with_caller(|caller| {
         let mut client = spi::Client::new(caller, handle);
-        let request = spi::TransferReq { cs, mode, xfers: Seq::from(&*xfers), tx };
+        let request = spi::TransferReq {
+            cs,
+            mode,
+            xfers: Seq::from(&*xfers),
+            tx,
+        };
         let answer = client.transfer(&request).map_err(|e| errno_of!(e))?;
         received(answer.rx)
     })
@@ -198,7 +222,10 @@ pub fn gpio_lines(handle: Handle) -> Result<u32, Errno> {
 /// The server's errno: `EINVAL` for a line that does not exist.
 pub fn gpio_get(handle: Handle, line: u32) -> Result<bool, Errno> {
     with_caller(|caller| {
-        let answer = gpio::Client::new(caller, handle).get(&gpio::GetReq { line }).map_err(|e| errno_of!(e))?.value;
+        let answer = gpio::Client::new(caller, handle)
+            .get(&gpio::GetReq { line })
+            .map_err(|e| errno_of!(e))?
+            .value;
         Ok(answer != 0)
     })
 }
@@ -210,8 +237,14 @@ pub fn gpio_get(handle: Handle, line: u32) -> Result<bool, Errno> {
 /// As for [`gpio_get`]; `EPERM` for an input.
 pub fn gpio_set(handle: Handle, line: u32, value: bool) -> Result<(), Errno> {
     with_caller(|caller| {
-        let request = gpio::SetReq { line, value: u8::from(value) };
-        gpio::Client::new(caller, handle).set(&request).map(|_| ()).map_err(|e| errno_of!(e))
+        let request = gpio::SetReq {
+            line,
+            value: u8::from(value),
+        };
+        gpio::Client::new(caller, handle)
+            .set(&request)
+            .map(|_| ())
+            .map_err(|e| errno_of!(e))
     })
 }
 
@@ -223,7 +256,9 @@ pub fn gpio_set(handle: Handle, line: u32, value: bool) -> Result<(), Errno> {
 pub fn gpio_is_input(handle: Handle, line: u32) -> Result<bool, Errno> {
     with_caller(|caller| {
         let mut client = gpio::Client::new(caller, handle);
-        let answer = client.direction(&gpio::DirectionReq { line }).map_err(|e| errno_of!(e))?;
+        let answer = client
+            .direction(&gpio::DirectionReq { line })
+            .map_err(|e| errno_of!(e))?;
         Ok(answer.dir == gpio::DIRECTION_IN)
     })
 }
@@ -234,10 +269,21 @@ pub fn gpio_is_input(handle: Handle, line: u32) -> Result<bool, Errno> {
 ///
 /// As for [`gpio_get`].
 pub fn gpio_set_direction(handle: Handle, line: u32, is_input: bool, value: bool) -> Result<(), Errno> {
-    let dir = if is_input { gpio::DIRECTION_IN } else { gpio::DIRECTION_OUT };
+    let dir = if is_input {
+        gpio::DIRECTION_IN
+    } else {
+        gpio::DIRECTION_OUT
+    };
     with_caller(|caller| {
-        let request = gpio::SetDirectionReq { line, dir, value: u8::from(value) };
-        gpio::Client::new(caller, handle).set_direction(&request).map(|_| ()).map_err(|e| errno_of!(e))
+        let request = gpio::SetDirectionReq {
+            line,
+            dir,
+            value: u8::from(value),
+        };
+        gpio::Client::new(caller, handle)
+            .set_direction(&request)
+            .map(|_| ())
+            .map_err(|e| errno_of!(e))
     })
 }
 
@@ -246,10 +292,12 @@ pub fn advance_clock(until_ns: u64) -> u64 {
     let Some(handle) = CLOCK.get() else {
         return until_ns;
     };
-    with_caller(|caller| match clock::Client::new(caller, handle).advance(&clock::AdvanceReq { until_ns }) {
-        Ok(answer) => answer.now_ns,
-        Err(_) => fatal(format_args!("clock: the board does not advance virtual time")),
-    })
+    with_caller(
+        |caller| match clock::Client::new(caller, handle).advance(&clock::AdvanceReq { until_ns }) {
+            Ok(answer) => answer.now_ns,
+            Err(_) => fatal(format_args!("clock: the board does not advance virtual time")),
+        },
+    )
 }
 
 /// Sends a log line. A log server that is gone is no reason to stop a driver.
@@ -262,6 +310,9 @@ pub fn log(level: u8, text: &str) {
     let time_ns = crate::time::uptime_ns();
     let _ = CALLER.with(|caller| {
         let caller = caller.as_mut()?;
-        log::Client::new(caller, handle).write(&log::WriteReq { level, time_ns, text }).ok().map(|_| ())
+        log::Client::new(caller, handle)
+            .write(&log::WriteReq { level, time_ns, text })
+            .ok()
+            .map(|_| ())
     });
 }

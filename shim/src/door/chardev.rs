@@ -22,10 +22,7 @@ use crate::{
 };
 use alloc::vec::Vec;
 use core::ffi::CStr;
-use kos_bindings::{
-    idl::chardev,
-    nk::Header,
-};
+use kos_bindings::{idl::chardev, nk::Header};
 
 /// Answers one request.
 pub fn serve(request: &Request) {
@@ -47,7 +44,10 @@ macro_rules! respond {
         let result = $result;
         answer($request, |out| match &result {
             Ok($value) => $ok.encode(out),
-            Err(e) => chardev::$err { errno: Errno::to_wire(*e) }.encode(out),
+            Err(e) => chardev::$err {
+                errno: Errno::to_wire(*e),
+            }
+            .encode(out),
         })
     }};
 }
@@ -109,7 +109,11 @@ fn write(request: &Request) {
 /// Bytes that a command's argument points to, as its number says.
 fn argument_len(cmd: u32) -> usize {
     let is_pointer = cmd >> bindings::_IOC_DIRSHIFT != bindings::_IOC_NONE;
-    if is_pointer { ((cmd >> bindings::_IOC_SIZESHIFT) & bindings::_IOC_SIZEMASK) as usize } else { 0 }
+    if is_pointer {
+        ((cmd >> bindings::_IOC_SIZESHIFT) & bindings::_IOC_SIZEMASK) as usize
+    } else {
+        0
+    }
 }
 
 /// Runs a command: its result, and its argument afterwards.

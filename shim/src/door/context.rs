@@ -43,7 +43,9 @@ struct Table {
     served: [Option<Served>; super::MAX_WORKERS],
 }
 
-static TABLE: Global<Table> = Global::new(Table { served: [None; super::MAX_WORKERS] });
+static TABLE: Global<Table> = Global::new(Table {
+    served: [None; super::MAX_WORKERS],
+});
 
 impl Table {
     fn find(&mut self, task: Task) -> Option<&mut Served> {
@@ -56,7 +58,11 @@ pub fn serve(client: Client, f: impl FnOnce()) {
     let task = Task::current();
     TABLE.with(|t| {
         if let Some(slot) = t.served.iter_mut().find(|s| s.is_none()) {
-            *slot = Some(Served { task, client, window: None });
+            *slot = Some(Served {
+                task,
+                client,
+                window: None,
+            });
         }
     });
     f();
@@ -84,7 +90,11 @@ fn set_window(window: Option<Window>) {
 /// Lends `buffer` to the driver as user memory while `f` runs; `f` gets its address.
 pub fn lend<R>(buffer: &mut [u8], access: Access, f: impl FnOnce(usize) -> R) -> R {
     let at = buffer.as_mut_ptr().expose_provenance();
-    set_window(Some(Window { at, len: buffer.len(), access }));
+    set_window(Some(Window {
+        at,
+        len: buffer.len(),
+        access,
+    }));
     let result = f(at);
     set_window(None);
     result
@@ -93,7 +103,11 @@ pub fn lend<R>(buffer: &mut [u8], access: Access, f: impl FnOnce(usize) -> R) ->
 /// Lends bytes that the client sent, to be read only.
 pub fn lend_const<R>(buffer: &[u8], f: impl FnOnce(usize) -> R) -> R {
     let at = buffer.as_ptr().expose_provenance();
-    set_window(Some(Window { at, len: buffer.len(), access: Access::Read }));
+    set_window(Some(Window {
+        at,
+        len: buffer.len(),
+        access: Access::Read,
+    }));
     let result = f(at);
     set_window(None);
     result

@@ -15,7 +15,11 @@ pub struct Started {
 
 /// Brings up upstream's parts and runs the initcalls.
 pub fn start_kernel(dtb: &'static [u8]) -> Started {
-    let blob = if dtb.is_empty() { core::ptr::null_mut() } else { dtb.as_ptr().cast_mut().cast() };
+    let blob = if dtb.is_empty() {
+        core::ptr::null_mut()
+    } else {
+        dtb.as_ptr().cast_mut().cast()
+    };
     let mut failed = 0;
     // SAFETY: called once, by the first task; the blob is mapped for the life of the domain and is only read, and
     // `failed` is written before the function returns.

@@ -43,7 +43,10 @@ impl Request {
     /// The message.
     #[must_use]
     pub fn parts(&self) -> Parts<'_> {
-        Parts { constant: &self.constant, arena: &self.arena }
+        Parts {
+            constant: &self.constant,
+            arena: &self.arena,
+        }
     }
 }
 
@@ -186,7 +189,9 @@ pub fn client_gone(client: context::Client) {
 fn unknown(request: &Request) -> ! {
     let header = Header::read(request.parts().constant);
     let (riid, mid) = header.map_or((0, 0), |h| (h.riid, h.mid));
-    fatal(format_args!("request for interface {riid}, method {mid}, which this domain does not serve"))
+    fatal(format_args!(
+        "request for interface {riid}, method {mid}, which this domain does not serve"
+    ))
 }
 
 /// A request's parameters; the kernel checked that they can be decoded.

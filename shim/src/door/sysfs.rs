@@ -45,7 +45,10 @@ macro_rules! respond {
         let result = $result;
         answer($request, |out| match &result {
             Ok($value) => $ok.encode(out),
-            Err(e) => sysfs::$err { errno: Errno::to_wire(*e) }.encode(out),
+            Err(e) => sysfs::$err {
+                errno: Errno::to_wire(*e),
+            }
+            .encode(out),
         })
     }};
 }
@@ -133,7 +136,13 @@ impl Piece {
     /// `ENOMEM`.
     pub(super) fn new(skip: u32) -> Result<Piece, Errno> {
         let room = zeroed(sysfs::MAX_ENTRIES as usize)?;
-        Ok(Piece { room, used: 0, skip, seen: 0, is_full: false })
+        Ok(Piece {
+            room,
+            used: 0,
+            skip,
+            seen: 0,
+            is_full: false,
+        })
     }
 
     /// Packs one more; says whether to go on.
@@ -144,7 +153,12 @@ impl Piece {
         }
         // The wire has UTF-8 names only; a driver's other name could not be asked for either.
         if let (Ok(name), Ok(target)) = (entry.name.to_str(), entry.target.to_str()) {
-            let entry = entries::Entry { kind: entry.kind, mode: entry.mode, name, target };
+            let entry = entries::Entry {
+                kind: entry.kind,
+                mode: entry.mode,
+                name,
+                target,
+            };
             if entries::push(&mut self.room, &mut self.used, &entry) == Err(NkErr::NoMem) {
                 self.is_full = true;
                 return false;
@@ -192,7 +206,10 @@ struct Watches {
 
 const MAX_WATCHES: usize = 256;
 
-static WATCHES: Global<Watches> = Global::new(Watches { list: VecDeque::new(), first_count: 0 });
+static WATCHES: Global<Watches> = Global::new(Watches {
+    list: VecDeque::new(),
+    first_count: 0,
+});
 
 fn watch(node: &Node) -> Result<Rc<Watch>, Errno> {
     let find = || {
@@ -213,7 +230,11 @@ fn watch(node: &Node) -> Result<Rc<Watch>, Errno> {
     }
     let dropped = WATCHES.with(|w| {
         w.list.push_front(Rc::clone(&watch));
-        let dropped = if w.list.len() > MAX_WATCHES { w.list.pop_back() } else { None };
+        let dropped = if w.list.len() > MAX_WATCHES {
+            w.list.pop_back()
+        } else {
+            None
+        };
         if let Some(old) = &dropped {
             w.first_count = w.first_count.max(old.count()).wrapping_add(1);
         }
@@ -232,7 +253,11 @@ fn poll(request: &Request) {
         }
         let watch = watch(&node)?;
         watch.wait(req.event, super::timeout_ns(req.timeout_ms));
-        if node.is_live() { Ok(watch.count()) } else { Err(Errno::ENODEV) }
+        if node.is_live() {
+            Ok(watch.count())
+        } else {
+            Err(Errno::ENODEV)
+        }
     };
     respond!(request, poll(), PollErr, current => sysfs::PollRes { current: *current });
 }

@@ -32,12 +32,14 @@ fn ask<R>(f: impl FnOnce(&mut Caller) -> R) -> R {
 /// `ENOENT`: no such file, or not for this driver; `ENAMETOOLONG`; `EIO`: the server is gone.
 pub fn size(name: &str) -> Result<u64, Errno> {
     let handle = channel(name)?;
-    ask(|caller| match firmware::Client::new(caller, handle).size(&firmware::SizeReq { name }) {
-        Ok(answer) => Ok(answer.size),
-        Err(CallError::Error(refusal)) => Err(Errno::from_wire(refusal.errno)),
-        Err(CallError::Retcode(code)) => Err(bus::broken(code)),
-        Err(CallError::Nk(_)) => Err(Errno::EPROTO),
-    })
+    ask(
+        |caller| match firmware::Client::new(caller, handle).size(&firmware::SizeReq { name }) {
+            Ok(answer) => Ok(answer.size),
+            Err(CallError::Error(refusal)) => Err(Errno::from_wire(refusal.errno)),
+            Err(CallError::Retcode(code)) => Err(bus::broken(code)),
+            Err(CallError::Nk(_)) => Err(Errno::EPROTO),
+        },
+    )
 }
 
 /// Reads from `offset` on; returns how many bytes, 0 at the end.
@@ -47,16 +49,18 @@ pub fn size(name: &str) -> Result<u64, Errno> {
 /// As for [`size`].
 pub fn read(name: &str, offset: u64, to: &mut [u8]) -> Result<usize, Errno> {
     let handle = channel(name)?;
-    ask(|caller| match firmware::Client::new(caller, handle).read(&firmware::ReadReq { name, offset }) {
-        Ok(answer) => {
-            let len = answer.data.len().min(to.len());
-            for (to, from) in to.iter_mut().zip(answer.data) {
-                *to = *from;
+    ask(
+        |caller| match firmware::Client::new(caller, handle).read(&firmware::ReadReq { name, offset }) {
+            Ok(answer) => {
+                let len = answer.data.len().min(to.len());
+                for (to, from) in to.iter_mut().zip(answer.data) {
+                    *to = *from;
+                }
+                Ok(len)
             }
-            Ok(len)
-        }
-        Err(CallError::Error(refusal)) => Err(Errno::from_wire(refusal.errno)),
-        Err(CallError::Retcode(code)) => Err(bus::broken(code)),
-        Err(CallError::Nk(_)) => Err(Errno::EPROTO),
-    })
+            Err(CallError::Error(refusal)) => Err(Errno::from_wire(refusal.errno)),
+            Err(CallError::Retcode(code)) => Err(bus::broken(code)),
+            Err(CallError::Nk(_)) => Err(Errno::EPROTO),
+        },
+    )
 }

@@ -14,7 +14,10 @@ struct Pending {
 }
 
 /// A line whose end has not come yet.
-static PENDING: Global<Pending> = Global::new(Pending { level: 0, text: Line::new() });
+static PENDING: Global<Pending> = Global::new(Pending {
+    level: 0,
+    text: Line::new(),
+});
 
 /// Sends one whole line.
 pub fn line(level: c_int, text: &[u8]) {

@@ -47,7 +47,13 @@ fn number<const N: usize>() -> [u8; N] {
     bytes
 }
 
-same_as_header!(get_random_bytes, get_random_u8, get_random_u16, get_random_u32, get_random_u64);
+same_as_header!(
+    get_random_bytes,
+    get_random_u8,
+    get_random_u16,
+    get_random_u32,
+    get_random_u64
+);
 /// Implements `get_random_bytes`.
 ///
 /// # Safety
@@ -93,7 +99,10 @@ same_as_header!(__get_random_u32_below);
 /// A number below `ceil`; any number for 0, as in Linux.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn __get_random_u32_below(ceil: u32) -> u32 {
-    let Some(limit) = u32::MAX.checked_sub(ceil.wrapping_sub(1)).and_then(|n| n.checked_rem(ceil)) else {
+    let Some(limit) = u32::MAX
+        .checked_sub(ceil.wrapping_sub(1))
+        .and_then(|n| n.checked_rem(ceil))
+    else {
         return u32::from_le_bytes(number());
     };
     loop {

@@ -20,7 +20,10 @@ struct Generator {
     is_seeded: bool,
 }
 
-static GENERATOR: Global<Generator> = Global::new(Generator { key: [0; KEY_WORDS], is_seeded: false });
+static GENERATOR: Global<Generator> = Global::new(Generator {
+    key: [0; KEY_WORDS],
+    is_seeded: false,
+});
 
 impl Generator {
     /// Mixes in the hardware's numbers, once.
@@ -58,7 +61,10 @@ impl Generator {
         }
         let mut words = next_key.chunks_exact(4);
         for word in &mut self.key {
-            *word = words.next().and_then(|b| b.try_into().ok()).map_or(0, u32::from_le_bytes);
+            *word = words
+                .next()
+                .and_then(|b| b.try_into().ok())
+                .map_or(0, u32::from_le_bytes);
         }
     }
 

@@ -10,11 +10,11 @@ use core::{
     num::NonZeroUsize,
     ptr,
 };
-use kos_bindings::domain::mem;
 use corosensei::{
     Coroutine, CoroutineResult, Yielder,
     stack::{Stack, StackPointer},
 };
+use kos_bindings::domain::mem;
 
 const PAGE: usize = 4096;
 const STACK_BYTES: usize = THREAD_SIZE as usize;
@@ -30,7 +30,12 @@ struct Pool {
     free_len: usize,
 }
 
-static POOL: Global<Pool> = Global::new(Pool { base: 0, used: 0, free: [0; MAX_TASKS], free_len: 0 });
+static POOL: Global<Pool> = Global::new(Pool {
+    base: 0,
+    used: 0,
+    free: [0; MAX_TASKS],
+    free_len: 0,
+});
 
 /// One 16 KiB stack above a page that nobody may touch.
 pub struct TaskStack {
@@ -48,7 +53,10 @@ impl TaskStack {
             if pool.free_len > 0 {
                 pool.free_len -= 1;
                 let slot = pool.free[pool.free_len];
-                return Some(TaskStack { slot, low: pool.base + usize::from(slot) * SLOT_BYTES + PAGE });
+                return Some(TaskStack {
+                    slot,
+                    low: pool.base + usize::from(slot) * SLOT_BYTES + PAGE,
+                });
             }
             if pool.used == MAX_TASKS {
                 return None;
@@ -115,7 +123,11 @@ impl Fiber {
             }
             body();
         });
-        Some(alloc::boxed::Box::new(Fiber { run: UnsafeCell::new(run), yielder: Cell::new(ptr::null()), low }))
+        Some(alloc::boxed::Box::new(Fiber {
+            run: UnsafeCell::new(run),
+            yielder: Cell::new(ptr::null()),
+            low,
+        }))
     }
 
     /// Runs the fiber until it leaves. Called by the root loop only.

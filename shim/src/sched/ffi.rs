@@ -3,9 +3,7 @@
 #![expect(unsafe_code, reason = "C symbols")]
 
 use crate::{
-    bindings::{
-        self, TASK_NORMAL, rcuwait, task_struct, wait_queue_entry, wake_q_head, wake_q_node,
-    },
+    bindings::{self, TASK_NORMAL, rcuwait, task_struct, wait_queue_entry, wake_q_head, wake_q_node},
     errno::Errno,
     fatal::fatal,
     raw::task::Task,
@@ -185,7 +183,9 @@ pub unsafe extern "C" fn wake_up_q(head: *mut wake_q_head) {
     // SAFETY: the caller's promise.
     let mut node = unsafe { (*head).first };
     while node != WAKE_Q_TAIL && !node.is_null() {
-        let task = node.wrapping_byte_sub(core::mem::offset_of!(task_struct, wake_q)).cast::<task_struct>();
+        let task = node
+            .wrapping_byte_sub(core::mem::offset_of!(task_struct, wake_q))
+            .cast::<task_struct>();
         // SAFETY: the list holds a reference to each of its tasks.
         let next = unsafe { (*node).next };
         // SAFETY: as above.

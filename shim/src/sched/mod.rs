@@ -128,8 +128,7 @@ pub fn schedule() {
         ));
     }
     let state = task.state();
-    let is_woken_by_signal =
-        task.has_signal() && state & (TASK_INTERRUPTIBLE | TASK_WAKEKILL) != 0;
+    let is_woken_by_signal = task.has_signal() && state & (TASK_INTERRUPTIBLE | TASK_WAKEKILL) != 0;
     if state == TASK_RUNNING || is_woken_by_signal {
         task.set_state(TASK_RUNNING);
         if !is_anyone_ready() {

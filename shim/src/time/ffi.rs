@@ -48,7 +48,10 @@ fn wall() -> u64 {
 ///
 /// `ts` is writable.
 unsafe fn put(ts: *mut timespec64, ns: u64) {
-    let value = timespec64 { tv_sec: (ns / NS).cast_signed(), tv_nsec: (ns % NS).cast_signed() };
+    let value = timespec64 {
+        tv_sec: (ns / NS).cast_signed(),
+        tv_nsec: (ns % NS).cast_signed(),
+    };
     // SAFETY: the caller's promise.
     unsafe { ts.write(value) };
 }
@@ -119,7 +122,11 @@ timespecs! {
 }
 
 fn offset(offs: bindings::tk_offsets) -> u64 {
-    if offs == bindings::TK_OFFS_BOOT { 0 } else { time::wall_start_ns() }
+    if offs == bindings::TK_OFFS_BOOT {
+        0
+    } else {
+        time::wall_start_ns()
+    }
 }
 
 same_as_header!(ktime_get_with_offset, ktime_get_coarse_with_offset, ktime_mono_to_any);

@@ -43,10 +43,7 @@ impl<T: Transport> Client<T> {{
 
 fn client_method(method: &Method) -> String {
     let (name, function, doc) = (&method.name, variable(&method.name), doc_lines(&method.doc));
-    let (request, result) = (
-        Form::request(method).type_name(),
-        Form::result(method).type_name(),
-    );
+    let (request, result) = (Form::request(method).type_name(), Form::result(method).type_name());
     let error = error_type(method);
     let (parameter, argument) = if method.request.fields.is_empty() {
         (String::new(), format!("{request} {{}}"))
@@ -59,11 +56,7 @@ fn client_method(method: &Method) -> String {
         }}
         "
     );
-    let refusal = if method.error.is_some() {
-        refusal
-    } else {
-        String::new()
-    };
+    let refusal = if method.error.is_some() { refusal } else { String::new() };
     format!(
         "
 {doc}    ///

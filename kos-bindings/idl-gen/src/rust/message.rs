@@ -36,20 +36,14 @@ fn rust_type(ty: &Type) -> String {
 fn declarations(fields: &[Field]) -> String {
     let field = |field: &Field| {
         let doc = doc_lines(&field.doc);
-        format!(
-            "{doc}pub {}: {},\n",
-            variable(&field.name),
-            rust_type(&field.ty)
-        )
+        format!("{doc}pub {}: {},\n", variable(&field.name), rust_type(&field.ty))
     };
     fields.iter().map(field).collect()
 }
 
 /// Writes a struct of fixed size.
 pub(super) fn structure(item: &Struct) -> String {
-    let Struct {
-        name, bytes, align, ..
-    } = item;
+    let Struct { name, bytes, align, .. } = item;
     let each = |text: &dyn Fn(&str, usize) -> String| -> String {
         item.fields
             .iter()
@@ -108,14 +102,8 @@ impl<'a> Form<'a> {
     /// Lists the forms that a method's messages take.
     pub(super) fn all(method: &'a Method) -> impl Iterator<Item = Self> {
         let kind = Kind::Error;
-        let error = method.error.as_ref().map(|message| Self {
-            method,
-            message,
-            kind,
-        });
-        [Self::request(method), Self::result(method)]
-            .into_iter()
-            .chain(error)
+        let error = method.error.as_ref().map(|message| Self { method, message, kind });
+        [Self::request(method), Self::result(method)].into_iter().chain(error)
     }
 
     /// Tells whether the form has parameters that lie in an arena, and so a lifetime.
@@ -148,13 +136,7 @@ impl<'a> Form<'a> {
         let what = format!("{what} of [`Client::{}`].", snake(&self.method.name));
         let (doc, fields) = (doc_lines(&what), declarations(&self.message.fields));
         let lifetime = if self.is_borrowing() { "<'a>" } else { "" };
-        let functions = [
-            self.constants(),
-            self.encode(),
-            self.decode(),
-            self.in_place(),
-        ]
-        .concat();
+        let functions = [self.constants(), self.encode(), self.decode(), self.in_place()].concat();
         let fault = format!(
             "
 impl From<{name}> for Fault<{name}> {{
@@ -164,11 +146,7 @@ impl From<{name}> for Fault<{name}> {{
 }}
 "
         );
-        let fault = if self.kind == Kind::Error {
-            fault
-        } else {
-            String::new()
-        };
+        let fault = if self.kind == Kind::Error { fault } else { String::new() };
         format!(
             "
 {doc}#[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -231,10 +209,7 @@ impl{lifetime} {name}{lifetime} {{{functions}}}
     /// Writes the body of `encode`, or of `encode_in_place`, which has variables instead of fields.
     fn writing(&self, is_in_place: bool) -> String {
         let constant = self.message.constant;
-        let mut out = format!(
-            "{}Self::HEADER.begin::<{constant}>(out.constant)?;\n",
-            self.binding()
-        );
+        let mut out = format!("{}Self::HEADER.begin::<{constant}>(out.constant)?;\n", self.binding());
         if self.is_borrowing() {
             out += "let mut arena = ArenaWriter::new(out.arena);\n";
         }
@@ -252,11 +227,7 @@ impl{lifetime} {name}{lifetime} {{{functions}}}
             };
             out += &format!("{value}.put(constant, {at})?;\n");
         }
-        let arena = if self.is_borrowing() {
-            "arena.len()"
-        } else {
-            "0"
-        };
+        let arena = if self.is_borrowing() { "arena.len()" } else { "0" };
         out + &format!("Ok(Lens {{ constant: {constant}, arena: {arena} }})")
     }
 
@@ -279,13 +250,8 @@ impl{lifetime} {name}{lifetime} {{{functions}}}
     }
 
     fn decode(&self) -> String {
-        let Message {
-            fields, constant, ..
-        } = self.message;
-        let in_arena = fields
-            .iter()
-            .filter(|field| field.ty.arena_max().is_some())
-            .count();
+        let Message { fields, constant, .. } = self.message;
+        let in_arena = fields.iter().filter(|field| field.ty.arena_max().is_some()).count();
         let binding = self.binding();
         let (lifetime, mutable) = if self.is_borrowing() {
             ("'a", "mut ")

@@ -26,13 +26,7 @@ pub fn generate(interface: &Interface, riid: u16) -> String {
         return out;
     }
     out += &identity(interface, riid);
-    out.extend(
-        interface
-            .methods
-            .iter()
-            .flat_map(Form::all)
-            .map(|form| form.text()),
-    );
+    out.extend(interface.methods.iter().flat_map(Form::all).map(|form| form.text()));
     out += &ends::client(interface);
     out += &ends::server(interface);
     out
@@ -61,9 +55,7 @@ pub fn doc_lines(doc: &str) -> String {
 }
 
 fn constant(constant: &Const) -> String {
-    let Const {
-        name, ty, value, ..
-    } = constant;
+    let Const { name, ty, value, .. } = constant;
     let (doc, name) = (doc_lines(&constant.doc), screaming(name));
     format!("\n{doc}pub const {name}: {ty} = {value};\n")
 }

@@ -25,12 +25,11 @@ pub(super) fn variable(name: &str) -> String {
     let name = snake(name);
     match name.as_str() {
         "self" | "super" | "crate" | "_" => format!("{name}_"),
-        "as" | "async" | "await" | "box" | "break" | "const" | "continue" | "do" | "dyn"
-        | "else" | "enum" | "extern" | "final" | "fn" | "for" | "gen" | "if" | "impl" | "in"
-        | "let" | "loop" | "macro" | "match" | "mod" | "move" | "mut" | "override" | "priv"
-        | "pub" | "ref" | "return" | "static" | "struct" | "trait" | "true" | "false" | "try"
-        | "type" | "typeof" | "unsafe" | "unsized" | "use" | "virtual" | "where" | "while"
-        | "yield" | "abstract" | "become" => format!("r#{name}"),
+        "as" | "async" | "await" | "box" | "break" | "const" | "continue" | "do" | "dyn" | "else" | "enum"
+        | "extern" | "final" | "fn" | "for" | "gen" | "if" | "impl" | "in" | "let" | "loop" | "macro" | "match"
+        | "mod" | "move" | "mut" | "override" | "priv" | "pub" | "ref" | "return" | "static" | "struct" | "trait"
+        | "true" | "false" | "try" | "type" | "typeof" | "unsafe" | "unsized" | "use" | "virtual" | "where"
+        | "while" | "yield" | "abstract" | "become" => format!("r#{name}"),
         _ => name,
     }
 }

@@ -2,13 +2,7 @@
 //! `include/linux/file.h`, `fdtable.h`: descriptors, which here are numbers of `linuxcompat.Chardev`.
 #![expect(unsafe_code, reason = "C symbols")]
 
-use crate::{
-    bindings::file,
-    door::files,
-    errno::Errno,
-    raw::file::File,
-    same_as_header,
-};
+use crate::{bindings::file, door::files, errno::Errno, raw::file::File, same_as_header};
 use core::{
     ffi::{c_int, c_uint},
     ptr,
@@ -95,5 +89,9 @@ const FDPUT_FPUT: usize = 1;
 
 fn counted(fd: c_uint) -> core::ffi::c_ulong {
     let file = files::get_any(fd).map_or(ptr::null_mut(), File::into_raw);
-    if file.is_null() { 0 } else { (file.expose_provenance() | FDPUT_FPUT) as core::ffi::c_ulong }
+    if file.is_null() {
+        0
+    } else {
+        (file.expose_provenance() | FDPUT_FPUT) as core::ffi::c_ulong
+    }
 }

@@ -43,7 +43,10 @@ struct Table {
     free: Vec<u32>,
 }
 
-static TABLE: Global<Table> = Global::new(Table { slots: Vec::new(), free: Vec::new() });
+static TABLE: Global<Table> = Global::new(Table {
+    slots: Vec::new(),
+    free: Vec::new(),
+});
 
 impl Table {
     fn take(&mut self, owner: Option<Client>, kind: Kind, file: Option<File>) -> Result<u32, Errno> {
@@ -68,7 +71,13 @@ impl Table {
         self.slots.try_reserve(1).map_err(|_| Errno::ENOMEM)?;
         let capacity = self.slots.capacity().saturating_sub(self.free.len());
         self.free.try_reserve(capacity).map_err(|_| Errno::ENOMEM)?;
-        self.slots.push(Slot { owner: None, file: None, kind: Kind::Device, generation: 0, is_used: false });
+        self.slots.push(Slot {
+            owner: None,
+            file: None,
+            kind: Kind::Device,
+            generation: 0,
+            is_used: false,
+        });
         u32::try_from(self.slots.len() - 1).map_err(|_| Errno::EMFILE)
     }
 
@@ -86,7 +95,11 @@ impl Table {
     }
 
     fn ids_of(&self, client: Client) -> Vec<u32> {
-        let owned = self.slots.iter().zip(0_u32..).filter(|(s, _)| s.is_used && s.owner == Some(client));
+        let owned = self
+            .slots
+            .iter()
+            .zip(0_u32..)
+            .filter(|(s, _)| s.is_used && s.owner == Some(client));
         owned.map(|(s, index)| s.generation << INDEX_BITS | index).collect()
     }
 }
@@ -100,11 +113,13 @@ pub fn add(file: File, kind: Kind) -> Result<u32, Errno> {
     let owner = context::client();
     let mut file = Some(file);
     // Dropped outside the table's borrow: a release may open or close files.
-    TABLE.with(|t| t.take(owner, kind, None).inspect(|id| {
-        if let Some(slot) = t.slot(*id) {
-            slot.file = file.take();
-        }
-    }))
+    TABLE.with(|t| {
+        t.take(owner, kind, None).inspect(|id| {
+            if let Some(slot) = t.slot(*id) {
+                slot.file = file.take();
+            }
+        })
+    })
 }
 
 /// Reserves a number for a file that comes with [`install`].
@@ -136,7 +151,11 @@ pub fn get(id: u32, kind: Kind) -> Result<File, Errno> {
     let owner = context::client();
     let found = TABLE.with(|t| {
         let slot = t.slot(id)?;
-        if slot.owner == owner && slot.kind == kind { slot.file.clone() } else { None }
+        if slot.owner == owner && slot.kind == kind {
+            slot.file.clone()
+        } else {
+            None
+        }
     });
     found.ok_or(Errno::EBADF)
 }
