@@ -2,8 +2,8 @@
 //! The machine's two halves, which every image is linked with: the shim's archive and its C files.
 //!
 //! The package's build script compiles the shim once for each kernel series and profile, against that series' own
-//! headers, and leaves the archives' paths in the environment of this file's compilation. The same variable, set when the
-//! program runs, names another archive: that is for working on the shim.
+//! headers, and leaves the archives' paths in the environment of this file's compilation. The same variable, set when
+//! the program runs, names another archive: that is for working on the shim.
 
 use linux_headers::{Profile, Series};
 use std::path::PathBuf;
@@ -17,7 +17,8 @@ pub fn glue_dir() -> PathBuf {
 /// There is no shim for what is to be built.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "no shim for Linux {series}: this program was built without that kernel tree; run `cargo xtask setup`, then build again"
+    "no shim for Linux {series}: this program was built without that kernel tree; run `cargo xtask setup`, \
+     then build again"
 )]
 pub struct NoShim {
     /// The series.

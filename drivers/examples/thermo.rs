@@ -54,8 +54,8 @@ impl RegModel for Thermo {
         }
     }
 
-    /// No interrupt pin: nothing changes that anybody could see without asking. A chip with one says here what the pin does
-    /// now (`Pin::output`), and when the next sample may change it.
+    /// No interrupt pin: nothing changes that anybody could see without asking. A chip with one says here what the
+    /// pin does now (`Pin::output`), and when the next sample may change it.
     fn status(&self) -> Status {
         Status {
             next_event: NEVER,

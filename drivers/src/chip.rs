@@ -85,8 +85,9 @@ pub trait Chip: Send {
     /// STOP.
     fn i2c_stop(&mut self);
 
-    /// A whole transfer of the most usual kind: advance, write, repeated START, read, STOP. Returns the status after it, or
-    /// `None` if the chip did not acknowledge: the board then does it again step by step, to see where it fails.
+    /// A whole transfer of the most usual kind: advance, write, repeated START, read, STOP. Returns the status after
+    /// it, or `None` if the chip did not acknowledge: the board then does it again step by step, to see where it
+    /// fails.
     ///
     /// Says nothing that the other methods do not say. It exists because it is compiled for each chip: one call through
     /// a table instead of seven.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! A small declarative layer for register maps.
 //!
-//! A chip's registers are one table, written with [`registers!`](crate::registers): address, name, reset value, which bits the
-//! bus can write, and whether reading or writing does something beyond storing:
+//! A chip's registers are one table, written with [`registers!`](crate::registers): address, name, reset value, which
+//! bits the bus can write, and whether reading or writing does something beyond storing:
 //!
 //! ```
 //! board::registers! {
@@ -137,7 +137,12 @@ macro_rules! registers {
             )*
             /// All registers with their reset values, write masks and hooks.
             pub static MAP: $crate::regs::RegMap<$size> = $crate::regs::RegMap::empty()
-                $(.with($addr, $reset, $crate::registers!(@mask $access $($mask)?), 0 $(| $crate::registers!(@hook $hook))*))*;
+                $(.with(
+                    $addr,
+                    $reset,
+                    $crate::registers!(@mask $access $($mask)?),
+                    0 $(| $crate::registers!(@hook $hook))*
+                ))*;
         }
     };
     (@mask ro) => { 0 };

@@ -268,7 +268,8 @@ mod tests {
     use super::*;
 
     fn blob() -> Vec<u8> {
-        let source = "/dts-v1/; / { a@1 { reg = <1 2>; label: b { s = \"x\", \"y\"; }; }; c { p = <&label>; status = \"disabled\"; }; };";
+        let source = "/dts-v1/; / { a@1 { reg = <1 2>; label: b { s = \"x\", \"y\"; }; }; c { p = <&label>; \
+         status = \"disabled\"; }; };";
         crate::dts::compile_text(source).unwrap()
     }
 

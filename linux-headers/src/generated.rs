@@ -37,7 +37,8 @@ pub(crate) fn make(tree: &Tree, kconfig: &Kconfig, config: &Config, arch: Arch) 
     write(&dir.join("utsversion.h"), "#define UTS_VERSION \"#1\"\n")?;
     write(
         &dir.join("compile.h"),
-        "#define UTS_MACHINE \"linux-compat\"\n#define LINUX_COMPILE_BY \"linux-compat\"\n#define LINUX_COMPILE_HOST \"domain\"\n#define LINUX_COMPILER \"cc\"\n",
+        "#define UTS_MACHINE \"linux-compat\"\n#define LINUX_COMPILE_BY \"linux-compat\"\n\
+         #define LINUX_COMPILE_HOST \"domain\"\n#define LINUX_COMPILER \"cc\"\n",
     )?;
     // init/Makefile has it included before init/version.c.
     write(&root.join("init/utsversion-tmp.h"), "#define UTS_VERSION \"#1\"\n")?;
@@ -92,8 +93,10 @@ fn version(full: &str) -> String {
     // The sublevel has one byte; the tree's Makefile clamps it in the same way.
     let code = major * 65_536 + patch * 256 + sub.min(255);
     format!(
-        "#define LINUX_VERSION_CODE {code}\n#define KERNEL_VERSION(a,b,c) (((a) << 16) + ((b) << 8) + ((c) > 255 ? 255 : (c)))\n\
-         #define LINUX_VERSION_MAJOR {major}\n#define LINUX_VERSION_PATCHLEVEL {patch}\n#define LINUX_VERSION_SUBLEVEL {sub}\n"
+        "#define LINUX_VERSION_CODE {code}\n#define KERNEL_VERSION(a,b,c) (((a) << 16) + ((b) << 8) + ((c) > \
+         255 ? 255 : (c)))\n\
+         #define LINUX_VERSION_MAJOR {major}\n#define LINUX_VERSION_PATCHLEVEL {patch}\n\
+          #define LINUX_VERSION_SUBLEVEL {sub}\n"
     )
 }
 
@@ -169,7 +172,8 @@ pub(crate) fn bounds(tree: &Tree, root: &Path, flags: &[String]) -> Result<(), T
 /// A conversion `x * to / from` becomes `(x * mul + adj) >> shift` with the largest `mul` of 32 bits.
 fn timeconst(hz: u64) -> String {
     let mut text = format!(
-        "#include <linux/param.h>\n#include <linux/types.h>\n#if HZ != {hz}\n#error \"timeconst.h was made for another HZ\"\n#endif\n"
+        "#include <linux/param.h>\n#include <linux/types.h>\n#if HZ != {hz}\n\
+         #error \"timeconst.h was made for another HZ\"\n#endif\n"
     );
     for (unit, per_second) in [("MSEC", 1_000u64), ("USEC", 1_000_000), ("NSEC", 1_000_000_000)] {
         let common = gcd(hz, per_second);
@@ -185,7 +189,8 @@ fn timeconst(hz: u64) -> String {
         }
         let _ = write!(
             text,
-            "#define HZ_TO_{unit}_NUM {b}\n#define HZ_TO_{unit}_DEN {a}\n#define {unit}_TO_HZ_NUM {a}\n#define {unit}_TO_HZ_DEN {b}\n"
+            "#define HZ_TO_{unit}_NUM {b}\n#define HZ_TO_{unit}_DEN {a}\n#define {unit}_TO_HZ_NUM {a}\n\
+             #define {unit}_TO_HZ_DEN {b}\n"
         );
     }
     text
@@ -203,7 +208,8 @@ fn scale(name: &str, to: u64, from: u64) -> String {
     // What a division by `from` loses to rounding up, in the same fixed point.
     let adjust = ((from - 1) << shift) / from;
     format!(
-        "#define {name}_MUL32 U64_C(0x{multiplier:X})\n#define {name}_ADJ32 U64_C(0x{adjust:X})\n#define {name}_SHR32 {shift}\n"
+        "#define {name}_MUL32 U64_C(0x{multiplier:X})\n#define {name}_ADJ32 U64_C(0x{adjust:X})\n\
+         #define {name}_SHR32 {shift}\n"
     )
 }
 

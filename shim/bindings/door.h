@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
 #include <linux/anon_inodes.h>
 #include <linux/eventpoll.h>
 #include <linux/fdtable.h>

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include <linux/string.h>
 #include <linux/slab.h>
 #include <linux/gfp.h>
 #include <linux/mm.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
 #include <linux/kernel.h>
 #include <linux/errno.h>
 #include <linux/sched.h>
@@ -12,6 +13,7 @@
 #include <linux/interrupt.h>
 #include <linux/delay.h>
 #include <linux/timekeeping.h>
+#include <../kernel/time/timekeeping.h>
 #include <linux/sched/clock.h>
 #include <linux/random.h>
 #include <uapi/linux/sched/types.h>

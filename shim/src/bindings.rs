@@ -18,6 +18,7 @@
     clippy::ptr_as_ptr,
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
+    clippy::allow_attributes_without_reason,
     reason = "generated from C"
 )]
 include!(concat!(env!("OUT_DIR"), "/bindings.rs"));

@@ -7,7 +7,7 @@ use crate::{
     sched, time,
 };
 use kos_bindings::{
-    domain::{Boot, Domain, mem},
+    domain::{Boot, Domain},
     port::{FOREVER, clock},
 };
 
@@ -33,7 +33,6 @@ pub fn booted() -> Option<Booted> {
     BOOTED.get()
 }
 
-#[expect(unsafe_code, reason = "hands the heap over")]
 /// Runs the domain. Called once, on the initial stack, inside the sandbox.
 pub fn main(domain: Domain) -> ! {
     let started_ns = kos_bindings::domain::clock_ns();
@@ -42,11 +41,9 @@ pub fn main(domain: Domain) -> ! {
     // What the domain may write is its heap, and beside it the image's data and the tasks' stacks: a quarter is theirs.
     let memory_bytes = usize::try_from(boot.heap_bytes).unwrap_or(0);
     let heap_bytes = (memory_bytes - memory_bytes / 4) & !(HEAP_UNIT_BYTES - 1);
-    let Some(heap) = mem::allocate(heap_bytes) else {
+    if !mm::raw::boot::claim(heap_bytes) {
         fatal::fatal(format_args!("boot: no memory for a heap of {heap_bytes} bytes"))
-    };
-    // SAFETY: fresh zeroed pages that nobody else knows, kept for the life of the domain; called once.
-    unsafe { mm::init(heap, heap_bytes) };
+    }
     let dtb = boot.dtb();
     let wall_ns = argument(&boot, "wall_ns").and_then(|v| v.parse().ok()).unwrap_or(0);
     time::init(boot.clock == clock::VIRTUAL, wall_ns);

@@ -7,6 +7,12 @@
 /// type, which only works when parameters, return type and safety agree.
 #[macro_export]
 macro_rules! same_as_header {
+    // bindgen adds an underscore to a name that is a word of Rust's.
+    ($name:ident = $binding:ident) => {
+        const _: () = {
+            let _ = if true { $crate::bindings::$binding } else { $name };
+        };
+    };
     ($($name:ident),+ $(,)?) => {
         $(const _: () = {
             let _ = if true { $crate::bindings::$name } else { $name };

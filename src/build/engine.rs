@@ -1,120 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! The steps of a build, in order, and the memory that lets an unchanged build end after a few file stamps.
+//! The steps of a build, in order.
 
 use super::closure::{self, Closure, Origin, Parts};
 use super::compile::Compiler;
 use super::error::BuildError;
 use super::fdt::{self, Device};
-use super::hash::{self, Memory, Stamp};
+use super::hash::{self, Memory};
 use super::index::{Index, compatibles_of};
 use super::kbuild::Object;
 use super::link::Link;
 use super::lookup;
+use super::memo::{self, images_dir};
 use super::objfile::ObjFile;
 use super::report::{MissingSymbol, Report, Source, Timings, Why};
+use super::request::{BuildRequest, Built, Emit};
 use super::script::Script;
 use super::waist::Waist;
+use linux_headers::cache;
 use linux_headers::flags::{self, Setup};
 use linux_headers::kconfig::Kconfig;
-use linux_headers::{Arch, Profile, Tree, cache};
-use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::time::Instant;
-
-/// What the linker makes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Emit {
-    /// A static executable.
-    Image,
-    /// One relocatable object without the shim, for a host program to link (a fuzz target).
-    Relocatable,
-}
-
-/// What to build.
-#[derive(Debug, Clone)]
-pub struct BuildRequest {
-    /// The kernel tree.
-    pub tree: Tree,
-    /// The driver: a module, a chip, a `compatible`, or a source file.
-    pub driver: String,
-    /// The board's device tree blob; its other devices' drivers go in too.
-    pub board_dtb: Option<PathBuf>,
-    /// Optimised, or with Linux's debugging options.
-    pub profile: Profile,
-    /// The instruction set.
-    pub arch: Arch,
-    /// The address that the image is linked at.
-    pub image_base: u64,
-    /// The shim, as a static library.
-    pub shim_archive: Option<PathBuf>,
-    /// The shim's C files, which are compiled like the kernel's.
-    pub glue_dir: Option<PathBuf>,
-    /// Build files that differ from upstream's.
-    pub allow_modified: bool,
-    /// The C compiler.
-    pub cc: String,
-    /// Flags to add to each file, such as a sanitizer's.
-    pub extra_cflags: Vec<String>,
-    /// Roots besides the driver and the script's entry.
-    pub extra_roots: Vec<String>,
-    /// What to make.
-    pub emit: Emit,
-}
-
-impl BuildRequest {
-    /// A request with the usual answers: the host's instruction set, `gcc`, an image at 4 MiB, no shim.
-    #[must_use]
-    pub fn new(tree: Tree, driver: &str) -> Self {
-        Self {
-            tree,
-            driver: driver.to_owned(),
-            board_dtb: None,
-            profile: Profile::Release,
-            arch: Arch::host(),
-            image_base: 0x40_0000,
-            shim_archive: None,
-            glue_dir: None,
-            allow_modified: false,
-            cc: "gcc".to_owned(),
-            extra_cflags: Vec::new(),
-            extra_roots: Vec::new(),
-            emit: Emit::Image,
-        }
-    }
-}
-
-/// What was built.
-#[derive(Debug, Clone)]
-pub struct Built {
-    /// The stripped image, or the relocatable object.
-    pub image: PathBuf,
-    /// The image with symbols and debug information.
-    pub debug: PathBuf,
-    /// What went into it.
-    pub report: Report,
-}
-
-/// The engine itself: another engine may build another image from the same files.
-const ENGINE: [&str; 9] = [
-    include_str!("closure.rs"),
-    include_str!("compile.rs"),
-    include_str!("engine.rs"),
-    include_str!("index/lex.rs"),
-    include_str!("kbuild/walk.rs"),
-    include_str!("link.rs"),
-    include_str!("lookup.rs"),
-    include_str!("objfile.rs"),
-    include_str!("report.rs"),
-];
-
-/// What an earlier build of the same request looked at and made.
-#[derive(Serialize, Deserialize)]
-struct Memo {
-    inputs: Vec<(PathBuf, Stamp)>,
-    image_dir: String,
-    report: String,
-}
 
 /// Builds the image of one driver, or finds it built.
 ///
@@ -123,8 +30,8 @@ struct Memo {
 /// One variant per step; see [`BuildError`].
 pub fn build(request: &BuildRequest) -> Result<Built, BuildError> {
     let start = Instant::now();
-    let memo = cache::dir().join("memo").join(memo_key(request)?);
-    if let Some(built) = recall(&memo, request, start) {
+    let memo = memo::place(request)?;
+    if let Some(built) = memo::recall(&memo, request, start) {
         return Ok(built);
     }
     let mut build = Build {
@@ -133,76 +40,20 @@ pub fn build(request: &BuildRequest) -> Result<Built, BuildError> {
         inputs: Vec::new(),
     };
     let (built, image_dir) = build.run(start)?;
-    let inputs = build
-        .inputs
-        .iter()
-        .filter_map(|path| Some((path.clone(), Stamp::of(path)?)))
-        .collect();
-    let report = serde_json::to_string(&built.report).unwrap_or_default();
-    let data = postcard::to_stdvec(&Memo {
-        inputs,
-        image_dir,
-        report,
-    })
-    .unwrap_or_default();
-    cache::write_atomic(&memo, &data).map_err(|error| BuildError::Io { path: memo, error })?;
+    memo::keep(memo, &build.inputs, image_dir, &built.report)?;
     Ok(built)
 }
 
-fn memo_key(request: &BuildRequest) -> Result<String, BuildError> {
-    let board = match &request.board_dtb {
-        Some(path) => hash::hex(&hash::bytes(&std::fs::read(path).map_err(|error| BuildError::Io {
-            path: path.clone(),
-            error,
-        })?)),
-        None => String::new(),
-    };
-    let mut request = request.clone();
-    request.board_dtb = None;
-    let compiler = Stamp::of(&which(&request.cc));
-    Ok(hash::text(&format!(
-        "{request:?} {board} {compiler:?} {}",
-        ENGINE.concat()
-    )))
-}
-
-/// Where a command is found; for its stamp only.
-fn which(command: &str) -> PathBuf {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path)
-        .map(|dir| dir.join(command))
-        .find(|path| path.exists())
-        .unwrap_or_default()
-}
-
-fn recall(memo: &Path, request: &BuildRequest, start: Instant) -> Option<Built> {
-    let memo: Memo = postcard::from_bytes(&std::fs::read(memo).ok()?).ok()?;
-    let same = memo.inputs.iter().all(|(path, stamp)| Stamp::of(path) == Some(*stamp));
-    let (image, debug) = outputs(&images_dir().join(&memo.image_dir), request.emit);
-    if !same || !image.exists() {
-        return None;
-    }
-    let mut report: Report = serde_json::from_str(&memo.report).ok()?;
-    report.timings = Timings {
-        warm: true,
-        total_ms: ms(start),
-        ..Timings::default()
-    };
-    Some(Built { image, debug, report })
-}
-
-fn images_dir() -> PathBuf {
-    cache::dir().join("images")
-}
-
-fn outputs(dir: &Path, emit: Emit) -> (PathBuf, PathBuf) {
+/// The image and the image with debug information.
+pub(super) fn outputs(dir: &Path, emit: Emit) -> (PathBuf, PathBuf) {
     match emit {
         Emit::Image => (dir.join("image"), dir.join("image.debug")),
         Emit::Relocatable => (dir.join("image.o"), dir.join("image.o")),
     }
 }
 
-fn ms(since: Instant) -> f64 {
+/// Milliseconds since then.
+pub(super) fn ms(since: Instant) -> f64 {
     since.elapsed().as_secs_f64() * 1e3
 }
 

@@ -46,7 +46,8 @@ pub enum BuildError {
     },
     /// A source file differs from upstream's.
     #[error(
-        "{path}: changed since Linux {version}: expected SHA-256 {expected}, found {found}; --allow-modified builds it all the same"
+        "{path}: changed since Linux {version}: expected SHA-256 {expected}, found {found}; --allow-modified \
+         builds it all the same"
     )]
     Modified {
         /// The file, relative to the tree.

@@ -126,7 +126,8 @@ impl Link<'_> {
             // Writing to a String cannot fail.
             let _ = write!(
                 text,
-                ".section .text.{name}, \"ax\"\n.globl {name}\n.type {name}, %function\n.balign 16\n{name}:\n{jump}\n9:\t.asciz \"{name}\"\n.size {name}, .-{name}\n"
+                ".section .text.{name}, \"ax\"\n.globl {name}\n.type {name}, %function\n.balign 16\n{name}:\n\
+                 {jump}\n9:\t.asciz \"{name}\"\n.size {name}, .-{name}\n"
             );
         }
         if self.archive.is_none() {

@@ -15,12 +15,15 @@ pub mod index;
 pub mod kbuild;
 pub mod link;
 pub mod lookup;
+mod memo;
 pub mod objfile;
 mod progress;
 pub mod report;
+mod request;
 pub mod script;
 pub mod waist;
 
-pub use engine::{BuildRequest, Built, Emit, build};
+pub use engine::build;
 pub use error::BuildError;
 pub use report::Report;
+pub use request::{BuildRequest, Built, Emit};

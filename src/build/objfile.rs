@@ -125,7 +125,10 @@ impl ObjFile {
             }
             let mut refs = Vec::new();
             for (_, relocation) in section.relocations() {
-                let called = matches!(relocation.flags(), RelocationFlags::Elf { r_type } if is_call(file.architecture(), r_type));
+                let called = match relocation.flags() {
+                    RelocationFlags::Elf { r_type } => is_call(file.architecture(), r_type),
+                    _ => false,
+                };
                 let RelocationTarget::Symbol(symbol) = relocation.target() else {
                     continue;
                 };

@@ -83,7 +83,8 @@ mod tests {
     #[test]
     fn kept_sections_and_symbols_are_read() {
         let script = Script::parse(
-            ".text : {\n _text = .; _stext = .; KEEP(*(__param)) __stop_x = .;\n KEEP(*(.initcall6.init))\n KEEP(*(SORT .x.*))\n . = ALIGN(8);\n}",
+            ".text : {\n _text = .; _stext = .; KEEP(*(__param)) __stop_x = .;\n KEEP(*(.initcall6.init))\n \
+             KEEP(*(SORT .x.*))\n . = ALIGN(8);\n}",
         );
         assert!(script.keeps(".initcall6.init") && script.keeps(".x.y") && !script.keeps(".text.f"));
         assert!(

@@ -252,7 +252,8 @@ impl System {
         Ok(domain)
     }
 
-    /// Lets other processes of this user in, as clients of the domains (`linux-compat cat …`), until the door is dropped.
+    /// Lets other processes of this user in, as clients of the domains (`linux-compat cat …`), until the door is
+    /// dropped.
     ///
     /// # Errors
     ///

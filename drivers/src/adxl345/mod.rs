@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Analog Devices ADXL345: three-axis accelerometer, ±2 g to ±16 g, on I²C or SPI.
 //!
-//! Written from the data sheet (Analog Devices, ADXL345, rev. E). Modelled: all registers with their reset values, the data
-//! path (range, full resolution, justification, offsets, self-test), all output data rates, standby and sleep, the FIFO in
-//! its four modes, and every interrupt with its mapping and polarity.
+//! Written from the data sheet (Analog Devices, ADXL345, rev. E). Modelled: all registers with their reset values,
+//! the data path (range, full resolution, justification, offsets, self-test), all output data rates, standby and
+//! sleep, the FIFO in its four modes, and every interrupt with its mapping and polarity.
 //!
 //! Not modelled: the output filter (a sample is the stimulus at its moment), the FIFO's 33rd entry (the filter's output
 //! register), power supply behaviour, and tap detection faster than the output data rate.

@@ -2,9 +2,10 @@
 //! Bosch Sensortec BMG160: three-axis gyroscope, ±125 °/s to ±2000 °/s, on I²C or SPI.
 //!
 //! Written from the data sheet (Bosch Sensortec, BST-BMG160-DS000, rev. 1.2) and, where that is silent, those of the
-//! BMI055 and the BMI088, which contain the same gyroscope. Modelled: the data path with all ranges and data rates, register
-//! shadowing, temperature, normal, suspend and deep-suspend mode, soft reset, the FIFO, and the interrupt engine with new data,
-//! FIFO, any-motion and high-rate interrupts, their mapping, latching, polarity and output driver.
+//! BMI055 and the BMI088, which contain the same gyroscope. Modelled: the data path with all ranges and data rates,
+//! register shadowing, temperature, normal, suspend and deep-suspend mode, soft reset, the FIFO, and the interrupt
+//! engine with new data, FIFO, any-motion and high-rate interrupts, their mapping, latching, polarity and output
+//! driver.
 //!
 //! Not modelled: the filters (a sample is the stimulus at its moment), offset compensation (its registers only store),
 //! the non-volatile memory, tags in FIFO frames, and the duty cycle of the advanced power-save mode.

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! The simulated I²C master: from messages to STARTs, bytes and STOPs at the chips.
 //!
-//! Behaves as a Linux adapter does (`Documentation/i2c/i2c-protocol.rst`, `fault-codes.rst`): the messages of a transfer are
-//! joined by repeated STARTs; an address that nobody acknowledges is `ENXIO`; a data byte that the chip does not acknowledge is
-//! `EREMOTEIO`; a held bus is `ETIMEDOUT`; the result is the number of messages.
+//! Behaves as a Linux adapter does (`Documentation/i2c/i2c-protocol.rst`, `fault-codes.rst`): the messages of a
+//! transfer are joined by repeated STARTs; an address that nobody acknowledges is `ENXIO`; a data byte that the chip
+//! does not acknowledge is `EREMOTEIO`; a held bus is `ETIMEDOUT`; the result is the number of messages.
 
 use super::{BusId, BusKind, NO_CHIP, SimBoard};
 use crate::chip::Dir;
@@ -76,9 +76,9 @@ impl SimBoard {
     ///
     /// # Errors
     ///
-    /// `ENODEV`: this is no I²C bus. `ENXIO`: nobody acknowledged the address. `EREMOTEIO`: the chip did not acknowledge
-    /// a byte. `ETIMEDOUT`: the bus is held. `EINVAL`: the address has more than seven bits. `EOPNOTSUPP`: a flag that
-    /// this master lacks. Or what a fault on the board asks for.
+    /// `ENODEV`: this is no I²C bus. `ENXIO`: nobody acknowledged the address. `EREMOTEIO`: the chip did not
+    /// acknowledge a byte. `ETIMEDOUT`: the bus is held. `EINVAL`: the address has more than seven bits.
+    /// `EOPNOTSUPP`: a flag that this master lacks. Or what a fault on the board asks for.
     #[inline]
     pub fn i2c_xfer(&mut self, bus: BusId, msgs: &mut [I2cMsg<'_>]) -> Result<usize, Errno> {
         if let [
@@ -109,8 +109,8 @@ impl SimBoard {
         transfer.finish()
     }
 
-    /// Writes, then reads, one chip: nearly every transfer is of this kind. Returns false, with nothing done, if it is not
-    /// that simple here: somebody watches, or nobody answers.
+    /// Writes, then reads, one chip: nearly every transfer is of this kind. Returns false, with nothing done, if it
+    /// is not that simple here: somebody watches, or nobody answers.
     ///
     /// # Errors
     ///

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! The board: chips on buses, lines, and time.
 //!
-//! [`SimBoard`] is one machine for one domain. All of it moves when somebody calls: a transfer, a line, [`SimBoard::advance`].
-//! Under the virtual clock the board *is* the clock: each transfer takes as long as its bits take on the wire,
-//! and hardware events happen in their order on the way. Under the real clock a transfer takes no simulated time, and
-//! [`SharedBoard::run_events`] wakes a thread for the events.
+//! [`SimBoard`] is one machine for one domain. All of it moves when somebody calls: a transfer, a line,
+//! [`SimBoard::advance`]. Under the virtual clock the board *is* the clock: each transfer takes as long as its bits
+//! take on the wire, and hardware events happen in their order on the way. Under the real clock a transfer takes no
+//! simulated time, and [`SharedBoard::run_events`] wakes a thread for the events.
 
 mod build;
 mod i2c;

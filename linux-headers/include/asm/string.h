@@ -4,7 +4,7 @@
 
 #include <linux/types.h>
 
-/* The machine's own (shim/src/mm/bytes.rs); the rest is lib/string.c. */
+/* The machine's own (shim/src/mm/ffi/bytes.rs); the rest is lib/string.c. */
 #define __HAVE_ARCH_MEMCPY
 #define __HAVE_ARCH_MEMMOVE
 #define __HAVE_ARCH_MEMSET

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! The log: printk's pieces become lines, and lines go to the log server (interface `linuxcompat.Log`).
-#![expect(unsafe_code, reason = "C symbols")]
+
+pub mod ffi;
 
 use crate::{fatal::Line, raw::cell::Global};
-use core::{
-    ffi::{c_char, c_int},
-    slice,
-};
+use core::ffi::c_int;
 
 struct Pending {
     level: c_int,
@@ -37,20 +35,13 @@ fn flush() {
     }
 }
 
-/// Takes a piece of text from printk (`glue/printk.c`).
-///
-/// # Safety
-///
-/// `text` points to `len` bytes.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn machine_log(level: c_int, is_continuation: c_int, text: *const c_char, len: usize) {
-    // SAFETY: the caller's promise.
-    let bytes: &[u8] = unsafe { slice::from_raw_parts(text.cast(), len) };
-    if is_continuation == 0 {
+/// Takes a piece of text from printk: a continuation of the last one or a new line, of any number of lines.
+fn piece(level: c_int, is_continuation: bool, text: &[u8]) {
+    if !is_continuation {
         flush();
         PENDING.with(|p| p.level = level);
     }
-    let mut pieces = bytes.split(|b| *b == b'\n').peekable();
+    let mut pieces = text.split(|b| *b == b'\n').peekable();
     while let Some(piece) = pieces.next() {
         PENDING.with(|p| p.text.push(piece));
         if pieces.peek().is_some() {

@@ -11,14 +11,11 @@
 //! * [`classes`]: the kmalloc sizes; [`registry`]: caches that come and go; [`report`]: what failure says.
 //! * [`raw`]: all that touches an object: one cache ([`raw::slab`]), any size ([`raw::kmalloc`]), red
 //!   zones, poison and quarantine (feature `debug`).
-//! * [`ffi`]: the C symbols.
-//! * [`bytes`]: `memcpy` and friends (feature `domain`).
+//! * [`ffi`]: the C symbols, `memcpy` and friends among them.
 //!
 //! Consulted: Linux 6.12 and 6.1, `include/linux/{slab,gfp,vmalloc,percpu}.h`,
 //! `Documentation/core-api/memory-allocation.rst`, `mm/nommu.c` for what no MMU means.
 
-#[cfg(any(test, feature = "domain"))]
-pub mod bytes;
 pub mod caller;
 pub mod classes;
 pub mod ffi;

@@ -208,7 +208,8 @@ pub fn check_may_sleep(gfp: Gfp, what: &core::ffi::CStr) {
     let is_off = crate::irq::ffi::is_off();
     if task.preempt_count() != 0 || is_off {
         fatal(format_args!(
-            "{what:?}: an allocation that may sleep (GFP_KERNEL) in atomic context: task {}, preempt_count {:#x}, interrupts {}",
+            "{what:?}: an allocation that may sleep (GFP_KERNEL) in atomic context: task {}, preempt_count \
+             {:#x}, interrupts {}",
             task.pid(),
             task.preempt_count(),
             if is_off { "off" } else { "on" },

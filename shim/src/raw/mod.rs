@@ -2,11 +2,13 @@
 //! Shared pointer code: the only place beside `ffi.rs` files where raw memory is touched.
 //!
 //! * [`cell`]: state of the machine, without locks. * [`task`]: a `task_struct` as a value.
-//! * [`fiber`]: a task's stack and its switch. * [`file`]: an open file. * [`node`]: a node of sysfs.
+//! * [`fiber`]: a task's stack and its switch. * [`mod@file`]: an open file. * [`node`]: a node of sysfs.
+//! * [`frames`]: call traces.
 #![expect(unsafe_code, reason = "the room for raw pointers; each file says what it relies on")]
 
 pub mod cell;
 pub mod fiber;
 pub mod file;
+pub mod frames;
 pub mod node;
 pub mod task;

@@ -109,6 +109,7 @@ pub unsafe extern "C" fn __cond_resched() -> c_int {
     c_int::from(others)
 }
 
+same_as_header!(r#yield = yield_);
 /// Implements `yield`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn r#yield() {
@@ -121,7 +122,8 @@ pub extern "C" fn machine_yield() {
     sched::schedule();
 }
 
-/// Implements `resched_cpu` (`kernel/sched/sched.h`, private to upstream): the one processor looks at its queue whenever the running task sleeps.
+/// Implements `resched_cpu` (`kernel/sched/sched.h`, private to upstream): the one processor looks at its queue
+/// whenever the running task sleeps, so there is nothing to hurry.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn resched_cpu(_cpu: c_int) {}
 

@@ -148,7 +148,8 @@ pub unsafe extern "C" fn ktime_mono_to_any(tmono: ktime_t, offs: bindings::tk_of
     tmono.saturating_add(kt(offset(offs)))
 }
 
-/// Implements `ktime_get_update_offsets_now` (`kernel/time/timekeeping_internal.h`): what hrtimers add per clock.
+same_as_header!(ktime_get_update_offsets_now);
+/// Implements `ktime_get_update_offsets_now` (`kernel/time/timekeeping.h`): what hrtimers add per clock.
 ///
 /// # Safety
 ///
@@ -171,26 +172,30 @@ pub unsafe extern "C" fn ktime_get_update_offsets_now(
     kt(time::uptime_ns())
 }
 
+same_as_header!(__udelay);
 /// Implements `udelay`: waits `usecs` microseconds, taking interrupts.
 #[unsafe(no_mangle)]
-pub extern "C" fn __udelay(usecs: c_ulong) {
+pub unsafe extern "C" fn __udelay(usecs: c_ulong) {
     time::delay_ns(usecs.saturating_mul(1_000));
 }
 
+same_as_header!(__ndelay);
 /// Implements `ndelay`.
 #[unsafe(no_mangle)]
-pub extern "C" fn __ndelay(nsecs: c_ulong) {
+pub unsafe extern "C" fn __ndelay(nsecs: c_ulong) {
     time::delay_ns(nsecs);
 }
 
+same_as_header!(__const_udelay);
 /// Implements `__const_udelay`: `xloops` is microseconds times 2^32 / 10^6 (`include/asm-generic/delay.h`).
 #[unsafe(no_mangle)]
-pub extern "C" fn __const_udelay(xloops: c_ulong) {
+pub unsafe extern "C" fn __const_udelay(xloops: c_ulong) {
     time::delay_ns(xloops.saturating_mul(1_000) / 0x10c7);
 }
 
+same_as_header!(__delay);
 /// Implements `__delay`: a loop takes a nanosecond.
 #[unsafe(no_mangle)]
-pub extern "C" fn __delay(loops: c_ulong) {
+pub unsafe extern "C" fn __delay(loops: c_ulong) {
     time::delay_ns(loops);
 }

@@ -24,9 +24,11 @@ const FILES: [(&str, &str); 10] = [
     ),
     (
         "drivers/chip.c",
-        "int used(void), absent(void), by_shim(void), slab(void), extra(void), soft(void), clash(void);\nextern int data;\n\
+        "int used(void), absent(void), by_shim(void), slab(void), extra(void), soft(void), clash(void);\n\
+         extern int data;\n\
          static __attribute__((section(\".initcall6.init\"), used)) int (*init)(void);\n\
-         static int probe(void) { return used() + absent() + by_shim() + slab() + extra() + soft() + clash() + data; }\n\
+         static int probe(void) {\n\
+         return used() + absent() + by_shim() + slab() + extra() + soft() + clash() + data; }\n\
          static __attribute__((section(\".initcall6.init\"), used)) int (*init)(void) = probe;\n\
          int never(void); int dead(void) { return never(); }\n",
     ),

@@ -72,7 +72,10 @@ fn conditionals_guard_what_they_hold() {
         &[
             (
                 "Kbuild",
-                "ifeq ($(CONFIG_A)$(CONFIG_B),yy)\nobj-y += both.o\nelse ifdef CONFIG_A\nobj-y += one.o\nelse\nobj-y += none.o\nendif\nobj-$(subst m,y,$(CONFIG_A)) += sub.o\nccflags-$(CONFIG_A) += -DA -I$(srctree)/x\nCFLAGS_sub.o := -DSUB\nlist = sub.o none.o\n$(foreach f, $(list), \\\n\t$(eval CFLAGS_$(f) += -I $(srctree)/each))\n",
+                "ifeq ($(CONFIG_A)$(CONFIG_B),yy)\nobj-y += both.o\nelse ifdef CONFIG_A\nobj-y += one.o\n\
+                 else\nobj-y += none.o\nendif\nobj-$(subst m,y,$(CONFIG_A)) += sub.o\n\
+                 ccflags-$(CONFIG_A) += -DA -I$(srctree)/x\nCFLAGS_sub.o := -DSUB\nlist = sub.o none.o\n\
+                 $(foreach f, $(list), \\\n\t$(eval CFLAGS_$(f) += -I $(srctree)/each))\n",
             ),
             ("both.c", ""),
             ("one.c", ""),

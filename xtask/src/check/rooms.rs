@@ -6,12 +6,19 @@ use super::source::{Source, code_only};
 
 /// What opens a room: a module of this name, a folder of this name, or one of these places.
 const MODULES: [&str; 3] = ["ffi", "raw", "bindings"];
-const PLACES: [(&str, &str); 6] = [
+const PLACES: [(&str, &str); 10] = [
     ("kos-bindings/src/sys", "system calls"),
     ("kos-bindings/src/domain/", "the domain's own system layer"),
     ("kos-bindings/src/hosted/", "processes, shared memory and the sandbox"),
     ("kos-bindings/src/port", "memory shared between processes"),
     ("shim/src/bindings", "generated declarations"),
+    ("kos-bindings/benches/", "the floor: shared memory and bare futexes"),
+    (
+        "kos-bindings/tests/domain/",
+        "a domain that misbehaves, with its own memcpy",
+    ),
+    ("shim/src/mm/tests", "calls the C symbols"),
+    ("shim/examples/", "calls the C symbols"),
     ("fuzz/", "calls the C code under test"),
 ];
 

@@ -5,6 +5,7 @@
 //! * [`slab`]: `linux/slab.h`; [`create`]: its caches that come and go.
 //! * [`pages`]: `linux/gfp.h`, `linux/mm.h`; [`frag`]: fragments of pages.
 //! * [`vmalloc`]: `linux/vmalloc.h`; [`percpu`]: `linux/percpu.h`.
+//! * [`bytes`]: `asm/string.h` (feature `domain`).
 //! * [`rust`]: the shim's own `alloc` (feature `domain`).
 //!
 //! `kvmalloc`, `kstrdup`, `kmemdup` and their family are upstream's `mm/util.c`; `mempool` and
@@ -97,6 +98,8 @@ pub(in crate::mm) use c_symbol;
 #[cfg(feature = "debug")]
 pub(in crate::mm) use {go_on_with_caller, jump_with_return_address};
 
+#[cfg(any(test, feature = "domain"))]
+pub mod bytes;
 pub mod create;
 pub mod frag;
 pub mod pages;
@@ -119,16 +122,4 @@ fn to_c(address: usize) -> *mut c_void {
 #[inline(always)]
 fn from_c(pointer: *const c_void) -> usize {
     pointer.expose_provenance()
-}
-
-#[expect(
-    clippy::not_unsafe_ptr_arg_deref,
-    reason = "the boot code has no unsafe; it passes what the port gave"
-)]
-/// Takes the heap from the boot code: see [`crate::mm::init`].
-///
-/// `start` is what the port handed over: page aligned, `len` zeroed bytes, ours alone.
-pub fn init(start: *mut u8, len: usize) {
-    // SAFETY: called once, by the boot code, with the range that it mapped for this purpose.
-    unsafe { crate::mm::init(start, len) }
 }

@@ -97,7 +97,9 @@ c_api! {
     /// # Safety
     ///
     /// Asks nothing of the caller.
-    fn __kmalloc_large_node_noprof / kmalloc_large_node(size: usize, flags: gfp_t, _node: c_int) -> *mut c_void, |caller| {
+    fn __kmalloc_large_node_noprof / kmalloc_large_node(
+        size: usize, flags: gfp_t, _node: c_int
+    ) -> *mut c_void, |caller| {
         to_c(kmalloc::alloc_large(size, Gfp(flags), caller))
     }
 

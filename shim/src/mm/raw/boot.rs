@@ -5,6 +5,20 @@ use super::heap::{FRAME_BYTES, PAGE_SHIFT, PAGE_SIZE};
 use crate::mm::{ffi::vars, pages};
 use core::cell::Cell;
 
+/// Claims a heap of `len` bytes from the microkernel. Called once, before anything allocates.
+///
+/// # Returns
+///
+/// False if there is no such memory.
+pub fn claim(len: usize) -> bool {
+    let Some(heap) = kos_bindings::domain::mem::allocate(len) else {
+        return false;
+    };
+    // SAFETY: fresh zeroed pages that nobody else knows, kept for the life of the domain.
+    unsafe { init(heap, len) };
+    true
+}
+
 /// Takes the range that all memory comes from.
 ///
 /// The bitmap lies first, `mem_map` behind it, and then the pages that they describe, so that the first

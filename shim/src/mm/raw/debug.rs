@@ -120,7 +120,8 @@ pub fn on_free(cache: &'static Cache, slab: &'static Frame, address: usize, call
     let meta = meta(cache, address);
     if meta.state.get() != LIVE {
         fatal(format_args!(
-            "kfree: double free of {address:#x} in {:?}, {} bytes, allocated from {:#x}, freed from {:#x}, now from {:#x}",
+            "kfree: double free of {address:#x} in {:?}, {} bytes, allocated from {:#x}, freed from {:#x}, \
+             now from {:#x}",
             cache.name(),
             meta.wanted.get(),
             meta.allocated.get(),
@@ -194,7 +195,8 @@ fn check_poison(cache: &Cache, address: usize, meta: &Meta) {
     let other = unsafe { object::first_other(address, POISON_FREE, cache.size()) };
     if let Some((offset, byte)) = other {
         fatal(format_args!(
-            "{:?}: use after free of {address:#x}: byte {offset} became {byte:#04x}, allocated from {:#x}, freed from {:#x}",
+            "{:?}: use after free of {address:#x}: byte {offset} became {byte:#04x}, allocated from {:#x}, \
+             freed from {:#x}",
             cache.name(),
             meta.allocated.get(),
             meta.freed.get(),

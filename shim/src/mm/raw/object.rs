@@ -52,7 +52,7 @@ pub unsafe fn zero(address: usize, len: usize) -> usize {
         fn memset(s: *mut core::ffi::c_void, c: core::ffi::c_int, count: usize) -> *mut core::ffi::c_void;
     }
     #[cfg(feature = "domain")]
-    use crate::mm::bytes::memset;
+    use crate::mm::ffi::bytes::memset;
     // SAFETY: the caller guarantees it.
     unsafe { memset(at(address), 0, len) }.addr()
 }

@@ -3,13 +3,13 @@
 //!
 //! The epitaph holds the cause in one line and the return addresses of the call trace; the supervisor, which has
 //! the image with its debug information, turns them into functions and lines.
-#![expect(unsafe_code, reason = "walks frame pointers")]
 
-use crate::raw::cell::Word;
+pub mod ffi;
+
+use crate::raw::{cell::Word, frames};
 use core::{
-    ffi::{CStr, c_char, c_int},
+    ffi::c_int,
     fmt::{self, Write},
-    slice,
 };
 use kos_bindings::domain::{Crash, die, set_fault_hook};
 
@@ -80,7 +80,7 @@ fn end(cause: &[u8]) -> ! {
     let count = if IS_DYING.replace(true) {
         0
     } else {
-        backtrace(frame_pointer(), &mut frames)
+        frames::walk(frames::here(), &mut frames)
     };
     die(
         Crash {
@@ -92,55 +92,13 @@ fn end(cause: &[u8]) -> ! {
     )
 }
 
-/// The frame pointer of the caller.
-#[inline(always)]
-fn frame_pointer() -> u64 {
-    let fp: u64;
-    #[cfg(target_arch = "x86_64")]
-    // SAFETY: copies a register.
-    unsafe {
-        core::arch::asm!("mov {}, rbp", out(reg) fp, options(nomem, nostack, preserves_flags));
-    }
-    #[cfg(target_arch = "aarch64")]
-    // SAFETY: copies a register.
-    unsafe {
-        core::arch::asm!("mov {}, x29", out(reg) fp, options(nomem, nostack, preserves_flags));
-    }
-    fp
-}
-
-/// Collects return addresses from a chain of frames; stops at anything that is not further up the same stack.
-fn backtrace(mut fp: u64, frames: &mut [u64]) -> usize {
-    const STACK_REACH: u64 = 64 * 1024;
-    let mut count = 0;
-    for slot in frames.iter_mut() {
-        if fp == 0 || !fp.is_multiple_of(8) {
-            break;
-        }
-        let at = core::ptr::with_exposed_provenance::<[u64; 2]>(usize::try_from(fp).unwrap_or(0));
-        // SAFETY: the first frame is ours, and each next one lies on the same stack at most `STACK_REACH` above. A
-        // frame that was overwritten faults at the worst, and the fault handler ends the domain with what there is.
-        let [next, ret] = unsafe { at.read() };
-        if ret == 0 {
-            break;
-        }
-        *slot = ret;
-        count += 1;
-        if next <= fp || next - fp > STACK_REACH {
-            break;
-        }
-        fp = next;
-    }
-    count
-}
-
 /// What a signal becomes: `SIGSEGV at …`, in the words a reader of the report wants.
 fn on_fault(crash: Crash<'_>) {
     let mut frames = [0; MAX_FRAMES];
     let count = if IS_DYING.replace(true) {
         0
     } else {
-        backtrace(crash.bp, &mut frames)
+        frames::walk(crash.bp, &mut frames)
     };
     let mut text = Line::<256>::new();
     let what = core::str::from_utf8(crash.cause).unwrap_or("signal");
@@ -182,37 +140,11 @@ pub fn init() {
     set_fault_hook(on_fault);
 }
 
-/// `panic` of C, after it formatted its text.
-///
-/// # Safety
-///
-/// `text` points to `len` bytes.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn machine_fatal(text: *const c_char, len: usize) -> ! {
-    // SAFETY: the caller's promise.
-    end(unsafe { slice::from_raw_parts(text.cast(), len) })
-}
-
-/// A symbol that nobody provides was called.
-///
-/// # Safety
-///
-/// `name` is a C string.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn __missing_symbol(name: *const c_char) -> ! {
-    // SAFETY: the caller's promise; the build wrote the string.
-    let name = unsafe { CStr::from_ptr(name) };
-    fatal(format_args!(
-        "{}: called, but nothing in this image provides it",
-        name.to_str().unwrap_or("?")
-    ))
-}
-
 /// Logs the call trace as addresses; the supervisor makes names of them.
-#[unsafe(no_mangle)]
-pub extern "C" fn machine_backtrace(level: c_int) {
+#[inline(always)]
+fn log_backtrace(level: c_int) {
     let mut frames = [0; MAX_FRAMES];
-    let count = backtrace(frame_pointer(), &mut frames);
+    let count = frames::walk(frames::here(), &mut frames);
     for frame in frames.iter().take(count).skip(1) {
         let mut text = Line::<64>::new();
         let _ = write!(text, " [<{frame:#x}>]");

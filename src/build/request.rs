@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! What a build is asked for, and what it gives.
+
+use super::report::Report;
+use linux_headers::{Arch, Profile, Tree};
+use std::path::PathBuf;
+
+/// What the linker makes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Emit {
+    /// A static executable.
+    Image,
+    /// One relocatable object without the shim, for a host program to link (a fuzz target).
+    Relocatable,
+}
+
+/// What to build.
+#[derive(Debug, Clone)]
+pub struct BuildRequest {
+    /// The kernel tree.
+    pub tree: Tree,
+    /// The driver: a module, a chip, a `compatible`, or a source file.
+    pub driver: String,
+    /// The board's device tree blob; its other devices' drivers go in too.
+    pub board_dtb: Option<PathBuf>,
+    /// Optimised, or with Linux's debugging options.
+    pub profile: Profile,
+    /// The instruction set.
+    pub arch: Arch,
+    /// The address that the image is linked at.
+    pub image_base: u64,
+    /// The shim, as a static library.
+    pub shim_archive: Option<PathBuf>,
+    /// The shim's C files, which are compiled like the kernel's.
+    pub glue_dir: Option<PathBuf>,
+    /// Build files that differ from upstream's.
+    pub allow_modified: bool,
+    /// The C compiler.
+    pub cc: String,
+    /// Flags to add to each file, such as a sanitizer's.
+    pub extra_cflags: Vec<String>,
+    /// Roots besides the driver and the script's entry.
+    pub extra_roots: Vec<String>,
+    /// What to make.
+    pub emit: Emit,
+}
+
+impl BuildRequest {
+    /// A request with the usual answers: the host's instruction set, `gcc`, an image at 4 MiB, no shim.
+    #[must_use]
+    pub fn new(tree: Tree, driver: &str) -> Self {
+        Self {
+            tree,
+            driver: driver.to_owned(),
+            board_dtb: None,
+            profile: Profile::Release,
+            arch: Arch::host(),
+            image_base: 0x40_0000,
+            shim_archive: None,
+            glue_dir: None,
+            allow_modified: false,
+            cc: "gcc".to_owned(),
+            extra_cflags: Vec::new(),
+            extra_roots: Vec::new(),
+            emit: Emit::Image,
+        }
+    }
+}
+
+/// What was built.
+#[derive(Debug, Clone)]
+pub struct Built {
+    /// The stripped image, or the relocatable object.
+    pub image: PathBuf,
+    /// The image with symbols and debug information.
+    pub debug: PathBuf,
+    /// What went into it.
+    pub report: Report,
+}
