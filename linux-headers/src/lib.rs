@@ -3,7 +3,7 @@
 //!
 //! * [`tree`]: where a pristine kernel tree is found, fetched and checked against its package's [`manifest`].
 //! * [`kconfig`]: the tree's own Kconfig files, answered by `config/*.config`.
-//! * [`flags`]: the flags for `cc` and bindgen, and the headers that a kernel build generates.
+//! * [`mod@flags`]: the flags for `cc` and bindgen, and the headers that a kernel build generates.
 //! * [`cache`]: the cache directory, atomic writes and locks.
 
 pub mod cache;

@@ -5,7 +5,7 @@
 #![expect(unsafe_code, reason = "calls C symbols")]
 
 use core::ffi::c_void;
-use shim::mm::ffi::{self, slab};
+use shim::mm::{self, ffi::slab};
 use std::hint::black_box;
 use std::time::Instant;
 
@@ -51,7 +51,8 @@ fn pair(size: usize, flags: u32) {
 fn main() {
     let heap = Box::leak(vec![0u8; (16 << 20) + 4096].into_boxed_slice());
     let skip = heap.as_ptr().align_offset(4096);
-    ffi::init(heap[skip..].as_mut_ptr(), 16 << 20);
+    // SAFETY: fresh zeroed pages of this process, leaked, given away once.
+    unsafe { mm::init(heap[skip..].as_mut_ptr(), 16 << 20) };
 
     report("kmalloc(64) + kfree", 1, || pair(64, GFP_KERNEL));
     report("kzalloc(64) + kfree", 1, || pair(64, GFP_KERNEL | GFP_ZERO));

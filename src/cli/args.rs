@@ -275,7 +275,7 @@ mod tests {
 
     fn error(words: &[&str]) -> String {
         Options::try_parse_from(["linux-compat"].iter().chain(words))
-            .unwrap_err()
+            .expect_err("the words are refused")
             .to_string()
     }
 
@@ -293,7 +293,7 @@ mod tests {
         };
         assert_eq!(run.drivers, ["adxl345", "bmg160"]);
         assert_eq!(run.kernel.kernel, Some(Series::V6_1));
-        assert_eq!(run.stimulus().unwrap().rate, [1.0, 0.0, 0.0]);
+        assert_eq!(run.stimulus().expect("a stimulus").rate, [1.0, 0.0, 0.0]);
         let system = run.system();
         assert_eq!((system.clock, system.isolation), (ClockKind::Virtual, Isolation::None));
     }

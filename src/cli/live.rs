@@ -297,11 +297,11 @@ mod tests {
                 time_s: 0.0,
                 values: vec![
                     (
-                        ChannelName::of_attribute("in_accel_z_raw").unwrap(),
+                        ChannelName::of_attribute("in_accel_z_raw").expect("a channel"),
                         Ok(9.81 + f64::from(step)),
                     ),
                     (
-                        ChannelName::of_attribute("in_temp_raw").unwrap(),
+                        ChannelName::of_attribute("in_temp_raw").expect("a channel"),
                         Err("input/output error (EIO)".to_owned()),
                     ),
                 ],

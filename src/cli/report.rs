@@ -302,8 +302,15 @@ mod tests {
             }],
             modified: false,
         };
-        let json = serde_json::to_value(&report).unwrap();
-        let keys = |value: &serde_json::Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+        let json = serde_json::to_value(&report).expect("a report is JSON");
+        let keys = |value: &serde_json::Value| {
+            value
+                .as_object()
+                .expect("an object")
+                .keys()
+                .cloned()
+                .collect::<Vec<_>>()
+        };
         assert_eq!(
             keys(&json),
             ["devices", "domain", "driver", "image_bytes", "kernel", "sources"]

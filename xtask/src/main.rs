@@ -2,8 +2,8 @@
 //! `cargo xtask`: the repository's tasks, each of which needs nothing but Rust to begin with.
 //!
 //! * [`setup`]: installs what is missing. The others begin with it.
-//! * [`demo`]: two drivers in two domains, live. [`test`]: the whole suite. [`check`]: the house rules.
-//! * [`bench`]: the table of measurements. [`run`]: starting other commands.
+//! * [`demo`]: two drivers in two domains, live. [`mod@test`]: the whole suite. [`check`]: the house rules.
+//! * [`mod@bench`]: the table of measurements. [`run`]: starting other commands.
 
 mod bench;
 mod check;

@@ -68,24 +68,40 @@ pub unsafe extern "C" fn get_random_bytes(buf: *mut c_void, len: usize) {
 }
 
 /// Implements `get_random_u8`.
+///
+/// # Safety
+///
+/// Asks nothing of the caller.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn get_random_u8() -> u8 {
     u8::from_le_bytes(number())
 }
 
 /// Implements `get_random_u16`.
+///
+/// # Safety
+///
+/// Asks nothing of the caller.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn get_random_u16() -> u16 {
     u16::from_le_bytes(number())
 }
 
 /// Implements `get_random_u32`.
+///
+/// # Safety
+///
+/// Asks nothing of the caller.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn get_random_u32() -> u32 {
     u32::from_le_bytes(number())
 }
 
 /// Implements `get_random_u64`.
+///
+/// # Safety
+///
+/// Asks nothing of the caller.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn get_random_u64() -> u64 {
     u64::from_le_bytes(number())
@@ -97,6 +113,10 @@ same_as_header!(__get_random_u32_below);
 /// # Returns
 ///
 /// A number below `ceil`; any number for 0, as in Linux.
+///
+/// # Safety
+///
+/// Asks nothing of the caller.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn __get_random_u32_below(ceil: u32) -> u32 {
     let Some(limit) = u32::MAX
@@ -117,12 +137,20 @@ pub unsafe extern "C" fn __get_random_u32_below(ceil: u32) -> u32 {
 
 same_as_header!(rng_is_initialized, wait_for_random_bytes);
 /// Implements `rng_is_initialized`: it is from the start.
+///
+/// # Safety
+///
+/// Asks nothing of the caller.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rng_is_initialized() -> bool {
     true
 }
 
 /// Implements `wait_for_random_bytes`: there is nothing to wait for.
+///
+/// # Safety
+///
+/// Asks nothing of the caller.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wait_for_random_bytes() -> c_int {
     0
@@ -174,9 +202,17 @@ pub unsafe extern "C" fn add_bootloader_randomness(buf: *const c_void, len: usiz
 
 same_as_header!(add_input_randomness, add_interrupt_randomness);
 /// Implements `add_input_randomness`: a no-op, as the seed does not come from events, whose time may be virtual.
+///
+/// # Safety
+///
+/// Asks nothing of the caller.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn add_input_randomness(_type: c_uint, _code: c_uint, _value: c_uint) {}
 
 /// Implements `add_interrupt_randomness`: a no-op for the same reason.
+///
+/// # Safety
+///
+/// Asks nothing of the caller.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn add_interrupt_randomness(_irq: c_int) {}

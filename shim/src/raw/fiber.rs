@@ -152,7 +152,7 @@ impl Fiber {
     }
 
     /// Frees a fiber that left with [`Left::Finished`] and will never run again.
-    pub fn bury(mut self: alloc::boxed::Box<Fiber>) {
+    pub fn bury(mut self) {
         let run = self.run.get_mut();
         if !run.done() {
             // SAFETY: C frames own nothing that Rust drops, and no Rust frame on this stack holds a value that needs

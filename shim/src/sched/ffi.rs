@@ -23,6 +23,10 @@ fn named(task: *mut task_struct, who: &str) -> Task {
 
 same_as_header!(schedule);
 /// Implements `schedule`: gives the processor away until the task is woken, or to others if its state is running.
+///
+/// # Safety
+///
+/// Asks nothing of the caller.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn schedule() {
     let task = Task::current();
@@ -35,16 +39,28 @@ pub unsafe extern "C" fn schedule() {
 
 same_as_header!(io_schedule_prepare, io_schedule_finish, io_schedule);
 /// Implements `io_schedule_prepare`: there is no I/O accounting, so there is no token to remember.
+///
+/// # Safety
+///
+/// Asks nothing of the caller.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn io_schedule_prepare() -> c_int {
     0
 }
 
 /// Implements `io_schedule_finish`.
+///
+/// # Safety
+///
+/// Asks nothing of the caller.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn io_schedule_finish(_token: c_int) {}
 
 /// Implements `io_schedule`.
+///
+/// # Safety
+///
+/// Asks nothing of the caller.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn io_schedule() {
     // SAFETY: `schedule` asks nothing of its caller but a context that may sleep, which it checks.
@@ -99,6 +115,10 @@ same_as_header!(__cond_resched);
 /// # Returns
 ///
 /// 1 if somebody did.
+///
+/// # Safety
+///
+/// Asks nothing of the caller.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn __cond_resched() -> c_int {
     crate::irq::poll_lines();
@@ -111,6 +131,10 @@ pub unsafe extern "C" fn __cond_resched() -> c_int {
 
 same_as_header!(r#yield = yield_);
 /// Implements `yield`.
+///
+/// # Safety
+///
+/// Asks nothing of the caller.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn r#yield() {
     sched::schedule();
@@ -124,6 +148,10 @@ pub extern "C" fn machine_yield() {
 
 /// Implements `resched_cpu` (`kernel/sched/sched.h`, private to upstream): the one processor looks at its queue
 /// whenever the running task sleeps, so there is nothing to hurry.
+///
+/// # Safety
+///
+/// Asks nothing of the caller.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn resched_cpu(_cpu: c_int) {}
 
@@ -141,9 +169,13 @@ unsafe fn queue_wake(head: *mut wake_q_head, task: *mut task_struct) -> bool {
     // SAFETY: as above.
     unsafe { (*node).next = WAKE_Q_TAIL };
     // SAFETY: `head` was set up by DEFINE_WAKE_Q: `lastp` points at the last link.
-    unsafe { *(*head).lastp = node };
-    // SAFETY: both are live, see above.
-    unsafe { (*head).lastp = &raw mut (*node).next };
+    let last = unsafe { (*head).lastp };
+    // SAFETY: as above.
+    unsafe { last.write(node) };
+    // SAFETY: the caller of the exported functions passes a live task, which `node` is part of.
+    let next = unsafe { &raw mut (*node).next };
+    // SAFETY: `head` is live.
+    unsafe { (*head).lastp = next };
     true
 }
 
@@ -315,6 +347,10 @@ pub unsafe extern "C" fn try_to_wake_up(p: *mut task_struct, state: c_uint, _wak
 
 same_as_header!(idle_cpu);
 /// Implements `idle_cpu`: whether nobody runs or waits to.
+///
+/// # Safety
+///
+/// Asks nothing of the caller.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn idle_cpu(_cpu: c_int) -> c_int {
     c_int::from(Task::current() == Task::idle() && !sched::is_anyone_ready())
@@ -322,6 +358,10 @@ pub unsafe extern "C" fn idle_cpu(_cpu: c_int) -> c_int {
 
 same_as_header!(io_schedule_timeout);
 /// Implements `io_schedule_timeout`: `schedule_timeout`, as there is no I/O accounting.
+///
+/// # Safety
+///
+/// Asks nothing of the caller.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn io_schedule_timeout(timeout: c_long) -> c_long {
     // SAFETY: upstream's own function.
@@ -330,6 +370,10 @@ pub unsafe extern "C" fn io_schedule_timeout(timeout: c_long) -> c_long {
 
 same_as_header!(do_exit);
 /// Implements `do_exit`: ends the running task.
+///
+/// # Safety
+///
+/// Asks nothing of the caller.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn do_exit(error_code: c_long) -> ! {
     let task = Task::current();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Tasks on one processor, without preemption: the run queue, `schedule`, and the root loop.
 //!
-//! Every task is a [`Fiber`](crate::raw::fiber::Fiber). The root loop takes interrupts, runs the next task until it
+//! Every task is a [`Fiber`]. The root loop takes interrupts, runs the next task until it
 //! sleeps, and waits for the microkernel when nobody can run:
 //!
 //! ```text

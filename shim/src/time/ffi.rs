@@ -47,6 +47,10 @@ fn wall() -> u64 {
 /// # Safety
 ///
 /// `ts` is writable.
+///
+/// # Safety
+///
+/// Asks nothing of the caller.
 unsafe fn put(ts: *mut timespec64, ns: u64) {
     let value = timespec64 {
         tv_sec: (ns / NS).cast_signed(),
@@ -60,6 +64,10 @@ macro_rules! clocks {
     ($($(#[$doc:meta])* $name:ident -> $ty:ty = $value:expr;)+) => {$(
         same_as_header!($name);
         $(#[$doc])*
+        ///
+        /// # Safety
+        ///
+        /// Asks nothing of the caller.
         #[unsafe(no_mangle)]
         pub unsafe extern "C" fn $name() -> $ty {
             $value
@@ -131,18 +139,30 @@ fn offset(offs: bindings::tk_offsets) -> u64 {
 
 same_as_header!(ktime_get_with_offset, ktime_get_coarse_with_offset, ktime_mono_to_any);
 /// Implements `ktime_get_with_offset`: real, boot or TAI time (TAI without leap seconds, as on a fresh Linux).
+///
+/// # Safety
+///
+/// Asks nothing of the caller.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ktime_get_with_offset(offs: bindings::tk_offsets) -> ktime_t {
     kt(time::uptime_ns().saturating_add(offset(offs)))
 }
 
 /// Implements `ktime_get_coarse_with_offset`.
+///
+/// # Safety
+///
+/// Asks nothing of the caller.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ktime_get_coarse_with_offset(offs: bindings::tk_offsets) -> ktime_t {
     kt(time::uptime_ns().saturating_add(offset(offs)))
 }
 
 /// Implements `ktime_mono_to_any`.
+///
+/// # Safety
+///
+/// Asks nothing of the caller.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ktime_mono_to_any(tmono: ktime_t, offs: bindings::tk_offsets) -> ktime_t {
     tmono.saturating_add(kt(offset(offs)))
@@ -161,19 +181,26 @@ pub unsafe extern "C" fn ktime_get_update_offsets_now(
     offs_boot: *mut ktime_t,
     offs_tai: *mut ktime_t,
 ) -> ktime_t {
+    // The wall clock is never set in a domain: one sequence number for ever.
     // SAFETY: the caller's promise.
-    unsafe {
-        // The wall clock is never set in a domain: one sequence number for ever.
-        cwsseq.write(1);
-        offs_real.write(kt(time::wall_start_ns()));
-        offs_boot.write(0);
-        offs_tai.write(kt(time::wall_start_ns()));
+    unsafe { cwsseq.write(1) };
+    for (offset, value) in [
+        (offs_real, time::wall_start_ns()),
+        (offs_boot, 0),
+        (offs_tai, time::wall_start_ns()),
+    ] {
+        // SAFETY: the caller's promise.
+        unsafe { offset.write(kt(value)) };
     }
     kt(time::uptime_ns())
 }
 
 same_as_header!(__udelay);
 /// Implements `udelay`: waits `usecs` microseconds, taking interrupts.
+///
+/// # Safety
+///
+/// Asks nothing of the caller.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn __udelay(usecs: c_ulong) {
     time::delay_ns(usecs.saturating_mul(1_000));
@@ -181,6 +208,10 @@ pub unsafe extern "C" fn __udelay(usecs: c_ulong) {
 
 same_as_header!(__ndelay);
 /// Implements `ndelay`.
+///
+/// # Safety
+///
+/// Asks nothing of the caller.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn __ndelay(nsecs: c_ulong) {
     time::delay_ns(nsecs);
@@ -188,6 +219,10 @@ pub unsafe extern "C" fn __ndelay(nsecs: c_ulong) {
 
 same_as_header!(__const_udelay);
 /// Implements `__const_udelay`: `xloops` is microseconds times 2^32 / 10^6 (`include/asm-generic/delay.h`).
+///
+/// # Safety
+///
+/// Asks nothing of the caller.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn __const_udelay(xloops: c_ulong) {
     time::delay_ns(xloops.saturating_mul(1_000) / 0x10c7);
@@ -195,6 +230,10 @@ pub unsafe extern "C" fn __const_udelay(xloops: c_ulong) {
 
 same_as_header!(__delay);
 /// Implements `__delay`: a loop takes a nanosecond.
+///
+/// # Safety
+///
+/// Asks nothing of the caller.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn __delay(loops: c_ulong) {
     time::delay_ns(loops);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! `cargo xtask bench`: measures, and prints the table with what must be, the goal, and the floor of the same run.
 //!
-//! Every figure comes from a program that was run just now: [`command`] measures the command from outside,
+//! Every figure comes from a program that was run just now: [`mod@command`] measures the command from outside,
 //! [`programs`] runs the benchmarks that print `figure NAME VALUE UNIT`, [`floor`] measures what nothing can go below.
 //! [`table`] has the rows. What could not be measured says so in its row.
 

@@ -9,14 +9,21 @@ use std::collections::BTreeSet;
 const OWN: [&str; 2] = ["machine_", "rust_"];
 
 /// Symbols of the kernel that no header declares, and why.
-const NOT_DECLARED: [(&str, &str); 3] = [
+const NOT_DECLARED: [(&str, &str); 9] = [
     (
         "__missing_symbol",
         "called by stubs that the build writes (src/build/link.rs)",
     ),
+    ("bcmp", BUILTIN),
+    ("memcmp", BUILTIN),
+    ("memcpy", BUILTIN),
+    ("memmove", BUILTIN),
+    ("memset", BUILTIN),
+    ("strlen", BUILTIN),
     ("resched_cpu", PRIVATE_SCHED),
     ("try_to_wake_up", PRIVATE_SCHED),
 ];
+const BUILTIN: &str = "bindgen gives clang's builtin prototype, whose size is a u64 and no usize";
 const PRIVATE_SCHED: &str =
     "kernel/sched/sched.h belongs to the scheduler that the shim replaces; its run queues do not compile here";
 

@@ -14,6 +14,10 @@ same_as_header!(get_unused_fd_flags, put_unused_fd, fd_install, close_fd);
 /// # Returns
 ///
 /// The number, `-EMFILE` or `-ENOMEM`.
+///
+/// # Safety
+///
+/// Asks nothing of the caller.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn get_unused_fd_flags(_flags: c_uint) -> c_int {
     match files::reserve() {
@@ -23,6 +27,10 @@ pub unsafe extern "C" fn get_unused_fd_flags(_flags: c_uint) -> c_int {
 }
 
 /// Implements `put_unused_fd`: gives a number back that was not used.
+///
+/// # Safety
+///
+/// Asks nothing of the caller.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn put_unused_fd(fd: c_uint) {
     drop(files::release(fd));
@@ -45,6 +53,10 @@ pub unsafe extern "C" fn fd_install(fd: c_uint, file: *mut file) {
 /// # Returns
 ///
 /// 0, `-EBADF`, or what the driver's `flush` returns.
+///
+/// # Safety
+///
+/// Asks nothing of the caller.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn close_fd(fd: c_uint) -> c_int {
     match files::release(fd) {
@@ -55,12 +67,20 @@ pub unsafe extern "C" fn close_fd(fd: c_uint) -> c_int {
 
 same_as_header!(fget, fget_raw);
 /// Implements `fget`: the file behind a number, with a reference for the caller; null if it is not open.
+///
+/// # Safety
+///
+/// Asks nothing of the caller.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fget(fd: c_uint) -> *mut file {
     files::get_any(fd).map_or(ptr::null_mut(), File::into_raw)
 }
 
 /// Implements `fget_raw`: as `fget`, since there are no files without operations here.
+///
+/// # Safety
+///
+/// Asks nothing of the caller.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fget_raw(fd: c_uint) -> *mut file {
     files::get_any(fd).map_or(ptr::null_mut(), File::into_raw)
@@ -69,6 +89,10 @@ pub unsafe extern "C" fn fget_raw(fd: c_uint) -> *mut file {
 #[cfg(has = "fdget")]
 same_as_header!(fdget);
 /// Implements `fdget`: `fget`, with the bit set that makes `fdput` give the reference up.
+///
+/// # Safety
+///
+/// Asks nothing of the caller.
 #[cfg(has = "fdget")]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fdget(fd: c_uint) -> crate::bindings::fd {

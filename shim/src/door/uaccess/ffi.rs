@@ -48,6 +48,10 @@ pub unsafe extern "C" fn machine_copy_to_user(to: *mut c_void, from: *const c_vo
 }
 
 /// Clears user memory.
+///
+/// # Safety
+///
+/// Asks nothing of the caller.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn machine_clear_user(to: *mut c_void, n: c_ulong) -> c_ulong {
     let at = to.addr();

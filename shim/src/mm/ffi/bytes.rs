@@ -6,7 +6,6 @@
 //! an empty assembly statement or a volatile access, which the compiler cannot see through.
 #![expect(unsafe_code, reason = "C symbols that are all about raw memory")]
 
-use crate::same_as_header;
 use core::arch::asm;
 use core::ffi::{c_char, c_int, c_void};
 use core::ptr;
@@ -137,7 +136,6 @@ unsafe fn copy_down(dest: *mut u8, src: *const u8, len: usize) {
     unsafe { put(dest, 0, head) };
 }
 
-same_as_header!(memcpy);
 /// Implements `memcpy`: copies `count` bytes between ranges that do not overlap.
 ///
 /// # Safety
@@ -164,7 +162,6 @@ pub unsafe extern "C" fn memcpy(dest: *mut c_void, src: *const c_void, count: us
     dest
 }
 
-same_as_header!(memmove);
 /// Implements `memmove`: copies `count` bytes, also between ranges that overlap.
 ///
 /// # Safety
@@ -198,7 +195,6 @@ unsafe fn fill_ends<T: Copy>(dest: *mut u8, value: T, len: usize) {
     unsafe { put(dest, len - size_of::<T>(), value) };
 }
 
-same_as_header!(memset);
 /// Implements `memset`: fills `count` bytes with the low byte of `c`.
 ///
 /// # Safety
@@ -255,7 +251,6 @@ unsafe fn fill_long(dest: *mut u8, byte: u8, wide: u128, len: usize) {
     unsafe { put(dest, len - CHUNK, [wide; 4]) };
 }
 
-same_as_header!(memcmp);
 /// Implements `memcmp`: negative, 0 or positive as the first bytes that differ compare.
 ///
 /// # Safety
@@ -290,7 +285,6 @@ pub unsafe extern "C" fn memcmp(cs: *const c_void, ct: *const c_void, count: usi
     0
 }
 
-same_as_header!(bcmp);
 /// What rustc and LLVM call where only equality is asked; the same as `memcmp`.
 ///
 /// # Safety
@@ -302,7 +296,6 @@ pub unsafe extern "C" fn bcmp(cs: *const c_void, ct: *const c_void, count: usize
     unsafe { memcmp(cs, ct, count) }
 }
 
-same_as_header!(strlen);
 /// Implements `strlen`: bytes before the first zero.
 ///
 /// # Safety

@@ -5,8 +5,8 @@
 //! * [`slab`]: `linux/slab.h`; [`create`]: its caches that come and go.
 //! * [`pages`]: `linux/gfp.h`, `linux/mm.h`; [`frag`]: fragments of pages.
 //! * [`vmalloc`]: `linux/vmalloc.h`; [`percpu`]: `linux/percpu.h`.
-//! * [`bytes`]: `asm/string.h` (feature `domain`).
-//! * [`rust`]: the shim's own `alloc` (feature `domain`).
+//! * `bytes`: `asm/string.h` (feature `domain`).
+//! * `rust`: the shim's own `alloc` (feature `domain`).
 //!
 //! `kvmalloc`, `kstrdup`, `kmemdup` and their family are upstream's `mm/util.c`; `mempool` and
 //! `dmapool` are upstream's too. Left out on purpose, because without an MMU nothing can be mapped

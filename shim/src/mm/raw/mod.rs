@@ -3,7 +3,7 @@
 //!
 //! * [`boot`]: the hand-over; [`heap`]: where it lies; [`frame`], [`compound`]: page descriptors.
 //! * [`slab`]: one cache; [`kmalloc`]: any size; [`object`]: an object's bytes.
-//! * [`debug`]: red zones, poison, quarantine.
+//! * `debug` (feature of this name): red zones, poison, quarantine.
 #![expect(unsafe_code, reason = "an allocator turns addresses into memory")]
 
 pub mod boot;

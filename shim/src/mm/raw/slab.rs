@@ -5,7 +5,7 @@
 //! cache itself, last in first out, so that the common `kmalloc` touches the cache and the object only.
 //! Other slabs with room keep their free objects in their page descriptor and hang in the *partial*
 //! list; full slabs hang nowhere and are found again through an object's address. Objects are carved
-//! one at a time, so a slab touches no more memory than its objects use. [`super::slab_list`] moves
+//! one at a time, so a slab touches no more memory than its objects use. `slab_list` moves
 //! slabs between these states.
 //!
 //! | slab       | in list | leaves it when                                   |
