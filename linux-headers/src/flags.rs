@@ -201,7 +201,8 @@ fn cc_flags(tree: &Tree, generated: &Path, profile: Profile, arch: Arch) -> Vec<
 const LANGUAGE: [&str; 21] = [
     "-D__KERNEL__",
     "-std=gnu11",
-    "-O2",
+    // `CONFIG_CC_OPTIMIZE_FOR_SIZE`: a domain is small before it is fast, and most of its code runs once.
+    "-Os",
     "-w",
     "-fshort-wchar",
     "-funsigned-char",
