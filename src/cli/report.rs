@@ -42,6 +42,8 @@ pub(crate) struct Cost {
     pub(crate) private_kib: u64,
     /// From the decision to start until the first sample was in the client's hands.
     pub(crate) start_us: u64,
+    /// Of it: from the image's first instruction to the end of the last initcall, probing included.
+    pub(crate) boot_us: u32,
 }
 
 /// What keeps a domain apart; without isolation nothing does.
@@ -152,6 +154,7 @@ pub(crate) fn domain(domain: &Domain, client: &mut Client, start_us: u64) -> Res
             // It ended just now: whoever asks it next will hear.
             private_kib: domain.private_kib().unwrap_or(0),
             start_us,
+            boot_us: client.state()?.boot_us,
         },
         devices,
         modified: report.modified,
@@ -292,6 +295,7 @@ mod tests {
                 isolation: Sandbox::of(Isolation::Process),
                 private_kib: 3,
                 start_us: 4,
+                boot_us: 1,
             },
             devices: vec![DeviceReport {
                 name: "adxl345".to_owned(),
@@ -315,7 +319,10 @@ mod tests {
             keys(&json),
             ["devices", "domain", "driver", "image_bytes", "kernel", "sources"]
         );
-        assert_eq!(keys(&json["domain"]), ["isolation", "pid", "private_kib", "start_us"]);
+        assert_eq!(
+            keys(&json["domain"]),
+            ["boot_us", "isolation", "pid", "private_kib", "start_us"]
+        );
         assert_eq!(keys(&json["domain"]["isolation"]), ["namespaces", "syscalls"]);
         assert_eq!(keys(&json["sources"][0]), ["lines", "path", "pristine", "sha256"]);
         assert_eq!(keys(&json["devices"][0]), ["attributes", "class", "name", "si"]);
