@@ -3,7 +3,8 @@
 //!
 //! The clock counts nanoseconds since the domain started (uptime). Virtual time stands still while anybody runs and
 //! moves when a delay asks for it, or when all tasks sleep and a request is in flight: then it jumps to the next
-//! timer, unless the hardware has an event before that (interface `linuxcompat.Clock`).
+//! timer, unless the hardware has an event before that (interface `linuxcompat.Clock`). A transfer takes time too, which
+//! the hardware counts: whoever reads the clock after one asks it first.
 //!
 //! Timer wheel and hrtimers are upstream's (`kernel/time/timer.c`, `hrtimer.c`); `glue/time.c` calls them.
 
@@ -18,6 +19,8 @@ static START_NS: Word<u64> = Word::new(0);
 static WALL_START_NS: Word<u64> = Word::new(0);
 /// `Some(uptime)` under virtual time.
 static VIRTUAL: Word<Option<u64>> = Word::new(None);
+/// Under virtual time: the hardware may be further on than [`VIRTUAL`], since a call to it takes bus time.
+static IS_BEHIND: Word<bool> = Word::new(false);
 /// When the next timer is due; a lower bound, refreshed when timers ran.
 static NEXT_TIMER: Word<u64> = Word::new(0);
 
@@ -39,10 +42,24 @@ pub fn is_virtual() -> bool {
 /// Nanoseconds since the start.
 #[must_use]
 pub fn uptime_ns() -> u64 {
+    if IS_BEHIND.get() {
+        set_virtual(crate::bus::advance_clock(0));
+    }
+    seen_ns()
+}
+
+/// As [`uptime_ns`], but virtual time may be what it was before the last calls to the hardware: for those who look often
+/// and lose nothing by looking again later.
+fn seen_ns() -> u64 {
     match VIRTUAL.get() {
         Some(now) => now,
         None => kos_bindings::domain::clock_ns().saturating_sub(START_NS.get()),
     }
+}
+
+/// Notes that the hardware was called, and that its time may have moved.
+pub fn hardware_worked() {
+    IS_BEHIND.set(is_virtual());
 }
 
 /// Time of day at the start, nanoseconds since 1970.
@@ -53,15 +70,18 @@ pub fn wall_start_ns() -> u64 {
 
 /// Says what the hardware's side of virtual time is now; it never goes back.
 pub fn set_virtual(now_ns: u64) {
+    IS_BEHIND.set(false);
     if let Some(was) = VIRTUAL.get() {
         VIRTUAL.set(Some(was.max(now_ns)));
     }
 }
 
-/// Moves virtual time towards `until_ns`; the hardware may stop it earlier to raise a line.
+/// Moves virtual time towards `until_ns`; the hardware may stop it earlier to raise a line. The interrupt is taken when
+/// the clock shows its time.
 pub fn advance_to(until_ns: u64) {
     let now = crate::bus::advance_clock(until_ns);
     set_virtual(now);
+    crate::irq::poll_lines();
 }
 
 /// Jumps to the next timer, or to what the hardware does before it; says whether there was anything to jump to.
@@ -76,7 +96,7 @@ pub fn jump(next_timer_ns: u64) -> bool {
 /// Whether a timer may be due.
 #[must_use]
 pub fn is_timer_due() -> bool {
-    uptime_ns() >= NEXT_TIMER.get()
+    seen_ns() >= NEXT_TIMER.get()
 }
 
 /// Runs what is due. Called in interrupt context only.
@@ -89,7 +109,7 @@ pub fn run_timers() {
 /// When the next timer is due, exactly.
 #[must_use]
 pub fn next_timer_ns() -> u64 {
-    let next = ffi::next(uptime_ns());
+    let next = ffi::next(seen_ns());
     NEXT_TIMER.set(next);
     next
 }
