@@ -79,8 +79,13 @@ fn argument(boot: &Boot, name: &str) -> Option<&'static str> {
 fn idle() {
     let next = time::next_timer_ns();
     if time::is_virtual() {
-        if !door::is_anyone_waiting() || door::has_request() || !time::jump(next) {
+        if !door::is_anyone_waiting() || door::has_request() {
             door::wait(FOREVER);
+        } else {
+            door::flush();
+            if !time::jump(next) {
+                door::wait(FOREVER);
+            }
         }
         return;
     }

@@ -125,6 +125,12 @@ pub fn wait(timeout_ns: u64) {
     }
 }
 
+/// Sends what was answered though others are still being served, whose waiting may take as long as it likes.
+pub fn flush() {
+    crate::log::flush_pending();
+    send(DOORS.with(|d| d.answer.take()));
+}
+
 fn accept(request: Request) {
     let (parked, may_grow) = DOORS.with(|d| {
         d.queue.push_back(request);
@@ -209,8 +215,7 @@ fn timeout_ns(timeout_ms: u32) -> Option<u64> {
 
 /// Sends the last answer and ends the domain in order.
 pub fn finish() -> ! {
-    crate::log::flush_pending();
-    send(DOORS.with(|d| d.answer.take()));
+    flush();
     die(Crash::default(), 0)
 }
 
