@@ -211,33 +211,40 @@ impl Capture<'_> {
     ///
     /// # Errors
     ///
-    /// What the driver returns; fewer scans came in `limit`.
+    /// What the driver returns; for `limit`, of the domain's clock or of ours, too few scans came.
     pub fn read(&mut self, count: usize, limit: Duration) -> Result<Vec<Scan>, IioError> {
-        let end = Instant::now() + limit;
+        let mut left = limit;
         let mut scans = self.take();
         while scans.len() < count {
-            let Some(rest) = end.checked_duration_since(Instant::now()) else {
-                let (device, trigger) = (self.device.node.clone(), self.trigger.clone());
+            let begun = Instant::now();
+            let slice = left.min(SLICE);
+            if self.client.device_poll(self.file, poll::IN, slice)? == 0 {
+                left -= slice;
+            } else {
+                self.fetch()?;
+                scans.extend(self.take());
+                left = left.saturating_sub(begun.elapsed());
+            }
+            if left.is_zero() && scans.len() < count {
                 return Err(IioError::NoData {
-                    device,
+                    device: self.device.node.clone(),
                     ms: limit.as_millis(),
-                    trigger,
+                    trigger: self.trigger.clone(),
                 });
-            };
-            if self.client.device_poll(self.file, poll::IN, rest)? & poll::IN == 0 {
-                continue;
             }
-            match self
-                .client
-                .device_read(self.file, self.layout.bytes().saturating_mul(64))
-            {
-                Ok(bytes) => self.rest.extend(bytes),
-                Err(error) if error.errno() == Some(EAGAIN) => {}
-                Err(error) => return Err(error.into()),
-            }
-            scans.extend(self.take());
         }
         Ok(scans)
+    }
+
+    /// Reads what is there; of a device that went away, the error.
+    fn fetch(&mut self) -> Result<(), IioError> {
+        let room = self.layout.bytes().saturating_mul(64);
+        match self.client.device_read(self.file, room) {
+            Ok(bytes) => self.rest.extend(bytes),
+            Err(error) if error.errno() == Some(EAGAIN) => {}
+            Err(error) => return Err(error.into()),
+        }
+        Ok(())
     }
 
     /// Cuts whole scans off what was read.
@@ -267,6 +274,8 @@ impl Capture<'_> {
 }
 
 const EAGAIN: Errno = Errno(11);
+/// Longest single wait, far below what the kernel allows a call (`kos_bindings::hosted::Config::call_timeout`).
+const SLICE: Duration = Duration::from_secs(5);
 
 /// A sensor's raw value has far fewer bits than the 53 that an `f64` holds exactly.
 #[expect(clippy::cast_precision_loss, reason = "see above")]
