@@ -111,16 +111,20 @@ pub struct State {
 ///
 /// # Examples
 ///
-/// ```no_run
+/// ```
 /// use linux_compat::System;
 ///
 /// let system = System::new(Default::default())?;
 /// let domain = system.run("adxl345")?;
 /// let mut client = domain.client()?;
-/// for entry in client.list("bus/iio/devices")? {
-///     println!("{}", entry.name);
-/// }
-/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// let names: Vec<String> = client.list("bus/iio/devices")?.into_iter().map(|entry| entry.name).collect();
+/// assert_eq!(names, ["iio:device0"]);
+/// assert_eq!(client.read_text("bus/iio/devices/iio:device0/name")?, "adxl345");
+///
+/// // What a driver refuses comes back as Linux's errno.
+/// let refusal = client.write("bus/iio/devices/iio:device0/in_accel_sampling_frequency", b"fast").unwrap_err();
+/// assert_eq!(refusal.errno().and_then(|errno| errno.name()), Some("EINVAL"));
+/// # Ok::<(), linux_compat::system::SystemError>(())
 /// ```
 pub struct Client {
     transport: Box<dyn Transport + Send>,

@@ -13,17 +13,33 @@
 //!
 //! # Examples
 //!
-//! ```no_run
-//! use linux_compat::{System, iio};
+//! A gyroscope that turns by 1 rad/s about its x axis: one reading, then a capture of ten scans at 200 Hz, each started
+//! by the chip's data-ready interrupt. Under virtual time the timestamps are exactly one period apart.
 //!
-//! let system = System::new(Default::default())?;
-//! let domain = system.run("adxl345")?;
+//! ```
+//! use linux_compat::System;
+//! use linux_compat::iio::{CaptureOptions, Device};
+//! use linux_compat::system::{ClockKind, DriverSpec, SystemOptions};
+//! use std::time::Duration;
+//!
+//! let system = System::new(SystemOptions { clock: ClockKind::Virtual, ..Default::default() })?;
+//! let mut spec = DriverSpec::new("bmg160")?;
+//! spec.stimulus.rate = [1.0, 0.0, 0.0];
+//! let built = system.build(&spec.name, &spec.board)?;
+//! let domain = system.start(&spec, &built)?;
 //! let mut client = domain.client()?;
-//! for device in iio::Device::all(&mut client)? {
-//!     for channel in device.channels() {
-//!         println!("{} {} {}", channel.id, device.read(&mut client, channel)?, channel.unit().symbol);
-//!     }
-//! }
+//!
+//! let device = Device::all(&mut client)?.remove(0);
+//! let x = device.channel("anglvel_x")?;
+//! assert_eq!(x.unit().symbol, "rad/s");
+//! assert!((device.read(&mut client, x)? - 1.0).abs() < 0.001);
+//!
+//! device.set_sampling_frequency(&mut client, 200.0)?;
+//! let options = CaptureOptions { trigger: Some("bmg160-dev0".to_owned()), ..Default::default() };
+//! let mut capture = device.capture(&mut client, &options)?;
+//! let scans = capture.read(10, Duration::from_secs(20))?;
+//! assert!((scans[0].si[0] - 1.0).abs() < 0.001);
+//! assert_eq!(scans[1].timestamp_ns.unwrap() - scans[0].timestamp_ns.unwrap(), 5_000_000);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 

@@ -36,6 +36,32 @@ enum Place {
 }
 
 /// One driver, running. Dropping it ends the domain.
+///
+/// # Examples
+///
+/// What the chip feels may change while the driver runs; the chip notices with its next sample, 10 ms later.
+///
+/// ```
+/// use linux_compat::System;
+/// use linux_compat::iio::Device;
+/// use linux_compat::system::{ClockKind, SystemOptions};
+///
+/// let system = System::new(SystemOptions { clock: ClockKind::Virtual, ..Default::default() })?;
+/// let domain = system.run("adxl345")?;
+/// let mut client = domain.client()?;
+/// let device = Device::all(&mut client)?.remove(0);
+/// for z in [9.81, -9.81] {
+///     domain.board().with(|board| {
+///         let mut world = *board.stimulus();
+///         world.accel = [0.0, 0.0, z];
+///         board.set_stimulus(world);
+///     });
+///     client.advance(10_000_000)?;
+///     let read = device.read(&mut client, device.channel("accel_z")?)?;
+///     assert!((read - z).abs() < 0.039, "{read}");
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Domain {
     place: Place,
     name: String,

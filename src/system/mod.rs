@@ -145,15 +145,17 @@ impl DriverSpec {
 ///
 /// # Examples
 ///
-/// ```no_run
+/// ```
 /// use linux_compat::system::{DriverSpec, System};
 ///
 /// let system = System::new(Default::default())?;
 /// let mut spec = DriverSpec::new("adxl345")?;
 /// spec.stimulus.accel = [0.0, 0.0, 9.81];
 /// let built = system.build(&spec.name, &spec.board)?;
+/// assert!(built.report.sources.iter().all(|source| source.pristine));
 /// let domain = system.start(&spec, &built)?;
-/// println!("{:?}", domain.client()?.state()?);
+/// let state = domain.client()?.state()?;
+/// assert!(state.is_booted && state.failed == 0);
 /// # Ok::<(), linux_compat::system::SystemError>(())
 /// ```
 pub struct System {
