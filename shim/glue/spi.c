@@ -13,6 +13,31 @@
 
 extern int machine_channel(const char *name, u32 *handle);
 
+/*
+ * The core counts a message's transfers (statistics/ in sysfs) where it runs
+ * them itself; here they run on the other side.
+ */
+static void add_to(struct spi_statistics __percpu *sum, struct spi_message *msg)
+{
+	struct spi_transfer *t;
+
+	SPI_STATISTICS_INCREMENT_FIELD(sum, messages);
+	list_for_each_entry(t, &msg->transfers, transfer_list) {
+		int order = clamp(fls(t->len), 1, SPI_STATISTICS_HISTO_SIZE);
+
+		SPI_STATISTICS_INCREMENT_FIELD(sum, transfers);
+		SPI_STATISTICS_INCREMENT_FIELD(sum,
+					       transfer_bytes_histo[order - 1]);
+		SPI_STATISTICS_ADD_TO_FIELD(sum, bytes, t->len);
+		if (t->tx_buf)
+			SPI_STATISTICS_ADD_TO_FIELD(sum, bytes_tx, t->len);
+		if (t->rx_buf)
+			SPI_STATISTICS_ADD_TO_FIELD(sum, bytes_rx, t->len);
+	}
+	if (msg->status)
+		SPI_STATISTICS_INCREMENT_FIELD(sum, errors);
+}
+
 static int one_message(struct spi_controller *host, struct spi_message *msg)
 {
 	u32 *handle = spi_controller_get_devdata(host);
@@ -53,6 +78,8 @@ static int one_message(struct spi_controller *host, struct spi_message *msg)
 	kfree(list);
 out:
 	msg->status = ret;
+	add_to(host->pcpu_statistics, msg);
+	add_to(spi->pcpu_statistics, msg);
 	spi_finalize_current_message(host);
 	return ret;
 }
