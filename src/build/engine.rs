@@ -359,8 +359,9 @@ impl Build<'_> {
         if outputs(&dir, request.emit).0.exists() {
             return Ok(name);
         }
-        // Made beside its place, so that an interrupted link leaves no half image.
-        let beside = images_dir().join(format!(".{name}-{}", std::process::id()));
+        // Made beside its place, so that an interrupted link leaves no half image; others may make the same one now.
+        let thread = std::thread::current().id();
+        let beside = images_dir().join(format!(".{name}-{}-{thread:?}", std::process::id()));
         let link = Link {
             objects,
             archive: request.shim_archive.as_deref(),
