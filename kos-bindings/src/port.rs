@@ -28,7 +28,7 @@
 use core::sync::atomic::{AtomicU32, AtomicU64};
 
 /// Changes whenever this file changes what is where.
-pub const ABI: u32 = 1;
+pub const ABI: u32 = 2;
 
 /// The file descriptor on which a fresh domain finds its port.
 pub const PORT_FD: i32 = 3;
@@ -72,6 +72,10 @@ pub mod event {
     pub const IRQ: u32 = 2;
     /// The timeout passed.
     pub const TIMEOUT: u32 = 3;
+    /// The client whose badge is in [`super::Port::caller`] is gone: no request of it comes any more.
+    pub const CLIENT_GONE: u32 = 4;
+    /// Nobody waits any more for the answer to the request in [`super::Port::caller`], which was received before.
+    pub const ABANDONED: u32 = 5;
 }
 
 /// A timeout that never passes.
@@ -113,9 +117,9 @@ pub struct Port {
     pub result: AtomicU32,
     /// What ended a `Recv`; see [`event`].
     pub event: AtomicU32,
-    /// How many requests wait, a hint that spares a polling `Recv`.
+    /// How many requests and notices wait, a hint that spares a polling `Recv`.
     pub queued: AtomicU32,
-    /// Who asked (`Recv`) or is answered (`Reply`).
+    /// Who asked (`Recv`) or is answered (`Reply`); whom a notice is about.
     pub caller: AtomicU64,
     /// Limit of `Call` or `Recv` in nanoseconds from now, or [`FOREVER`].
     pub timeout_ns: AtomicU64,

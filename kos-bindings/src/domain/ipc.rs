@@ -149,6 +149,10 @@ pub enum Event<'a> {
     Irq,
     /// The time passed.
     Timeout,
+    /// The client whose requests bear this badge is gone: no more of them come, and what is kept for it can be given up.
+    ClientGone(u64),
+    /// Nobody waits any more for the answer to this request, which was received before.
+    Abandoned(CallerId),
 }
 
 /// The server end: receives requests of all clients, and answers them in any order.
@@ -206,7 +210,7 @@ impl Listener {
         (result(port), self.event())
     }
 
-    /// Tells whether a request waits, without entering the kernel. A hint: `recv(0)` gives the
+    /// Tells whether a request or a notice waits, without entering the kernel. A hint: `recv(0)` gives the
     /// answer.
     #[must_use]
     pub fn has_request(&self) -> bool {
@@ -231,6 +235,8 @@ impl Listener {
                 response: unsafe { self.port.write(Area::ServeResponse) },
             }),
             event::IRQ => Event::Irq,
+            event::CLIENT_GONE => Event::ClientGone(port.caller.load(Relaxed)),
+            event::ABANDONED => Event::Abandoned(CallerId(port.caller.load(Relaxed))),
             _ => Event::Timeout,
         }
     }

@@ -95,6 +95,20 @@ impl HandleTable {
         }
     }
 
+    /// Returns the processes that handles lead to, each once.
+    pub(crate) fn processes(&self) -> Vec<Arc<Process>> {
+        let mut found: Vec<Arc<Process>> = Vec::new();
+        for entry in self.0.iter().flatten() {
+            if let Target::Process(process) = &entry.target
+                && let Some(process) = process.upgrade()
+                && !found.iter().any(|known| Arc::ptr_eq(known, &process))
+            {
+                found.push(process);
+            }
+        }
+        found
+    }
+
     /// Makes a second handle with the rights that are in both its parent's and `mask`.
     pub(crate) fn copy(&mut self, handle: Handle, mask: Rights) -> Option<Handle> {
         let mut entry = self.slot(handle)?.clone()?;

@@ -15,8 +15,8 @@
 
 use std::collections::VecDeque;
 use std::string::String;
-use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 use std::vec::Vec;
@@ -64,6 +64,15 @@ pub(crate) struct Request {
     pub(crate) known: Known,
 }
 
+/// What a server is told without being asked. Only the kernel makes these, so no client can pretend one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Notice {
+    /// The client with this number is gone.
+    ClientGone(u64),
+    /// The client of this request, which the server has taken, gave up or is gone.
+    Abandoned(u64),
+}
+
 #[derive(Debug)]
 pub(crate) enum Phase {
     Running,
@@ -76,6 +85,8 @@ pub(crate) enum Phase {
 struct State {
     phase: Phase,
     queue: VecDeque<(Request, Message)>,
+    /// No more than requests were taken and clients were served: each makes one at the most.
+    notices: VecDeque<Notice>,
     taken: Vec<Request>,
     /// Calls whose clients gave up after they were taken: their answers are expected, and dropped.
     abandoned: VecDeque<u64>,
@@ -94,6 +105,8 @@ pub(crate) struct Process {
     pub(crate) life: Option<Life>,
     state: Mutex<State>,
     changed: Condvar,
+    /// Whether a server took a request of it, and so may keep something for it.
+    was_served: AtomicBool,
     /// When it last got the turn, on `CLOCK_MONOTONIC`; 0 while the kernel has it.
     running_since_ns: AtomicU64,
     /// The lines' levels; those in the port are for the domain to read and can be overwritten by
@@ -122,11 +135,13 @@ impl Process {
             state: Mutex::new(State {
                 phase: Phase::Running,
                 queue: VecDeque::new(),
+                notices: VecDeque::new(),
                 taken: Vec::new(),
                 abandoned: VecDeque::new(),
                 is_ready: false,
             }),
             changed: Condvar::new(),
+            was_served: AtomicBool::new(false),
             running_since_ns: AtomicU64::new(sys::clock_ns()),
             lines: Mutex::new(0),
         }
@@ -202,7 +217,39 @@ impl Process {
         store(&port.serve_request, lens);
         port.caller.store(request.id, Relaxed);
         self.put_event(event::REQUEST);
+        request.client.was_served.store(true, Release);
         state.taken.push(request);
+    }
+
+    fn put_notice(&self, notice: Notice) {
+        let (what, about) = match notice {
+            Notice::ClientGone(client) => (event::CLIENT_GONE, client),
+            Notice::Abandoned(request) => (event::ABANDONED, request),
+        };
+        self.shared.port().caller.store(about, Relaxed);
+        self.put_event(what);
+    }
+
+    /// Server side: ends its `Recv` with `notice`, now or when it asks next.
+    fn notify(&self, mut state: MutexGuard<'_, State>, notice: Notice) {
+        match state.phase {
+            Phase::Dead => {}
+            Phase::Receiving { .. } => {
+                state.phase = Phase::Running;
+                drop(state);
+                self.put_notice(notice);
+                self.give_turn();
+            }
+            _ => {
+                state.notices.push_back(notice);
+                self.hint(&state);
+            }
+        }
+    }
+
+    /// Server side: tells it that `client` is gone. Telling it twice does no harm.
+    pub(crate) fn client_gone(&self, client: u64) {
+        self.notify(lock(&self.state), Notice::ClientGone(client));
     }
 
     /// Client side: opens a call. It must be open before the server can answer it.
@@ -268,7 +315,7 @@ impl Process {
     }
 
     fn hint(&self, state: &State) {
-        let count = u32::try_from(state.queue.len()).unwrap_or(u32::MAX);
+        let count = u32::try_from(state.queue.len() + state.notices.len()).unwrap_or(u32::MAX);
         self.shared.port().queued.store(count, Relaxed);
     }
 
@@ -278,6 +325,13 @@ impl Process {
         if !state.is_ready {
             state.is_ready = true;
             self.changed.notify_all();
+        }
+        if let Some(notice) = state.notices.pop_front() {
+            self.hint(&state);
+            drop(state);
+            self.put_notice(notice);
+            self.give_turn();
+            return;
         }
         while let Some((request, message)) = state.queue.pop_front() {
             self.hint(&state);
@@ -326,8 +380,8 @@ impl Process {
     }
 
     /// Server side: forgets request `id`, whose client gave up. Otherwise a client that gives up again and again
-    /// would fill the kernel's memory.
-    fn abandon(&self, id: u64) {
+    /// would fill the kernel's memory. A server that works on it is told.
+    pub(crate) fn abandon(&self, id: u64) {
         let mut state = lock(&self.state);
         state.queue.retain(|(request, _)| request.id != id);
         self.hint(&state);
@@ -337,6 +391,7 @@ impl Process {
                 state.abandoned.pop_front();
             }
             state.abandoned.push_back(id);
+            self.notify(state, Notice::Abandoned(id));
         }
     }
 
@@ -433,10 +488,18 @@ impl Process {
         let queue = std::mem::take(&mut state.queue);
         let taken = std::mem::take(&mut state.taken);
         drop(state);
+        let was_alive = !matches!(phase, Phase::Dead);
         if let Phase::Calling(pending) = phase
             && let Some(server) = pending.server.upgrade()
         {
             server.abandon(pending.id);
+        }
+        if was_alive && self.was_served.load(Acquire) {
+            // Whom it can call is whom it can have called. The list is made first: no two locks at once.
+            let servers = self.handles().processes();
+            for server in servers {
+                server.client_gone(self.id);
+            }
         }
         self.changed.notify_all();
         self.close_port();

@@ -208,6 +208,10 @@ impl Thread {
         let request = Request { id, client, known };
         if let Err(code) = server.deliver(request, self.message.parts(lens)) {
             self.me.complete(id, Err(code));
+        } else if self.me.is_dead() {
+            // It died while its request was on its way: the server is told once more, behind the request.
+            server.abandon(id);
+            server.client_gone(self.me.id);
         }
         Ok(())
     }

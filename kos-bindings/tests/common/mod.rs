@@ -37,6 +37,7 @@ pub mod mid {
     pub const CLOCK: u16 = 18;
     pub const PANIC: u16 = 19;
     pub const SCRIBBLE: u16 = 20;
+    pub const NOTICES: u16 = 21;
 }
 
 fn any(parts: Parts<'_>) -> Result<(), NkErr> {
@@ -60,10 +61,10 @@ const fn method(mid: u16) -> Method {
     }
 }
 
-static METHODS: [Method; 21] = {
-    let mut methods = [const { method(0) }; 21];
+static METHODS: [Method; 22] = {
+    let mut methods = [const { method(0) }; 22];
     let mut i = 0;
-    while i < 21 {
+    while i < 22 {
         #[expect(clippy::cast_possible_truncation, reason = "there are few")]
         {
             methods[i] = method(i as u16);

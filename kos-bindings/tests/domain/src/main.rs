@@ -37,6 +37,7 @@ mod mid {
     pub const CLOCK: u16 = 18;
     pub const PANIC: u16 = 19;
     pub const SCRIBBLE: u16 = 20;
+    pub const NOTICES: u16 = 21;
 }
 
 /// Answers with the request's header and `arena`.
@@ -54,6 +55,8 @@ fn run(mut domain: Domain) -> ! {
     let mut pending = None;
     let back = domain.boot.channel("back").map_or(0, |channel| channel.handle);
     let mut edges = IrqEdges::default();
+    // Clients gone, the badge of the last one, requests abandoned.
+    let mut notices = [0u64; 3];
     loop {
         let event = match pending.take() {
             Some((caller, lens)) => domain.listener.reply_recv(caller, lens, FOREVER).1,
@@ -75,6 +78,14 @@ fn run(mut domain: Domain) -> ! {
                 continue;
             }
             Event::Timeout => continue,
+            Event::ClientGone(badge) => {
+                notices = [notices[0] + 1, badge, notices[2]];
+                continue;
+            }
+            Event::Abandoned(_) => {
+                notices[2] += 1;
+                continue;
+            }
         };
         let Ok(header) = Header::read(request.constant) else {
             die(
@@ -180,6 +191,14 @@ fn run(mut domain: Domain) -> ! {
                 text[..8].copy_from_slice(&edges.level.to_le_bytes());
                 text[8..16].copy_from_slice(&edges.rise.to_le_bytes());
                 text[16..24].copy_from_slice(&edges.fall.to_le_bytes());
+                answer(request, response, &text)
+            }
+            mid::NOTICES => {
+                let mut text = [0u8; 32];
+                let me = Header::self_handle(request.constant).map_or(0, |me| me.badge);
+                for (word, value) in text.chunks_exact_mut(8).zip(notices.into_iter().chain([me])) {
+                    word.copy_from_slice(&value.to_le_bytes());
+                }
                 answer(request, response, &text)
             }
             mid::NO_ANSWER => Lens::default(),
