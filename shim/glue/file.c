@@ -401,6 +401,10 @@ int machine_file_poll(struct file *file, u32 events, s64 timeout_ns)
 		p.table._qproc = NULL;
 		if (ready || p.error || !in_time)
 			break;
+		if (signal_pending(current)) {
+			p.error = -EINTR;
+			break;
+		}
 		in_time = sleep_until(&p.is_woken,
 				      timeout_ns < 0 ? NULL : &deadline);
 	}

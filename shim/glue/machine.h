@@ -13,6 +13,9 @@ struct task_struct *machine_new_task(pid_t pid, unsigned int flags,
 				     const char *name);
 void machine_put_task(struct task_struct *task);
 void machine_get_task(struct task_struct *task);
+/* glue/sched.c: a signal that kills, as far as waiting code looks at one */
+void machine_kill_task(struct task_struct *task);
+void machine_forget_signals(struct task_struct *task);
 /* glue/sched.c: hooks that upstream wants called around a switch */
 void machine_before_switch(struct task_struct *task);
 void machine_after_switch(struct task_struct *task);

@@ -122,8 +122,24 @@ void __set_task_comm(struct task_struct *task, const char *name, bool exec)
 	strscpy(task->comm, name, sizeof(task->comm));
 }
 
-/* No user process sends signals into a domain. */
+/* Kernel tasks get no signals, but for the one below. */
 void ignore_signals(struct task_struct *task) { }
+
+/*
+ * The task serves a client that waits no more: what a killed process does in
+ * Linux. Waits that can be interrupted end; the caller wakes the task.
+ */
+void machine_kill_task(struct task_struct *task)
+{
+	sigaddset(&task->pending.signal, SIGKILL);
+	set_tsk_thread_flag(task, TIF_SIGPENDING);
+}
+
+void machine_forget_signals(struct task_struct *task)
+{
+	sigemptyset(&task->pending.signal);
+	clear_tsk_thread_flag(task, TIF_SIGPENDING);
+}
 
 /* Priority inheritance: whoever holds the lock goes as early as its waiter. */
 void rt_mutex_setprio(struct task_struct *task, struct task_struct *waiter)

@@ -2,7 +2,12 @@
 //! Whom the running task serves: the client of its request, and the one buffer of that request which the driver may
 //! touch as user memory.
 
-use crate::raw::{cell::Global, task::Task};
+use crate::{
+    bindings::{TASK_INTERRUPTIBLE, TASK_WAKEKILL},
+    raw::{cell::Global, task::Task},
+    sched,
+};
+use kos_bindings::domain::CallerId;
 
 /// A client, as the kernel stamps it on each request. It never comes again after the client is gone.
 pub type Client = u64;
@@ -35,6 +40,9 @@ struct Window {
 struct Served {
     task: Task,
     client: Client,
+    caller: CallerId,
+    /// The client was gone before the service ended.
+    is_orphan: bool,
     window: Option<Window>,
 }
 
@@ -53,24 +61,46 @@ impl Table {
     }
 }
 
-/// Runs `f` as the service of a request of `client`.
-pub fn serve(client: Client, f: impl FnOnce()) {
+/// Runs `f` as the service of `client`'s request `caller`. Says whether the client is gone, so that nobody will close
+/// what the service opened for it.
+pub fn serve(client: Client, caller: CallerId, f: impl FnOnce()) -> bool {
     let task = Task::current();
     TABLE.with(|t| {
         if let Some(slot) = t.served.iter_mut().find(|s| s.is_none()) {
             *slot = Some(Served {
                 task,
                 client,
+                caller,
+                is_orphan: false,
                 window: None,
             });
         }
     });
     f();
+    let is_orphan = TABLE.with(|t| {
+        let slot = t.served.iter_mut().find(|s| s.is_some_and(|s| s.task == task));
+        slot.and_then(Option::take).is_some_and(|served| served.is_orphan)
+    });
+    task.forget_signals();
+    is_orphan
+}
+
+/// Notes that a client is gone.
+pub fn orphan(client: Client) {
     TABLE.with(|t| {
-        for slot in t.served.iter_mut().filter(|s| s.is_some_and(|s| s.task == task)) {
-            *slot = None;
+        for served in t.served.iter_mut().flatten().filter(|s| s.client == client) {
+            served.is_orphan = true;
         }
     });
+}
+
+/// Ends the waiting of whoever serves this request, as a signal would: nobody waits for the answer.
+pub fn interrupt(caller: CallerId) {
+    let task = TABLE.with(|t| t.served.iter().flatten().find(|s| s.caller == caller).map(|s| s.task));
+    if let Some(task) = task {
+        task.kill();
+        sched::wake(task, TASK_INTERRUPTIBLE | TASK_WAKEKILL);
+    }
 }
 
 /// The client whose request the running task serves; `None` for the driver's own tasks.

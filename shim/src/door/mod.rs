@@ -7,6 +7,9 @@
 //!
 //! A request is copied out of the port when it is received, so that the next one may come while it is served.
 //! An answer stays in the port until the machine idles: then `Reply` and `Recv` are one entry to the kernel.
+//!
+//! The kernel also says when nobody waits for an answer any more: the service is then interrupted like a killed
+//! process; and when a client is gone: then its files are closed.
 
 pub mod chardev;
 pub mod context;
@@ -35,8 +38,16 @@ use kos_bindings::{
 /// A request, copied out of the port.
 pub struct Request {
     caller: CallerId,
+    client: context::Client,
     constant: Vec<u8>,
     arena: Vec<u8>,
+}
+
+/// What a worker does.
+enum Job {
+    Serve(Request),
+    /// Closes what this client left open.
+    CleanUp(context::Client),
 }
 
 impl Request {
@@ -55,10 +66,10 @@ impl Request {
 const MAX_WORKERS: usize = 32;
 
 struct Doors {
-    queue: VecDeque<Request>,
+    queue: VecDeque<Job>,
     parked: Vec<Task>,
     workers: usize,
-    /// Requests taken and not answered.
+    /// Jobs taken and not done.
     in_flight: usize,
     /// An answer that lies in the port.
     answer: Option<(CallerId, Lens)>,
@@ -92,17 +103,17 @@ pub fn is_anyone_waiting() -> bool {
     !IS_OPEN.get() || DOORS.with(|d| d.in_flight > 0)
 }
 
-/// Whether a request waits in the kernel.
+/// Whether a request or a notice waits in the kernel.
 #[must_use]
 pub fn has_request() -> bool {
     with_listener(|l| l.has_request())
 }
 
-/// Sends what was answered and waits for a request, an interrupt or the timeout.
+/// Sends what was answered and waits for a request, a notice, an interrupt or the timeout.
 pub fn wait(timeout_ns: u64) {
     crate::log::flush_pending();
     let answer = DOORS.with(|d| d.answer.take());
-    let request = with_listener(|l| {
+    let job = with_listener(|l| {
         let event = match answer {
             // The client that was answered may be gone by now: nobody is left to be told.
             Some((caller, lens)) => l.reply_recv(caller, lens, timeout_ns).1,
@@ -112,16 +123,38 @@ pub fn wait(timeout_ns: u64) {
             },
         };
         match event {
-            Event::Request(incoming) => Some(Request {
+            Event::Request(incoming) => Some(Job::Serve(Request {
                 caller: incoming.caller,
+                client: Header::self_handle(incoming.request.constant).map_or(0, |me| me.badge),
                 constant: incoming.request.constant.to_vec(),
                 arena: incoming.request.arena.to_vec(),
-            }),
+            })),
+            Event::ClientGone(client) => {
+                context::orphan(client);
+                Some(Job::CleanUp(client))
+            }
+            Event::Abandoned(caller) => {
+                abandoned(caller);
+                None
+            }
             Event::Irq | Event::Timeout => None,
         }
     });
-    if let Some(request) = request {
-        accept(request);
+    if let Some(job) = job {
+        accept(job);
+    }
+}
+
+/// Gives a request up whose client waits no more.
+fn abandoned(caller: CallerId) {
+    let is_it = |job: &Job| matches!(job, Job::Serve(request) if request.caller == caller);
+    let was_queued = DOORS.with(|d| {
+        let at = d.queue.iter().position(is_it)?;
+        d.in_flight -= 1;
+        d.queue.remove(at)
+    });
+    if was_queued.is_none() {
+        context::interrupt(caller);
     }
 }
 
@@ -131,9 +164,9 @@ pub fn flush() {
     send(DOORS.with(|d| d.answer.take()));
 }
 
-fn accept(request: Request) {
+fn accept(job: Job) {
     let (parked, may_grow) = DOORS.with(|d| {
-        d.queue.push_back(request);
+        d.queue.push_back(job);
         d.in_flight += 1;
         (d.parked.pop(), d.workers < MAX_WORKERS)
     });
@@ -161,8 +194,16 @@ pub fn serve_requests() {
 
 fn serve() {
     loop {
-        if let Some(request) = DOORS.with(|d| d.queue.pop_front()) {
-            handle(&request);
+        if let Some(job) = DOORS.with(|d| d.queue.pop_front()) {
+            match job {
+                Job::Serve(request) => handle(&request),
+                Job::CleanUp(client) => {
+                    files::close_all(client);
+                    DOORS.with(|d| d.in_flight -= 1);
+                }
+            }
+            // What drivers released meanwhile is released before the next job, as before a return to user space.
+            crate::raw::file::settle();
             continue;
         }
         let task = Task::current();
@@ -173,22 +214,17 @@ fn serve() {
 }
 
 fn handle(request: &Request) {
-    let constant = request.parts().constant;
-    let riid = Header::read(constant).map_or(0, |h| h.riid);
-    let client = Header::self_handle(constant).map_or(0, |h| h.badge);
-    context::serve(client, || match riid {
+    let riid = Header::read(request.parts().constant).map_or(0, |h| h.riid);
+    let is_orphan = context::serve(request.client, request.caller, || match riid {
         kos_bindings::idl::sysfs::RIID => sysfs::serve(request),
         kos_bindings::idl::chardev::RIID => chardev::serve(request),
         kos_bindings::idl::control::RIID => control::serve(request),
         _ => unknown(request),
     });
-    // What drivers released meanwhile is released before the next request, as before a return to user space.
-    crate::raw::file::settle();
-}
-
-/// Closes what a client left open that will never ask again. Runs drivers' releases: to be called by a task.
-pub fn client_gone(client: context::Client) {
-    files::close_all(client);
+    if is_orphan {
+        // The request may have opened something after the clean-up.
+        files::close_all(request.client);
+    }
 }
 
 /// The kernel lets only messages of this domain's interfaces through; another one is a broken kernel.

@@ -151,6 +151,18 @@ impl Task {
         self.read(|t| unsafe { &raw mut (*t).thread_info.flags }) & (1 << bindings::TIF_SIGPENDING) != 0
     }
 
+    /// Makes a deadly signal wait. Whoever calls it wakes the task.
+    pub fn kill(self) {
+        // SAFETY: a live task, and one thread.
+        unsafe { bindings::machine_kill_task(self.as_ptr()) };
+    }
+
+    /// Takes all signals away.
+    pub fn forget_signals(self) {
+        // SAFETY: as above.
+        unsafe { bindings::machine_forget_signals(self.as_ptr()) };
+    }
+
     /// The name, up to 15 bytes.
     pub fn comm(self) -> [u8; 16] {
         // SAFETY: as in `state`; `comm` is an array of 16 chars.
