@@ -57,6 +57,11 @@ pub fn alloc_pages(size: usize, align: usize, gfp: Gfp, caller: Caller) -> usize
 pub unsafe fn resize_pages(address: usize, size: usize, gfp: Gfp, caller: Caller) -> usize {
     let held = usable("vrealloc", address, caller);
     if size != 0 && address > ZERO_SIZE_PTR && size <= held {
+        if gfp.has(Gfp::ZERO) {
+            // Zero when a later call makes it part of the block again.
+            // SAFETY: the block is live and has `held` bytes.
+            unsafe { object::fill(address + size, 0, held - size) };
+        }
         return address;
     }
     let new = alloc_pages(size, 1, gfp, caller);
@@ -193,9 +198,13 @@ pub unsafe fn resize(address: usize, size: usize, gfp: Gfp, caller: Caller) -> u
     let usable = usable("krealloc", address, caller);
     let held = requested(address).unwrap_or(usable);
     if size <= usable {
-        if gfp.has(Gfp::ZERO) && size > held {
-            // SAFETY: the object is live and its class has room for `size` bytes.
-            unsafe { object::fill(address + held, 0, size - held) };
+        if gfp.has(Gfp::ZERO) {
+            // Where the requested size is not known, the rest of the object is cleared now, so that it is zero when a
+            // later call makes it part of the object (kernel-doc of krealloc).
+            let end = if is_size_known() { size } else { usable };
+            let from = held.min(size);
+            // SAFETY: the object is live and its class has room for `usable` bytes.
+            unsafe { object::fill(address + from, 0, end - from) };
         }
         set_requested(address, size);
         return address;
@@ -208,6 +217,11 @@ pub unsafe fn resize(address: usize, size: usize, gfp: Gfp, caller: Caller) -> u
         unsafe { free(address, caller) };
     }
     new
+}
+
+/// Whether [`requested`] knows.
+const fn is_size_known() -> bool {
+    cfg!(feature = "debug")
 }
 
 /// The size that was asked for, where that is known.
