@@ -55,7 +55,7 @@ pub(crate) fn with_caller<R>(f: impl FnOnce(&mut Caller) -> R) -> R {
         None => fatal(format_args!("a call was made before the port was there")),
     });
     crate::time::hardware_worked();
-    crate::irq::poll_lines();
+    crate::irq::poll();
     result
 }
 

@@ -121,7 +121,7 @@ same_as_header!(__cond_resched);
 /// Asks nothing of the caller.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn __cond_resched() -> c_int {
-    crate::irq::poll_lines();
+    sched::poll_some();
     let others = sched::is_anyone_ready();
     if others {
         sched::schedule();
@@ -246,16 +246,30 @@ pub unsafe extern "C" fn rcuwait_wake_up(w: *mut rcuwait) -> c_int {
 
 same_as_header!(set_user_nice, sched_set_fifo, sched_set_fifo_low, sched_set_normal);
 /// Implements `set_user_nice`: tasks of one class run in the order in which they became ready, so only the number
-/// is kept.
+/// is kept. A value out of range changes nothing.
 ///
 /// # Safety
 ///
 /// `p` is a live task.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn set_user_nice(p: *mut task_struct, nice: c_long) {
-    let prio = c_int::try_from(120 + nice.clamp(-20, 19)).unwrap_or(120);
+    let Some(prio) = c_int::try_from(nice).ok().filter(|nice| NICE.contains(nice)) else {
+        return;
+    };
     // SAFETY: the caller's promise.
-    unsafe { (*p).static_prio = prio };
+    let task = unsafe { &mut *p };
+    task.static_prio = NORMAL + prio;
+    if matches!(
+        task.policy,
+        bindings::SCHED_NORMAL | bindings::SCHED_BATCH | bindings::SCHED_IDLE
+    ) {
+        let was_boosted = task.prio != task.normal_prio;
+        task.normal_prio = task.static_prio;
+        // Who holds an `rt_mutex` keeps the priority of its waiter.
+        if !was_boosted {
+            task.prio = task.static_prio;
+        }
+    }
 }
 
 /// # Safety
@@ -268,6 +282,9 @@ unsafe fn set_policy(p: *mut task_struct, policy: c_uint, prio: c_int) {
     task.normal_prio = prio;
     task.prio = prio;
 }
+
+/// The range of nice values (`MIN_NICE` to `MAX_NICE` of `include/linux/sched/prio.h`).
+const NICE: core::ops::RangeInclusive<c_int> = -20..=19;
 
 /// Half of the real-time range, as `sched_set_fifo` gives; and its lowest level (`kernel/sched/syscalls.c`).
 const FIFO: c_int = 49;
@@ -296,15 +313,19 @@ pub unsafe extern "C" fn sched_set_fifo_low(p: *mut task_struct) {
     unsafe { set_policy(p, bindings::SCHED_FIFO, FIFO_LOW) };
 }
 
-/// Implements `sched_set_normal`: the task is an ordinary one again.
+/// Implements `sched_set_normal`: the task is an ordinary one again, with this nice value.
 ///
 /// # Safety
 ///
 /// `p` is a live task.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn sched_set_normal(p: *mut task_struct, _nice: c_int) {
+pub unsafe extern "C" fn sched_set_normal(p: *mut task_struct, nice: c_int) {
     // SAFETY: the caller's promise.
-    unsafe { set_policy(p, bindings::SCHED_NORMAL, NORMAL) };
+    let was = unsafe { (*p).static_prio };
+    // SAFETY: the caller's promise.
+    unsafe { set_policy(p, bindings::SCHED_NORMAL, was) };
+    // SAFETY: the caller's promise.
+    unsafe { set_user_nice(p, c_long::from(nice)) };
 }
 
 same_as_header!(sched_setscheduler_nocheck);
@@ -325,9 +346,11 @@ pub unsafe extern "C" fn sched_setscheduler_nocheck(
 ) -> c_int {
     // SAFETY: the caller's promise.
     let level = unsafe { (*param).sched_priority };
+    // SAFETY: the caller's promise.
+    let ordinary = unsafe { (*p).static_prio };
     let prio = match c_uint::try_from(policy) {
         Ok(bindings::SCHED_FIFO | bindings::SCHED_RR) if (1..100).contains(&level) => 99 - level,
-        Ok(bindings::SCHED_NORMAL | bindings::SCHED_BATCH | bindings::SCHED_IDLE) if level == 0 => NORMAL,
+        Ok(bindings::SCHED_NORMAL | bindings::SCHED_BATCH | bindings::SCHED_IDLE) if level == 0 => ordinary,
         _ => return Errno::EINVAL.to_ret(),
     };
     // SAFETY: the caller's promise.

@@ -21,7 +21,7 @@ use crate::{
     fatal::fatal,
     irq,
     raw::{
-        cell::Global,
+        cell::{Global, Word},
         fiber::{Fiber, Left},
         task::Task,
     },
@@ -113,6 +113,19 @@ pub fn spawn(name: &core::ffi::CStr, flags: u32, body: impl FnOnce() + 'static) 
             task.put();
             Err(Errno::EAGAIN)
         }
+    }
+}
+
+/// Takes interrupts in a loop that offers the processor; what waits for `jiffies` in such a loop must see them move.
+pub fn poll_some() {
+    static TURNS: Word<u32> = Word::new(0);
+    // Reading the clock costs more than all else here.
+    let turns = TURNS.get().wrapping_add(1);
+    TURNS.set(turns);
+    if turns.is_multiple_of(8) {
+        irq::poll();
+    } else {
+        irq::poll_lines();
     }
 }
 

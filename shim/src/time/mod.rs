@@ -21,7 +21,7 @@ static WALL_START_NS: Word<u64> = Word::new(0);
 static VIRTUAL: Word<Option<u64>> = Word::new(None);
 /// Under virtual time: the hardware may be further on than [`VIRTUAL`], since a call to it takes bus time.
 static IS_BEHIND: Word<bool> = Word::new(false);
-/// When the next timer is due; a lower bound, refreshed when timers ran.
+/// When timers are to be looked at again while tasks run: at the next tick, or when the next timer is due.
 static NEXT_TIMER: Word<u64> = Word::new(0);
 
 /// Starts the clock at zero. `wall_ns` is the time of day at that instant, in nanoseconds since 1970.
@@ -102,15 +102,21 @@ pub fn is_timer_due() -> bool {
 /// Runs what is due. Called in interrupt context only.
 pub fn run_timers() {
     ffi::run();
-    // Timers may be armed by anybody from now on: look again at the next tick at the latest.
-    NEXT_TIMER.set(uptime_ns().saturating_add(ffi::TICK_NS));
+    NEXT_TIMER.set(next_tick_ns(uptime_ns()));
+}
+
+/// When the jiffy after `now_ns` begins. Tasks that run may arm timers and look at `jiffies`, which must not lag by more
+/// than Linux's tick lets it: a sleep of so many jiffies would end too early.
+fn next_tick_ns(now_ns: u64) -> u64 {
+    (now_ns / ffi::TICK_NS + 1).saturating_mul(ffi::TICK_NS)
 }
 
 /// When the next timer is due, exactly.
 #[must_use]
 pub fn next_timer_ns() -> u64 {
-    let next = ffi::next(seen_ns());
-    NEXT_TIMER.set(next);
+    let now = seen_ns();
+    let next = ffi::next(now);
+    NEXT_TIMER.set(next.min(next_tick_ns(now)));
     next
 }
 
