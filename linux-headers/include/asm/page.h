@@ -52,7 +52,10 @@ extern unsigned long memory_end;
 #define virt_addr_valid(kaddr) \
 	((unsigned long)(kaddr) >= memory_start && \
 	 (unsigned long)(kaddr) < memory_end)
-/* Linux 6.1 takes these two from the architecture. */
+/* Linux 6.1 takes these three from the architecture. */
+#define pfn_valid(pfn) \
+	((unsigned long)(pfn) >= ARCH_PFN_OFFSET && \
+	 (unsigned long)(pfn) - ARCH_PFN_OFFSET < max_mapnr)
 #define page_to_phys(page) ((phys_addr_t)page_to_pfn(page) << PAGE_SHIFT)
 #define phys_to_page(phys) pfn_to_page((phys) >> PAGE_SHIFT)
 
