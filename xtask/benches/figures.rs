@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Measures attribute reads, and the machine's parts inside a domain. Prints `figure NAME VALUE UNIT` lines.
 //!
-//! `cargo xtask bench` runs it and makes the table; alone: `cargo bench --package xtask --bench figures`.
+//! `cargo xtask bench` runs it and makes the table; alone: `cargo bench --package xtask --bench figures`, with `-- reads` or
+//! `-- machine` for one half.
 
 use anyhow::{Context, Result, bail};
 use board::server::{ClockServer, GpioServer, I2cServer};
@@ -29,18 +30,27 @@ fn main() -> Result<()> {
     {
         return client(path);
     }
+    let wanted = |part: &str| {
+        let named: Vec<&String> = args.iter().skip(1).filter(|arg| !arg.starts_with('-')).collect();
+        named.is_empty() || named.iter().any(|name| *name == part)
+    };
     let options = SystemOptions {
         pins_clients: true,
         ..SystemOptions::default()
     };
     let system = System::new(options)?;
-    let domain = system.run(DRIVER)?;
-    let path = attribute(&domain)?;
-    outside(&system, &path)?;
-    domain.stop();
-    drop(domain);
-    inside(&system, &path)?;
-    machine(&system)
+    if wanted("reads") {
+        let domain = system.run(DRIVER)?;
+        let path = attribute(&domain)?;
+        outside(&system, &path)?;
+        domain.stop();
+        drop(domain);
+        inside(&system, &path)?;
+    }
+    if wanted("machine") {
+        machine(&system)?;
+    }
+    Ok(())
 }
 
 /// The real path of an attribute whose read is one transfer on the bus.

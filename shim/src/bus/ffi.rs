@@ -60,37 +60,46 @@ pub unsafe extern "C" fn machine_i2c_xfer(handle: u32, msgs: *mut i2c_msg, num: 
     }
     // SAFETY: the caller's promise.
     let raw = unsafe { slice::from_raw_parts(msgs, count) };
-    let mut list = [const { None }; MAX_I2C_MSGS];
+    // Nearly all have two messages, and clearing a list for the longest would cost more than the rest.
+    const FEW: usize = 4;
+    let result = if count <= FEW {
+        // SAFETY: the caller's promise.
+        unsafe { i2c_xfer::<FEW>(handle, raw) }
+    } else {
+        // SAFETY: the caller's promise.
+        unsafe { i2c_xfer::<MAX_I2C_MSGS>(handle, raw) }
+    };
+    result.map_or_else(Errno::to_ret, |done| c_int::try_from(done).unwrap_or(c_int::MAX))
+}
+
+/// Runs a transfer of at most `MAX` messages.
+///
+/// # Safety
+///
+/// Each of `raw` has a buffer of its length, which belongs to the transfer until it ends.
+#[inline(always)]
+unsafe fn i2c_xfer<const MAX: usize>(handle: u32, raw: &[i2c_msg]) -> Result<usize, Errno> {
+    let mut list = [const { I2cMsg::EMPTY }; MAX];
     for (slot, msg) in list.iter_mut().zip(raw) {
         let len = usize::from(msg.len);
-        let data = if len == 0 {
-            if u32::from(msg.flags) & I2C_M_RD == 0 {
-                I2cData::Write(&[])
-            } else {
-                I2cData::Read(&mut [])
-            }
-        } else if u32::from(msg.flags) & I2C_M_RD == 0 {
+        let is_read = u32::from(msg.flags) & I2C_M_RD != 0;
+        let data = match (is_read, len) {
+            (true, 0) => I2cData::Read(&mut []),
+            (false, 0) => I2cData::Write(&[]),
+            // SAFETY: the caller's promise.
+            (true, _) => I2cData::Read(unsafe { slice::from_raw_parts_mut(msg.buf, len) }),
             // SAFETY: the caller's promise; the buffer is not written while we look.
-            I2cData::Write(unsafe { slice::from_raw_parts(msg.buf, len) })
-        } else {
-            // SAFETY: the caller's promise; a read buffer belongs to the transfer until it ends.
-            I2cData::Read(unsafe { slice::from_raw_parts_mut(msg.buf, len) })
+            (false, _) => I2cData::Write(unsafe { slice::from_raw_parts(msg.buf, len) }),
         };
-        *slot = Some(I2cMsg {
+        *slot = I2cMsg {
             addr: msg.addr,
             flags: msg.flags,
             data,
-        });
+        };
     }
-    let mut flat = list.map(|slot| {
-        slot.unwrap_or(I2cMsg {
-            addr: 0,
-            flags: 0,
-            data: I2cData::Write(&[]),
-        })
-    });
-    let result = bus::i2c_xfer(Handle(handle), flat.get_mut(..count).unwrap_or_default());
-    result.map_or_else(Errno::to_ret, |done| c_int::try_from(done).unwrap_or(c_int::MAX))
+    let msgs = list.get_mut(..raw.len()).ok_or(Errno::EOPNOTSUPP)?;
+    let mut heads = [bus::I2C_HEAD; MAX];
+    bus::i2c_xfer(Handle(handle), msgs, heads.get_mut(..raw.len()).unwrap_or_default())
 }
 
 /// Asks what the adapter can do.

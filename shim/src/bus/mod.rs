@@ -80,6 +80,15 @@ pub struct I2cMsg<'a> {
     pub data: I2cData<'a>,
 }
 
+impl I2cMsg<'_> {
+    /// Nothing to send: what a list is made of before it is filled.
+    pub const EMPTY: Self = I2cMsg {
+        addr: 0,
+        flags: 0,
+        data: I2cData::Write(&[]),
+    };
+}
+
 /// Direction and bytes of a message.
 pub enum I2cData<'a> {
     /// Sent to the chip.
@@ -91,21 +100,25 @@ pub enum I2cData<'a> {
 /// Most messages in one transfer (`i2c.idl`).
 pub const MAX_I2C_MSGS: usize = 64;
 
-/// Runs one transfer; returns how many messages the bus completed.
+/// A message's head as it travels, before it is filled.
+pub const I2C_HEAD: i2c::Msg = i2c::Msg {
+    addr: 0,
+    flags: 0,
+    len: 0,
+    reserved: 0,
+};
+
+/// Runs one transfer; returns how many messages the bus completed. `heads` is room for as many heads as `msgs` has.
 ///
 /// # Errors
 ///
 /// The bus's errno: `ENXIO` if no chip answers, `ETIMEDOUT` if the bus is held; `EIO` if the bus server is gone;
 /// `EOPNOTSUPP` for more than [`MAX_I2C_MSGS`] messages or 65536 bytes one way.
-pub fn i2c_xfer(handle: Handle, msgs: &mut [I2cMsg<'_>]) -> Result<usize, Errno> {
+pub fn i2c_xfer(handle: Handle, msgs: &mut [I2cMsg<'_>], heads: &mut [i2c::Msg]) -> Result<usize, Errno> {
     const SMALL: usize = 64;
-    let mut heads = [i2c::Msg {
-        addr: 0,
-        flags: 0,
-        len: 0,
-        reserved: 0,
-    }; MAX_I2C_MSGS];
-    let heads = heads.get_mut(..msgs.len()).ok_or(Errno::EOPNOTSUPP)?;
+    if heads.len() != msgs.len() {
+        return Err(Errno::EOPNOTSUPP);
+    }
     let mut total = 0_usize;
     for (head, msg) in heads.iter_mut().zip(msgs.iter()) {
         let len = match &msg.data {

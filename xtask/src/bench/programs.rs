@@ -43,7 +43,6 @@ pub(super) fn hand_overs(figures: &mut Figures) -> Result<()> {
     let text = output(bench)?;
     // In the order of the lines, since labels repeat.
     let labels = [
-        ("one futex hand-over on one core", "hand_over"),
         ("through the socket's port, empty", "call_outside"),
         ("with a call back into the kernel", "round_trips"),
         ("in this process, empty", "call_inside"),

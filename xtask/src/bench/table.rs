@@ -52,8 +52,8 @@ const ROWS: [Row; 12] = [
     ),
     over(
         row("read_ratio", "attribute read from another process", "x", 1.3, 1.1),
-        "read_floor",
-        "bare round trips, ns",
+        "round_trips",
+        "the bare round trips",
     ),
     over(
         row("kmalloc_kfree_64", "kmalloc + kfree, 64 B", "ns", 20.0, 10.0),
@@ -126,7 +126,7 @@ pub(super) fn print(figures: &Figures) {
 
 fn against(value: f64, floor: f64, row: &Row, what: &str) -> String {
     if row.unit == "x" {
-        return format!("{} {what}", digits(floor));
+        return format!("against {what}: {} ns", digits(floor));
     }
     format!("x {:.1} of {what} ({} {})", value / floor, digits(floor), row.unit)
 }
