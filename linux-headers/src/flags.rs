@@ -44,13 +44,15 @@ impl Arch {
     fn machine_flags(self) -> &'static [&'static str] {
         match self {
             // No vector registers, because a task switch does not save them; no red zone, because a hard interrupt
-            // is a call; addresses below 2 GiB, because the image is linked there.
+            // is a call; addresses below 2 GiB, because the image is linked there. Small blocks are copied by the
+            // shim's memcpy: the string instructions that gcc prefers for size take longer to start than it to end.
             Self::X86_64 => &[
                 "-m64",
                 "-mcmodel=small",
                 "-mgeneral-regs-only",
                 "-mno-red-zone",
                 "-fcf-protection=none",
+                "-mstringop-strategy=libcall",
             ],
             Self::Aarch64 => &["-mgeneral-regs-only"],
             Self::Riscv64 => &["-mcmodel=medany"],
@@ -154,6 +156,7 @@ pub fn flags(tree: &Tree, profile: Profile, arch: Arch) -> Result<Vec<String>, T
 pub fn bindgen_flags(tree: &Tree, profile: Profile, arch: Arch) -> Result<Vec<String>, TreeError> {
     let gcc_only = [
         "-mcmodel=",
+        "-mstringop-strategy=",
         "-fno-allow-store-data-races",
         "-fconserve-stack",
         "-fno-var-tracking",

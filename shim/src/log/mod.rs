@@ -28,11 +28,13 @@ pub fn line(level: c_int, text: &[u8]) {
 }
 
 fn flush() {
+    // Nearly always so, and asked on every request: taking the line out copies all its room.
+    if PENDING.with(|p| p.text.as_bytes().is_empty()) {
+        return;
+    }
     // The line is taken out first: sending it may log.
     let (level, text) = PENDING.with(|p| (p.level, core::mem::take(&mut p.text)));
-    if !text.as_bytes().is_empty() {
-        line(level, text.as_bytes());
-    }
+    line(level, text.as_bytes());
 }
 
 /// Takes a piece of text from printk: a continuation of the last one or a new line, of any number of lines.
