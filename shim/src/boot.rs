@@ -2,7 +2,7 @@
 //! From the image's first instruction to the loop that serves requests.
 
 use crate::{
-    bus, door, fatal, irq, mm,
+    bus, door, fatal, irq, mm, random,
     raw::{cell::Word, task::Task},
     sched, time,
 };
@@ -46,6 +46,7 @@ pub fn main(domain: Domain) -> ! {
     }
     let dtb = boot.dtb();
     let wall_ns = argument(&boot, "wall_ns").and_then(|v| v.parse().ok()).unwrap_or(0);
+    random::init(argument(&boot, "seed"));
     time::init(boot.clock == clock::VIRTUAL, wall_ns);
     bus::init(domain.caller, boot);
     irq::ffi::init(domain.irq);

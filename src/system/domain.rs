@@ -115,7 +115,10 @@ impl Domain {
         domain.lines = lines;
         domain.is_virtual_time = options.clock == ClockKind::Virtual;
         domain.start_ns = if domain.is_virtual_time { 0 } else { decided_ns };
-        domain.args = vec![format!("wall_ns={}", wall_ns(options.clock))];
+        domain.args = vec![
+            format!("wall_ns={}", wall_ns(options.clock)),
+            format!("seed={}", seed(options.clock)),
+        ];
         let place = match options.isolation {
             Isolation::Process => Place::Process(kernel.spawn(&domain)?),
             Isolation::None => Place::Here(InProcess::start(domain)?),
@@ -374,4 +377,14 @@ fn wall_ns(clock: ClockKind) -> u128 {
             .duration_since(UNIX_EPOCH)
             .map_or(Y2000_NS, |now| now.as_nanos()),
     }
+}
+
+/// What the domain's random numbers begin with, in hexadecimal digits. Under virtual time every run must be the same.
+fn seed(clock: ClockKind) -> String {
+    let mut bytes = [0x5e; 32];
+    if clock == ClockKind::Real {
+        // The shim adds the processor's own numbers, so a domain without ours is no worse than one without a supervisor.
+        let _ = rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty());
+    }
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

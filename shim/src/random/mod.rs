@@ -7,13 +7,16 @@
 
 pub mod ffi;
 
-use crate::raw::cell::Global;
+use crate::raw::cell::{Global, Word};
 
 const KEY_WORDS: usize = 8;
 const BLOCK: usize = 64;
 const KEY_BYTES: usize = KEY_WORDS * 4;
 /// "expand 32-byte k", little-endian, as RFC 8439 has it.
 const CONSTANTS: [u32; 4] = [0x6170_7865, 0x3320_646e, 0x7962_2d32, 0x6b20_6574];
+
+/// The supervisor's seed in hexadecimal digits, as it stands among the domain's arguments.
+static SEED: Word<Option<&'static str>> = Word::new(None);
 
 struct Generator {
     key: [u32; KEY_WORDS],
@@ -26,12 +29,18 @@ static GENERATOR: Global<Generator> = Global::new(Generator {
 });
 
 impl Generator {
-    /// Mixes in the hardware's numbers, once.
+    /// Mixes in the supervisor's seed and the hardware's numbers, once: who asks for no number spends nothing on them.
     fn seed_once(&mut self) {
         if self.is_seeded {
             return;
         }
         self.is_seeded = true;
+        for (at, digit) in SEED.get().unwrap_or_default().chars().enumerate() {
+            let digit = digit.to_digit(16).unwrap_or_default();
+            if let Some(word) = self.key.get_mut(at / 8 % KEY_WORDS) {
+                *word ^= digit << (at % 8 * 4);
+            }
+        }
         if crate::time::is_virtual() {
             return;
         }
@@ -98,7 +107,12 @@ pub fn fill(to: &mut [u8]) {
     GENERATOR.with(|g| g.fill(to));
 }
 
-/// Mixes bytes into the generator: the supervisor's seed, or what drivers think is random.
+/// Takes the supervisor's seed.
+pub fn init(seed: Option<&'static str>) {
+    SEED.set(seed);
+}
+
+/// Mixes in what drivers think is random.
 pub fn mix(bytes: &[u8]) {
     GENERATOR.with(|g| g.mix(bytes));
 }
