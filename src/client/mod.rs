@@ -4,10 +4,12 @@
 //! A [`Client`] works over any transport: inside the supervisor's process, from another process, or over a domain
 //! that runs without isolation. On top come typed clients, such as [`crate::iio`].
 
+mod attribute;
 mod chardev;
 mod errno;
 mod sysfs;
 
+pub use attribute::Attribute;
 pub use chardev::{DeviceFile, DeviceNode, poll};
 pub use errno::Errno;
 pub(crate) use sysfs::follow as sysfs_follow;

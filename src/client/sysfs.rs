@@ -68,7 +68,7 @@ pub(crate) fn follow(dir: &str, target: &str) -> String {
 }
 
 impl Client {
-    fn sysfs(&mut self) -> sysfs::Client<&mut (dyn Transport + Send + 'static)> {
+    pub(super) fn sysfs(&mut self) -> sysfs::Client<&mut (dyn Transport + Send + 'static)> {
         sysfs::Client::new(&mut *self.transport, self.handle)
     }
 
@@ -193,7 +193,7 @@ impl Client {
     }
 
     /// Does `work` with the path as given and, if there is no such thing, with its links followed.
-    fn canonical_if_needed<R>(
+    pub(super) fn canonical_if_needed<R>(
         &mut self,
         path: &str,
         work: impl Fn(&mut Self, &str) -> Result<R, ClientError>,
@@ -210,7 +210,7 @@ impl Client {
     }
 }
 
-fn failed<E>(verb: &str, path: &str, error: CallError<E>, errno: impl Fn(E) -> i32) -> ClientError {
+pub(super) fn failed<E>(verb: &str, path: &str, error: CallError<E>, errno: impl Fn(E) -> i32) -> ClientError {
     ClientError::new(format!("{verb} {path}"), error, errno)
 }
 
