@@ -13,6 +13,8 @@
 //!
 //! No function holds the locks of two processes, so there is no order to keep.
 
+mod notice;
+
 use std::collections::VecDeque;
 use std::string::String;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
@@ -28,6 +30,7 @@ use super::shared::{Message, Shared};
 use crate::nk::{Lens, Parts, Retcode};
 use crate::port::{Area, PortLens, event, turn};
 use crate::sys;
+use notice::Notice;
 
 /// The most requests that wait for one listener; the next one gets `rcBusy`.
 const MAX_QUEUED: usize = 256;
@@ -62,15 +65,6 @@ pub(crate) struct Request {
     pub(crate) id: u64,
     pub(crate) client: Arc<Process>,
     pub(crate) known: Known,
-}
-
-/// What a server is told without being asked. Only the kernel makes these, so no client can pretend one.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Notice {
-    /// The client with this number is gone.
-    ClientGone(u64),
-    /// The client of this request, which the server has taken, gave up or is gone.
-    Abandoned(u64),
 }
 
 #[derive(Debug)]
@@ -221,37 +215,6 @@ impl Process {
         state.taken.push(request);
     }
 
-    fn put_notice(&self, notice: Notice) {
-        let (what, about) = match notice {
-            Notice::ClientGone(client) => (event::CLIENT_GONE, client),
-            Notice::Abandoned(request) => (event::ABANDONED, request),
-        };
-        self.shared.port().caller.store(about, Relaxed);
-        self.put_event(what);
-    }
-
-    /// Server side: ends its `Recv` with `notice`, now or when it asks next.
-    fn notify(&self, mut state: MutexGuard<'_, State>, notice: Notice) {
-        match state.phase {
-            Phase::Dead => {}
-            Phase::Receiving { .. } => {
-                state.phase = Phase::Running;
-                drop(state);
-                self.put_notice(notice);
-                self.give_turn();
-            }
-            _ => {
-                state.notices.push_back(notice);
-                self.hint(&state);
-            }
-        }
-    }
-
-    /// Server side: tells it that `client` is gone. Telling it twice does no harm.
-    pub(crate) fn client_gone(&self, client: u64) {
-        self.notify(lock(&self.state), Notice::ClientGone(client));
-    }
-
     /// Client side: opens a call. It must be open before the server can answer it.
     pub(crate) fn begin_call(&self, pending: Pending) {
         let mut state = lock(&self.state);
@@ -377,22 +340,6 @@ impl Process {
         let at = at.ok_or(Retcode::INVALID_ARGUMENT)?;
         state.abandoned.remove(at);
         Err(Retcode::NOT_CONNECTED)
-    }
-
-    /// Server side: forgets request `id`, whose client gave up. Otherwise a client that gives up again and again
-    /// would fill the kernel's memory. A server that works on it is told.
-    pub(crate) fn abandon(&self, id: u64) {
-        let mut state = lock(&self.state);
-        state.queue.retain(|(request, _)| request.id != id);
-        self.hint(&state);
-        if let Some(at) = state.taken.iter().position(|request| request.id == id) {
-            state.taken.swap_remove(at);
-            if state.abandoned.len() == MAX_QUEUED {
-                state.abandoned.pop_front();
-            }
-            state.abandoned.push_back(id);
-            self.notify(state, Notice::Abandoned(id));
-        }
     }
 
     /// Returns when [`Process::expire`] wants to be called, or `u64::MAX`.

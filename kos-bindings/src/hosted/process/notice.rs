@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Notices: what a server hears of its clients from the kernel, in place of a request.
+//!
+//! | event | when | what it is for |
+//! |---|---|---|
+//! | client gone | a client that was served died or left | to give up what was kept for it |
+//! | abandoned | the client of a request in service died, or its time is up | to end the service's waiting |
+
+use std::sync::MutexGuard;
+use std::sync::atomic::Ordering::Relaxed;
+
+use super::{MAX_QUEUED, Phase, Process, State, lock};
+use crate::port::event;
+
+/// What a server is told without being asked. Only the kernel makes these, so no client can pretend one.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Notice {
+    /// The client with this number is gone.
+    ClientGone(u64),
+    /// The client of this request, which the server has taken, gave up or is gone.
+    Abandoned(u64),
+}
+
+impl Process {
+    pub(super) fn put_notice(&self, notice: Notice) {
+        let (what, about) = match notice {
+            Notice::ClientGone(client) => (event::CLIENT_GONE, client),
+            Notice::Abandoned(request) => (event::ABANDONED, request),
+        };
+        self.shared.port().caller.store(about, Relaxed);
+        self.put_event(what);
+    }
+
+    /// Server side: ends its `Recv` with `notice`, now or when it asks next.
+    fn notify(&self, mut state: MutexGuard<'_, State>, notice: Notice) {
+        match state.phase {
+            Phase::Dead => {}
+            Phase::Receiving { .. } => {
+                state.phase = Phase::Running;
+                drop(state);
+                self.put_notice(notice);
+                self.give_turn();
+            }
+            _ => {
+                state.notices.push_back(notice);
+                self.hint(&state);
+            }
+        }
+    }
+
+    /// Server side: tells it that `client` is gone. Telling it twice does no harm.
+    pub(crate) fn client_gone(&self, client: u64) {
+        self.notify(lock(&self.state), Notice::ClientGone(client));
+    }
+
+    /// Server side: forgets request `id`, whose client gave up. Otherwise a client that gives up again and again
+    /// would fill the kernel's memory. A server that works on it is told.
+    pub(crate) fn abandon(&self, id: u64) {
+        let mut state = lock(&self.state);
+        state.queue.retain(|(request, _)| request.id != id);
+        self.hint(&state);
+        if let Some(at) = state.taken.iter().position(|request| request.id == id) {
+            state.taken.swap_remove(at);
+            if state.abandoned.len() == MAX_QUEUED {
+                state.abandoned.pop_front();
+            }
+            state.abandoned.push_back(id);
+            self.notify(state, Notice::Abandoned(id));
+        }
+    }
+}
