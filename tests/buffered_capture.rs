@@ -10,8 +10,8 @@ use std::time::Duration;
 
 /// What the chip feels, in rad/s.
 const RATE: [f64; 3] = [1.0, 0.0, -1.0];
-/// 1/65.6 °/s: the driver sets the chip to ±500 °/s. The driver's scale has three digits of it, which is less than half a
-/// step at this rate.
+/// 1/65.6 °/s: the driver sets the chip to ±500 °/s. The driver's scale has three digits of it, which is less than
+/// half a step at this rate.
 const RATE_LSB: f64 = 0.000_266;
 /// For a busy machine, not for the driver.
 const SOON: Duration = Duration::from_secs(20);
@@ -119,7 +119,8 @@ fn timestamps_rise_in_real_time_on_6_1() {
     runs_in_real_time(Series::V6_1);
 }
 
-/// What a program does that knows only the kernel's documentation (`Documentation/iio/iio_devbuf.rst`), with reads that wait.
+/// What a program does that knows only the kernel's documentation (`Documentation/iio/iio_devbuf.rst`), with reads that
+/// wait.
 fn reads_wait_for_scans(series: Series) {
     let (_system, domain) = start(series, "bmg160", ClockKind::Virtual);
     let mut client = domain.client().expect("a client");

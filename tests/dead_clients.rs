@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Acceptance: what a client left open is closed when it goes, however it goes: an exclusive device can be opened again.
+//! Acceptance: what a client left open is closed when it goes, however it goes: an exclusive device can be opened
+//! again.
 
 use kos_bindings::hosted::socket::Connection;
 use linux_compat::client::{Client, DeviceFile};

@@ -32,8 +32,8 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// What the driver's `show` returns; `EACCES` if it cannot be read, `ENODEV` if its device is gone, `EBADF` if it is
-    /// not open.
+    /// What the driver's `show` returns; `EACCES` if it cannot be read, `ENODEV` if its device is gone, `EBADF` if
+    /// it is not open.
     pub fn attribute_read(&mut self, file: Attribute) -> Result<Vec<u8>, ClientError> {
         let request = sysfs::ReadIdReq { id: file.0, offset: 0 };
         let mut server = self.sysfs();
@@ -74,8 +74,8 @@ impl Client {
     }
 
     /// Waits until the driver announces a new value of an attribute (`sysfs_notify`), and returns the count of its
-    /// announcements. The wait ends at once if the count is not `known`, and in any case after `limit`. The count begins
-    /// with the first question.
+    /// announcements. The wait ends at once if the count is not `known`, and in any case after `limit`. The count
+    /// begins with the first question.
     ///
     /// # Errors
     ///

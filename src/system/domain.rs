@@ -383,7 +383,7 @@ fn wall_ns(clock: ClockKind) -> u128 {
 fn seed(clock: ClockKind) -> String {
     let mut bytes = [0x5e; 32];
     if clock == ClockKind::Real {
-        // The shim adds the processor's own numbers, so a domain without ours is no worse than one without a supervisor.
+        // The shim adds the processor's own numbers: without ours a domain still has those.
         let _ = rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty());
     }
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()

@@ -149,7 +149,7 @@ pub enum Event<'a> {
     Irq,
     /// The time passed.
     Timeout,
-    /// The client whose requests bear this badge is gone: no more of them come, and what is kept for it can be given up.
+    /// The client whose requests bear this badge is gone: what is kept for it can be given up.
     ClientGone(u64),
     /// Nobody waits any more for the answer to this request, which was received before.
     Abandoned(CallerId),

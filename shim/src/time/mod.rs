@@ -3,8 +3,8 @@
 //!
 //! The clock counts nanoseconds since the domain started (uptime). Virtual time stands still while anybody runs and
 //! moves when a delay asks for it, or when all tasks sleep and a request is in flight: then it jumps to the next
-//! timer, unless the hardware has an event before that (interface `linuxcompat.Clock`). A transfer takes time too, which
-//! the hardware counts: whoever reads the clock after one asks it first.
+//! timer, unless the hardware has an event before that (interface `linuxcompat.Clock`). A transfer takes time too,
+//! which the hardware counts: whoever reads the clock after one asks it first.
 //!
 //! Timer wheel and hrtimers are upstream's (`kernel/time/timer.c`, `hrtimer.c`); `glue/time.c` calls them.
 
@@ -48,8 +48,8 @@ pub fn uptime_ns() -> u64 {
     seen_ns()
 }
 
-/// As [`uptime_ns`], but virtual time may be what it was before the last calls to the hardware: for those who look often
-/// and lose nothing by looking again later.
+/// As [`uptime_ns`], but virtual time may be what it was before the last calls to the hardware: for those who look
+/// often and lose nothing by looking again later.
 fn seen_ns() -> u64 {
     match VIRTUAL.get() {
         Some(now) => now,
