@@ -78,6 +78,24 @@ fn a_kernel_that_ends_ends_its_clients_calls() {
     assert_eq!(waiting.join().expect("no panic"), Err(Retcode::NOT_CONNECTED));
 }
 
+#[test]
+fn a_process_may_have_several_doors() {
+    let _one = ONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let kernels = [kernel(), kernel()];
+    let _domains = [start(&kernels[0], &spec("left")), start(&kernels[1], &spec("right"))];
+    let doors = kernels
+        .each_ref()
+        .map(|kernel| Door::open(kernel, &directory()).expect("a door"));
+    for name in ["left", "right"] {
+        let mut client = Connection::open(name).expect("a connection");
+        let handle = client.handle();
+        assert_eq!(call(&mut client, handle, mid::ECHO, b"x").as_deref(), Ok(&b"x"[..]));
+    }
+    let [left, _right] = doors;
+    drop(left);
+    assert!(Connection::open("left").is_err() && Connection::open("right").is_ok());
+}
+
 fn scratch(name: &str) -> PathBuf {
     let path = std::env::temp_dir().join(format!("kos-{name}-{}", std::process::id()));
     let _ = std::fs::remove_dir_all(&path);

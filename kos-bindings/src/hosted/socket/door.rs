@@ -10,6 +10,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::string::{String, ToString};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::thread::JoinHandle;
 use std::vec::Vec;
 
@@ -29,6 +30,8 @@ use crate::hosted::process::Process;
 
 /// More clients at once are turned away.
 const MAX_CLIENTS: usize = 256;
+/// A process may have several kernels, each with a door.
+static SERIAL: AtomicU32 = AtomicU32::new(0);
 const LISTENER: u64 = u64::MAX;
 const WAKE: u64 = u64::MAX - 1;
 
@@ -52,15 +55,13 @@ impl Door {
         for path in sockets(directory) {
             let _ = dial(&path);
         }
-        let path = directory.join(std::format!("{}.{SUFFIX}", std::process::id()));
+        let serial = SERIAL.fetch_add(1, Relaxed);
+        let path = directory.join(std::format!("{}-{serial}.{SUFFIX}", std::process::id()));
         match fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
-        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-        let listener = socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)?;
-        bind(&listener, &SocketAddrUnix::new(&path)?)?;
-        listen(&listener, 16)?;
+        let listener = listen_at(directory, &path)?;
         let epoll = epoll::create(CreateFlags::CLOEXEC)?;
         let wake = eventfd(0, EventfdFlags::CLOEXEC)?;
         epoll::add(&epoll, &listener, EventData::new_u64(LISTENER), EventFlags::IN)?;
@@ -86,6 +87,25 @@ impl Door {
     pub fn path(&self) -> &Path {
         &self.path
     }
+}
+
+/// Makes the listening socket. Whoever closes the last door removes the directory, perhaps just now: then once more.
+fn listen_at(directory: &Path, path: &Path) -> io::Result<OwnedFd> {
+    const ATTEMPTS: usize = 100;
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let listener = socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)?;
+    let address = SocketAddrUnix::new(path)?;
+    for _ in 1..ATTEMPTS {
+        match bind(&listener, &address) {
+            Err(Errno::NOENT) => private_directory(directory)?,
+            bound => {
+                bound?;
+                break;
+            }
+        }
+    }
+    listen(&listener, 16)?;
+    Ok(listener)
 }
 
 impl Drop for Door {

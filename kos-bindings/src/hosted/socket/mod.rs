@@ -2,7 +2,7 @@
 //! Clients in other processes of the same user: how they find a running kernel and get a port of
 //! their own.
 //!
-//! Each kernel listens on `PID.sock` in a directory that only its user may enter ([`directory`]). A
+//! Each kernel listens on `PID-N.sock` in a directory that only its user may enter ([`directory`]). A
 //! client says `list`, or `open NAME`; for the latter it is handed a port (a sealed memory file)
 //! with one handle, which leads to that domain. From then on the socket says only one thing: that
 //! the other side still lives. Messages never travel over it.
