@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Acceptance: the whole sysfs tree of each driver's domain, on each kernel series: what is there, with what mode,
-//! where links lead, and what every attribute says. Under virtual time nothing in it changes from run to run, so nothing
-//! is left out.
+//! where links lead, and what every attribute says. Under virtual time nothing in it changes from run to run, so
+//! nothing is left out.
 //!
 //! After a change that is wanted, `INSTA_UPDATE=always cargo test --test sysfs_tree` writes the snapshots anew. Look at
 //! the difference: each line is something that a user of real Linux would see changed.
