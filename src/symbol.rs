@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! From addresses in an image to functions and lines.
 
-use object::{Object, ObjectSymbol};
+use object::{Object, ObjectSection, ObjectSymbol};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -108,6 +108,31 @@ impl Symbols {
         root.unwrap_or(file).trim_start_matches("./").to_owned()
     }
 
+    /// Whether the caller of the function at `ip` is missing from a call trace, and `top` is the return address into it.
+    ///
+    /// A function that calls nothing has no frame, and another has none at its very beginning. The chain of frames then
+    /// begins with the caller's caller, and the word at the stack's top, which otherwise may be anything, lies behind a
+    /// call.
+    #[must_use]
+    pub fn is_left_out(&self, ip: u64, top: u64) -> bool {
+        let Ok(data) = std::fs::read(&self.path) else {
+            return false;
+        };
+        let Ok(file) = object::File::parse(data.as_slice()) else {
+            return false;
+        };
+        if file.architecture() != object::Architecture::X86_64 || !is_behind_call(&file, top) {
+            return false;
+        }
+        let holds = |symbol: &object::Symbol<'_, '_>| {
+            let rest = ip.checked_sub(symbol.address());
+            rest.is_some_and(|rest| rest < symbol.size())
+        };
+        // A call that led nowhere left nothing behind but its return address.
+        let start = file.symbols().find(holds).map(|symbol| symbol.address());
+        start.is_none_or(|start| !sets_frame(code(&file, start, ip - start).unwrap_or_default()))
+    }
+
     /// The symbol that nobody provides whose address was used, if it was one.
     #[must_use]
     pub fn missing(&self, address: u64) -> Option<String> {
@@ -120,6 +145,27 @@ impl Symbols {
         let symbol = file.symbols().find(|symbol| symbol.address() == base)?;
         symbol.name().ok().map(str::to_owned)
     }
+}
+
+/// The bytes of an image at an address.
+fn code<'data>(file: &object::File<'data>, at: u64, len: u64) -> Option<&'data [u8]> {
+    file.sections()
+        .filter(|section| section.kind() == object::SectionKind::Text)
+        .find_map(|section| section.data_range(at, len).ok().flatten())
+}
+
+/// Whether x86_64 code sets a frame up: `mov %rsp, %rbp`.
+fn sets_frame(code: &[u8]) -> bool {
+    code.windows(3).any(|code| code == [0x48, 0x89, 0xe5])
+}
+
+/// Whether a call of x86_64 ends at an address: `call rel32`, or `call r/m64` in its lengths from 2 to 7.
+fn is_behind_call(file: &object::File<'_>, address: u64) -> bool {
+    let before = |len: u64| code(file, address.checked_sub(len)?, len);
+    let is_direct = before(5).is_some_and(|code| code[0] == 0xe8);
+    // Opcode 0xff with 2 in the middle bits of the byte behind it.
+    let is_indirect = |len| before(len).is_some_and(|code| code[0] == 0xff && code[1] >> 3 & 7 == 2);
+    is_direct || (2..=7).any(is_indirect)
 }
 
 #[cfg(test)]

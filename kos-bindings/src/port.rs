@@ -327,6 +327,8 @@ pub struct Epitaph {
     pub sp: u64,
     /// Frame pointer.
     pub bp: u64,
+    /// The word at the stack pointer, or 0: the return address of a function that has no frame yet.
+    pub top: u64,
     /// What happened, UTF-8.
     pub cause: [u8; CAUSE_BYTES],
     /// Return addresses, innermost first.

@@ -58,7 +58,10 @@ fn a_panic() {
 #[test]
 fn a_spin() {
     let death = die_of(mid::SPIN);
-    assert_eq!((death.status, death.cause), (Status::Signaled(9), Cause::Watchdog));
+    assert_eq!((death.status, death.cause), (Status::Exited(128 + 5), Cause::Watchdog));
+    let words = death.last_words.expect("last words");
+    assert_eq!((words.cause.as_str(), words.signal, words.addr), ("interrupted", 5, 0));
+    assert_ne!(words.ip, 0);
 }
 
 #[test]
@@ -89,7 +92,11 @@ fn exhausted_memory() {
 fn a_port_that_is_scribbled_on() {
     let death = die_of(mid::BREAK_PROTOCOL);
     assert!(matches!(death.cause, Cause::Protocol | Cause::Watchdog), "{death}");
-    assert_eq!(death.status, Status::Signaled(9));
+    let status = match death.cause {
+        Cause::Watchdog => Status::Exited(128 + 5),
+        _ => Status::Signaled(9),
+    };
+    assert_eq!(death.status, status);
 }
 
 #[test]

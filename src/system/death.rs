@@ -26,12 +26,12 @@ impl DeathReport {
         let is_orderly =
             death.cause == Cause::Stopped || (death.status == Status::Exited(0) && death.last_words.is_none());
         let how = match (death.cause, death.status) {
-            (Cause::Stopped, _) => "was stopped".to_owned(),
-            (Cause::Watchdog, _) => "was stopped: it held a request without entering the kernel (it spins)".to_owned(),
-            (Cause::Protocol, _) => "was stopped: it broke the protocol of its port".to_owned(),
-            (Cause::Itself, Status::Exited(code)) => format!("exited with status {code}"),
-            (Cause::Itself, Status::Signaled(signal)) => format!("was ended by {}", signal_name(signal)),
-            (Cause::Itself, Status::Unknown) => "ended".to_owned(),
+            (Cause::Stopped, _) => "it was stopped".to_owned(),
+            (Cause::Watchdog, _) => "it spins: it held a request too long without entering the kernel".to_owned(),
+            (Cause::Protocol, _) => "it broke the protocol of its port, and was stopped".to_owned(),
+            (Cause::Itself, Status::Exited(code)) => format!("it exited with status {code}"),
+            (Cause::Itself, Status::Signaled(signal)) => format!("it was ended by {}", signal_name(signal)),
+            (Cause::Itself, Status::Unknown) => "it ended".to_owned(),
         };
         let mut report = Self {
             driver: death.name.clone(),
@@ -40,13 +40,13 @@ impl DeathReport {
             trace: Vec::new(),
             is_orderly,
         };
-        report.add_words(death.last_words.as_ref(), symbols);
+        report.add_words(death.cause, death.last_words.as_ref(), symbols);
         report
     }
 
     /// Makes the report on the end of a domain without isolation.
     pub(super) fn of_in_process(driver: &str, code: i32, words: Option<&LastWords>, symbols: &Symbols) -> Self {
-        let cause = format!("exited with status {code}");
+        let cause = format!("it exited with status {code}");
         let is_orderly = code == 0 && words.is_none();
         let mut report = Self {
             driver: driver.to_owned(),
@@ -55,13 +55,17 @@ impl DeathReport {
             trace: Vec::new(),
             is_orderly,
         };
-        report.add_words(words, symbols);
+        report.add_words(Cause::Itself, words, symbols);
         report
     }
 
-    fn add_words(&mut self, words: Option<&LastWords>, symbols: &Symbols) {
+    fn add_words(&mut self, cause: Cause, words: Option<&LastWords>, symbols: &Symbols) {
         let Some(words) = words else { return };
-        self.cause = words.cause.clone();
+        // Who spins does not know it; it only says where it was.
+        self.cause = match cause {
+            Cause::Watchdog => format!("{}; {}", self.cause, words.cause),
+            _ => words.cause.clone(),
+        };
         if let Some(name) = symbols.missing(words.addr).or_else(|| symbols.missing(words.ip)) {
             self.cause = format!("{name}: used, but nothing in this image provides it; {}", words.cause);
         }
@@ -74,6 +78,8 @@ impl DeathReport {
             .iter()
             .filter(|frame| **frame != words.ip)
             .map(|frame| frame.saturating_sub(1));
+        let top = Some(words.top).filter(|top| *top != 0 && symbols.is_left_out(words.ip, *top));
+        let calls = top.map(|top| top.saturating_sub(1)).into_iter().chain(calls);
         self.trace.extend(calls.flat_map(|call| symbols.frames(call)));
     }
 }

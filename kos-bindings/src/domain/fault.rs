@@ -26,6 +26,10 @@ pub struct Crash<'a> {
     pub sp: u64,
     /// Frame pointer.
     pub bp: u64,
+    /// The word at the stack pointer, or 0: the return address of a function that has no frame yet.
+    pub top: u64,
+    /// Somebody sent the signal, so nothing faulted and `addr` is 0.
+    pub is_sent: bool,
     /// What happened; what does not fit is cut.
     pub cause: &'a [u8],
     /// Return addresses, innermost first.
@@ -71,6 +75,7 @@ fn write(epitaph: &mut Epitaph, crash: Crash<'_>) {
     epitaph.ip = crash.ip;
     epitaph.sp = crash.sp;
     epitaph.bp = crash.bp;
+    epitaph.top = crash.top;
     epitaph.frame_count = u32::try_from(frames).unwrap_or(0);
     epitaph.cause_len = u32::try_from(cause).unwrap_or(0);
 }
@@ -177,16 +182,23 @@ mod frame {
 }
 
 extern "C" fn handler(signal: i32, info: *const u8, context: *const u8) {
+    const SI_CODE: usize = 8;
     const SI_ADDR: usize = 16;
     // SAFETY: the kernel passes a siginfo_t and a ucontext_t, which have these words.
     let word = |at: *const u8, offset: usize| unsafe { at.wrapping_add(offset).cast::<u64>().read() };
+    // SAFETY: the kernel passes a siginfo_t, which has this word.
+    let code = unsafe { info.wrapping_add(SI_CODE).cast::<i32>().read() };
+    // `include/uapi/asm-generic/siginfo.h`: what a process sends has no positive code, and no address.
+    let is_sent = code <= 0;
     let crash = Crash {
         signal: signal.unsigned_abs(),
-        addr: word(info, SI_ADDR),
+        addr: if is_sent { 0 } else { word(info, SI_ADDR) },
         ip: word(context, frame::IP),
         sp: word(context, frame::SP),
         bp: word(context, frame::BP),
-        cause: name(signal),
+        top: 0,
+        is_sent,
+        cause: if is_sent { b"interrupted" } else { name(signal) },
         frames: &[],
     };
     let hook = HOOK.load(Relaxed);

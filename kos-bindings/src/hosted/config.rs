@@ -36,7 +36,7 @@ pub enum Event {
 pub struct Config {
     /// Where everything that hands messages over runs.
     pub cpu: Cpu,
-    /// How long a domain may hold a request without entering the kernel before it is killed;
+    /// How long a domain may hold a request without entering the kernel before it is asked where it is, and ended;
     /// `None`: for ever.
     pub watchdog: Option<Duration>,
     /// How long any client's `Call` may take before it fails with `rcTimeout`; `None`: for ever.

@@ -12,12 +12,16 @@ use rustix::process::{Signal, pidfd_send_signal};
 
 use crate::port::Epitaph;
 
+/// How long a process that is stuck has for its last words.
+pub(crate) const LAST_WORDS: Duration = Duration::from_millis(500);
+
 /// Why a domain ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
     /// By its own doing: it exited, crashed, or exhausted its memory.
     Itself,
-    /// It held a request for longer than the watchdog allows without entering the kernel.
+    /// It held a request for longer than the watchdog allows without entering the kernel. It was asked to say where it
+    /// is; one that did not was killed.
     Watchdog,
     /// It broke the protocol of its port.
     Protocol,
@@ -50,6 +54,8 @@ pub struct LastWords {
     pub sp: u64,
     /// Frame pointer.
     pub bp: u64,
+    /// The word at the stack pointer, or 0: the return address of a function that has no frame yet.
+    pub top: u64,
     /// What happened.
     pub cause: String,
     /// Return addresses, innermost first.
@@ -68,6 +74,7 @@ impl LastWords {
             ip: epitaph.ip,
             sp: epitaph.sp,
             bp: epitaph.bp,
+            top: epitaph.top,
             cause: String::from_utf8_lossy(cause).into_owned(),
             frames: epitaph.frames.get(..epitaph.frame_count as usize)?.to_vec(),
         })
@@ -117,6 +124,8 @@ pub(crate) struct Life {
     pub(crate) name: String,
     process: OnceLock<(i32, OwnedFd)>,
     cause: Mutex<Cause>,
+    /// When it was asked to say where it is, because it is stuck.
+    asked: Mutex<Option<Instant>>,
     death: Mutex<Option<Death>>,
     ended: Condvar,
 }
@@ -131,6 +140,7 @@ impl Life {
             name,
             process: OnceLock::new(),
             cause: Mutex::new(Cause::Itself),
+            asked: Mutex::new(None),
             death: Mutex::new(None),
             ended: Condvar::new(),
         }
@@ -152,21 +162,43 @@ impl Life {
 
     /// Kills the process; the first cause stands. A process that is gone already stays as it is.
     pub(crate) fn kill(&self, cause: Cause) {
+        self.signal(Signal::KILL, cause);
+    }
+
+    /// Ends a process that does not come back. The first time it is asked to say where it is, with a signal that the
+    /// domain's runtime takes ([`crate::domain::Crash`]); if it lives on, it is killed the next time.
+    pub(crate) fn end_stuck(&self) {
+        let mut asked = lock(&self.asked);
+        match *asked {
+            None => {
+                *asked = Some(Instant::now());
+                self.signal(Signal::TRAP, Cause::Watchdog);
+            }
+            // Several clients may wait for it, and each sees that it is stuck.
+            Some(at) if at.elapsed() < LAST_WORDS => {}
+            Some(_) => self.signal(Signal::KILL, Cause::Watchdog),
+        }
+    }
+
+    fn signal(&self, signal: Signal, cause: Cause) {
         let Some(pidfd) = self.pidfd() else {
             return;
         };
         let mut known = lock(&self.cause);
-        if *known == Cause::Itself && pidfd_send_signal(pidfd, Signal::KILL).is_ok() {
+        if pidfd_send_signal(pidfd, signal).is_ok() && *known == Cause::Itself {
             *known = cause;
         }
     }
 
     /// Notes the death and tells those who wait for it.
     pub(crate) fn ended(&self, domain: u64, status: Status, epitaph: &Epitaph) -> Death {
-        let cause = match status {
+        let known = *lock(&self.cause);
+        let cause = match (status, known) {
+            // It said where it was, as the watchdog asked, and ended.
+            (Status::Exited(_), Cause::Watchdog) => known,
             // It was already ending by itself when it was killed.
-            Status::Exited(_) => Cause::Itself,
-            _ => *lock(&self.cause),
+            (Status::Exited(_), _) => Cause::Itself,
+            _ => known,
         };
         let death = Death {
             domain,

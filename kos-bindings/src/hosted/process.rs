@@ -25,7 +25,7 @@ use std::vec::Vec;
 
 use super::handles::HandleTable;
 use super::judge::Known;
-use super::life::{Cause, Life};
+use super::life::{Cause, LAST_WORDS, Life};
 use super::shared::{Message, Shared};
 use crate::nk::{Lens, Parts, Retcode};
 use crate::port::{Area, PortLens, event, turn};
@@ -385,13 +385,11 @@ impl Process {
                     0 => now_ns,
                     since => since,
                 };
-                pending.watch_ns = since
-                    .max(now_ns.saturating_sub(watchdog_ns))
-                    .saturating_add(watchdog_ns);
-                let is_stuck = now_ns.saturating_sub(since) >= watchdog_ns;
-                if is_stuck {
+                if now_ns.saturating_sub(since) >= watchdog_ns {
+                    pending.watch_ns = now_ns.saturating_add(u64::try_from(LAST_WORDS.as_nanos()).unwrap_or(0));
                     Expired::Stuck(server)
                 } else {
+                    pending.watch_ns = since.saturating_add(watchdog_ns);
                     Expired::Nothing
                 }
             }

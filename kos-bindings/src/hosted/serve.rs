@@ -9,7 +9,6 @@ use super::config::Event;
 use super::handles::{Entry, Target};
 use super::judge::Between;
 use super::kernel::Inner;
-use super::life::Cause;
 use super::process::{Expired, Pending, Process, Request};
 use super::shared::Message;
 use crate::nk::{Handle, HandleDesc, Header, Lens, Retcode};
@@ -85,7 +84,7 @@ impl Thread {
             Expired::Nothing => {}
             Expired::Stuck(server) => {
                 if let Some(life) = &server.life {
-                    life.kill(Cause::Watchdog);
+                    life.end_stuck();
                 }
             }
             Expired::Unanswered(domain) => (self.kernel.config.on_event)(Event::Unanswered { domain }),

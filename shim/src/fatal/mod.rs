@@ -113,6 +113,9 @@ fn on_fault(crash: Crash<'_>) {
                 task.pid()
             )
         }
+        Some(task) if crash.is_sent => {
+            write!(text, "{what} in task {}/{}", crate::sched::Comm(task), task.pid())
+        }
         Some(task) => {
             write!(
                 text,
@@ -122,13 +125,21 @@ fn on_fault(crash: Crash<'_>) {
                 task.pid()
             )
         }
+        None if crash.is_sent => write!(text, "{what} before the first task"),
         None => write!(text, "{what} at {:#x} before the first task", crash.addr),
+    };
+    // An overflown stack has nothing at its pointer.
+    let top = if is_overflow {
+        0
+    } else {
+        frames::top(crash.sp, crash.bp)
     };
     let frames = frames.get(..count).unwrap_or_default();
     die(
         Crash {
             cause: text.as_bytes(),
             frames,
+            top,
             ..crash
         },
         EXIT_FATAL,

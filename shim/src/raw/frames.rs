@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Call traces: the chain of frame pointers that the compiler keeps (`-fno-omit-frame-pointer`).
 
+/// A frame that is further up is none of this stack.
+const STACK_REACH: u64 = 64 * 1024;
+
 /// The frame pointer of the caller.
 #[inline(always)]
 pub fn here() -> u64 {
@@ -25,7 +28,6 @@ pub fn here() -> u64 {
 ///
 /// How many there are.
 pub fn walk(mut fp: u64, frames: &mut [u64]) -> usize {
-    const STACK_REACH: u64 = 64 * 1024;
     let mut count = 0;
     for slot in frames.iter_mut() {
         if fp == 0 || !fp.is_multiple_of(8) {
@@ -46,4 +48,30 @@ pub fn walk(mut fp: u64, frames: &mut [u64]) -> usize {
         fp = next;
     }
     count
+}
+
+/// Where a function that has no frame would return to, if the stack pointer `sp` and the frame pointer `bp` are of one
+/// stack: the word at `sp`, or the one behind a saved `bp`, which may be anything else; or 0. Compilers leave the frame out where a function calls
+/// nothing, and before it is needed.
+#[cfg(target_arch = "x86_64")]
+pub fn top(sp: u64, bp: u64) -> u64 {
+    if sp == 0 || !sp.is_multiple_of(8) || bp < sp || bp - sp > STACK_REACH {
+        return 0;
+    }
+    let word = |at: u64| {
+        let at = core::ptr::with_exposed_provenance::<u64>(usize::try_from(at).unwrap_or(0));
+        // SAFETY: it lies on the stack that `bp` is of, as above; there is a frame at `bp`, so two words do.
+        unsafe { at.read() }
+    };
+    match word(sp) {
+        // The caller's frame pointer is saved already, and the function's own not yet set.
+        saved if saved == bp => word(sp + 8),
+        top => top,
+    }
+}
+
+/// There the return address is in a register, and the runtime has read it.
+#[cfg(not(target_arch = "x86_64"))]
+pub fn top(_sp: u64, _bp: u64) -> u64 {
+    0
 }
