@@ -6,6 +6,7 @@
 
 use ::board::dts::{self, DtsError};
 use ::board::tree::Tree;
+use ::board::{BoardOptions, SimBoard};
 use linux_headers::cache;
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
@@ -15,7 +16,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, thiserror::Error)]
 pub enum BoardError {
     /// The file cannot be read, or `dtc` refused it: in its own words, with file and line.
-    #[error("{0}")]
+    #[error(transparent)]
     Source(#[from] DtsError),
     /// No board of ours has this driver's chip.
     #[error("no board for {driver:?}: give one with --board FILE.dts; ours are for {}", known.join(", "))]
@@ -43,6 +44,19 @@ pub enum BoardError {
         /// What the system says.
         error: std::io::Error,
     },
+}
+
+/// The first few of many, as a device tree writes them.
+fn any_of(names: &[String]) -> String {
+    const MOST: usize = 6;
+    let shown: Vec<String> = names.iter().take(MOST).map(|name| format!("{name:?}")).collect();
+    let rest = names.len().saturating_sub(MOST);
+    let more = if rest > 0 {
+        format!(" or {rest} others")
+    } else {
+        String::new()
+    };
+    format!("{}{more}", shown.join(" or "))
 }
 
 fn at_line(line: Option<usize>) -> String {
@@ -230,9 +244,9 @@ impl Board {
             .collect()
     }
 
-    /// What is said when no device came to life on this board.
+    /// What is said when no device came to life on this board. `compatibles` are those that would, if they are known.
     #[must_use]
-    pub fn lacks(&self, driver: &str) -> BoardError {
+    pub fn lacks(&self, driver: &str, compatibles: &[String]) -> BoardError {
         let chips = self.chips();
         let has = if chips.is_empty() {
             "it has no chips".to_owned()
@@ -245,12 +259,27 @@ impl Board {
             .chain(self.tree.compatible("linux-compat,spi"))
             .next();
         let line = bus.and_then(|bus| dts::line_of_node(&self.source, &self.tree.node(bus).name));
-        let fact = format!("no node that {driver:?} drives below a bus; {has}");
+        let expected = match compatibles {
+            [] => String::new(),
+            known => format!(", expected compatible = {}", any_of(known)),
+        };
+        let fact = format!("no node below a bus that {driver:?} drives{expected}; {has}");
         BoardError::Node {
             path: self.path.clone(),
             line,
             fact,
         }
+    }
+
+    /// Looks whether hardware can be made of it.
+    ///
+    /// # Errors
+    ///
+    /// It has no bus, or a node lacks a property or has a wrong one.
+    pub fn check(&self) -> Result<(), BoardError> {
+        SimBoard::new(&self.dtb, BoardOptions::default())
+            .map(drop)
+            .map_err(|error| self.locate(&error))
     }
 
     /// Adds file and line to what the simulated hardware says of the tree.
@@ -306,9 +335,10 @@ mod tests {
     #[test]
     fn a_board_without_the_chip_says_what_it_has() {
         let board = Board::of_driver("adxl345").unwrap();
-        let text = board.lacks("bmg160").to_string();
+        let text = board.lacks("bmg160", &["bosch,bmg160".to_owned()]).to_string();
         assert!(
-            text.contains("adxl345-i2c.dts:") && text.contains("it has adi,adxl345"),
+            text.contains("adxl345-i2c.dts:")
+                && text.contains("expected compatible = \"bosch,bmg160\"; it has adi,adxl345"),
             "{text}"
         );
     }

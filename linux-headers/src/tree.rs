@@ -117,13 +117,19 @@ pub enum TreeError {
         what: String,
     },
     /// The directory holds no kernel, or one of another series.
-    #[error("{}: {found}; supported are the series 6.12 and 6.1", path.display())]
+    #[error("{}: {found}; expected a tree of Linux {expected}", path.display())]
     Unsupported {
         /// The directory.
         path: PathBuf,
         /// What it holds.
         found: String,
+        /// The series that could be used.
+        expected: String,
     },
+}
+
+fn all_series() -> String {
+    Series::ALL.map(|series| series.to_string()).join(" or ")
 }
 
 impl Tree {
@@ -134,7 +140,23 @@ impl Tree {
     /// It is no kernel tree, or one of an unsupported version.
     pub fn open(dir: &Path) -> Result<Self, TreeError> {
         let path = dir.join("Makefile");
-        let text = std::fs::read_to_string(&path).map_err(|error| TreeError::Io { path, error })?;
+        let text = match std::fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                let is_dir = dir.is_dir();
+                let found = if is_dir {
+                    "no kernel tree: it has no Makefile"
+                } else {
+                    "no such directory"
+                };
+                return Err(TreeError::Unsupported {
+                    path: dir.to_owned(),
+                    found: found.to_owned(),
+                    expected: all_series(),
+                });
+            }
+            Err(error) => return Err(TreeError::Io { path, error }),
+        };
         let field = |name: &str| {
             text.lines().take(12).find_map(|line| {
                 let (key, value) = line.split_once('=')?;
@@ -147,13 +169,14 @@ impl Tree {
             .collect::<Vec<_>>()
             .join(".");
         let found = if full_version.is_empty() {
-            "not a kernel tree".to_owned()
+            "no kernel tree: its Makefile has no VERSION".to_owned()
         } else {
             format!("Linux {full_version}")
         };
         let series = Series::of_version(&full_version).ok_or(TreeError::Unsupported {
             path: dir.to_owned(),
             found,
+            expected: all_series(),
         })?;
         let dir = dir.canonicalize().map_err(|error| TreeError::Io {
             path: dir.to_owned(),
@@ -179,10 +202,10 @@ impl Tree {
         if let Some(dir) = &wanted.linux {
             let tree = Self::open(dir)?;
             if let Some(series) = wanted.series.filter(|series| *series != tree.series) {
-                let found = format!("Linux {}, and {series} was asked for", tree.full_version);
                 return Err(TreeError::Unsupported {
                     path: dir.clone(),
-                    found,
+                    found: format!("Linux {}", tree.full_version),
+                    expected: format!("{series}, as --kernel says"),
                 });
             }
             return tree.with_package();

@@ -5,6 +5,7 @@
 //! configuration symbol that those files name still has the same content. So one driver's configuration
 //! does not throw away the objects of another's (upstream's `fixdep` has the same idea).
 
+use super::cancel;
 use super::error::BuildError;
 use super::hash::{self, Digest256, Memory};
 use super::kbuild::{Kbuild, Object};
@@ -12,6 +13,7 @@ use super::progress::Progress;
 use linux_headers::flags::Setup;
 use linux_headers::{Tree, cache};
 use serde::{Deserialize, Serialize};
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -102,7 +104,10 @@ impl<'a> Compiler<'a> {
     ///
     /// The compiler refuses it, or the cache cannot be written.
     pub fn compile(&self, object: &Object) -> Result<Compiled, BuildError> {
+        cancel::check()?;
         let compiled = self.find_or_run(object);
+        // Ctrl-C reaches the compiler too; that it failed then says nothing about the file.
+        cancel::check()?;
         self.progress.done(&object.source);
         compiled
     }
@@ -184,6 +189,12 @@ impl<'a> Compiler<'a> {
         if !out.status.success() {
             let _ = std::fs::remove_file(&made);
             let _ = std::fs::remove_file(&depfile);
+            if let Some(signal) = out.status.signal() {
+                return Err(BuildError::Io {
+                    path: PathBuf::from(&self.cc),
+                    error: std::io::Error::other(format!("ended by signal {signal}")),
+                });
+            }
             let message = String::from_utf8_lossy(&out.stderr).trim_end().to_owned();
             return Err(BuildError::Compile {
                 path: object.source.clone(),

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! The steps of a build, in order.
 
+use super::cancel;
 use super::closure::{self, Closure, Origin, Parts};
 use super::compile::Compiler;
 use super::error::BuildError;
@@ -12,13 +13,14 @@ use super::link::Link;
 use super::lookup;
 use super::memo::{self, images_dir};
 use super::objfile::ObjFile;
-use super::report::{MissingSymbol, Report, Source, Timings, Why};
+use super::report::{Changed, MissingSymbol, Report, Source, Timings, Why};
 use super::request::{BuildRequest, Built, Emit};
 use super::script::Script;
 use super::waist::Waist;
 use linux_headers::cache;
 use linux_headers::flags::{self, Setup};
 use linux_headers::kconfig::Kconfig;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::time::Instant;
@@ -80,6 +82,9 @@ impl Build<'_> {
             None => Vec::new(),
         };
         let found = lookup::driver(tree, &index, &request.driver, &board)?;
+        if request.board_dtb.is_some() {
+            lookup::wants_node(&index, &request.driver, &found, &board)?;
+        }
         let (setup, roots) = self.configure(&index, &found, &board)?;
         self.timings.config_ms = ms(step);
 
@@ -283,7 +288,15 @@ impl Build<'_> {
                 why,
             });
         }
-        let modified = self.check_modified(memory, &sources)?;
+        let changed = self.changed(memory, &sources);
+        if let Some(first) = changed.first().filter(|_| !self.request.allow_modified) {
+            return Err(BuildError::Modified {
+                path: first.path.clone(),
+                version: tree.full_version.clone(),
+                expected: first.expected.clone(),
+                found: first.sha256.clone(),
+            });
+        }
         let config = setup
             .config
             .iter()
@@ -308,31 +321,44 @@ impl Build<'_> {
                 .iter()
                 .map(|refused| format!("{} selects {}", refused.by, refused.symbol))
                 .collect(),
-            modified,
+            modified: !changed.is_empty(),
+            changed,
             timings: Timings::default(),
         })
     }
 
-    /// Compares everything that was read from the tree with upstream's copy, headers too.
-    fn check_modified(&self, memory: &Memory, sources: &[Source]) -> Result<bool, BuildError> {
+    /// Compares everything that was read from the tree with upstream's copy: the sources, then headers, Kbuild and
+    /// Kconfig files.
+    fn changed(&self, memory: &Memory, sources: &[Source]) -> Vec<Changed> {
         let tree = &self.request.tree;
-        let changed_header = self.inputs.iter().find_map(|path| {
-            let name = path.strip_prefix(&tree.dir).ok()?.to_str()?;
-            let (expected, facts) = (tree.expected(name)?, memory.facts(path)?);
-            (expected != facts.hash).then(|| (name.to_owned(), hash::hex(&expected), hash::hex(&facts.hash)))
-        });
-        let changed_source = sources
+        let mut changed: Vec<Changed> = sources
             .iter()
-            .find_map(|source| Some((source.path.clone(), source.expected.clone()?, source.sha256.clone())));
-        match changed_source.or(changed_header) {
-            Some((path, expected, found)) if !self.request.allow_modified => Err(BuildError::Modified {
-                path,
-                version: tree.full_version.clone(),
-                expected,
-                found,
-            }),
-            changed => Ok(changed.is_some()),
+            .filter_map(|source| {
+                Some(Changed {
+                    path: source.path.clone(),
+                    expected: source.expected.clone()?,
+                    sha256: source.sha256.clone(),
+                })
+            })
+            .collect();
+        let read: BTreeSet<&PathBuf> = self.inputs.iter().collect();
+        for path in read {
+            let name = path.strip_prefix(&tree.dir).ok().and_then(Path::to_str);
+            let Some((name, expected)) = name.and_then(|name| Some((name, tree.expected(name)?))) else {
+                continue;
+            };
+            let Some(facts) = memory.facts(path).filter(|facts| facts.hash != expected) else {
+                continue;
+            };
+            if !changed.iter().any(|other| other.path == name) {
+                changed.push(Changed {
+                    path: name.to_owned(),
+                    expected: hash::hex(&expected),
+                    sha256: hash::hex(&facts.hash),
+                });
+            }
         }
+        changed
     }
 
     fn link(&self, closed: &Closure, script: &Script, memory: &Memory) -> Result<String, BuildError> {
@@ -371,6 +397,7 @@ impl Build<'_> {
             arch: request.arch,
             cc: &request.cc,
         };
+        cancel::check()?;
         let made = match request.emit {
             Emit::Image => link.image(&beside),
             Emit::Relocatable => link.relocatable(&beside),
@@ -383,6 +410,7 @@ impl Build<'_> {
             _ => Ok(()),
         });
         let _ = std::fs::remove_dir_all(&beside);
+        cancel::check()?;
         placed.map(|()| name)
     }
 }

@@ -18,8 +18,11 @@ pub enum BuildError {
         /// What the system says.
         error: io::Error,
     },
+    /// It was told to end.
+    #[error("interrupted")]
+    Cancelled,
     /// Nothing in the tree bears this name.
-    #[error("no driver named {name:?} in Linux {version}{}", nearest(near))]
+    #[error("no driver named {name:?} in Linux {version}; {}", nearest(near))]
     Unknown {
         /// What was asked for.
         name: String,
@@ -27,6 +30,24 @@ pub enum BuildError {
         version: String,
         /// The nearest names.
         near: Vec<String>,
+    },
+    /// A source file that is neither here nor in the tree.
+    #[error("{name}: no such file, neither here nor in Linux {version}{}", alike(near))]
+    NoFile {
+        /// What was asked for.
+        name: String,
+        /// The tree's version.
+        version: String,
+        /// Files of the tree with that name.
+        near: Vec<String>,
+    },
+    /// Nothing on the board is for this driver.
+    #[error("no node that {name:?} drives, expected compatible = {}", compatibles.join(" or "))]
+    NoNode {
+        /// The driver, as it was asked for.
+        name: String,
+        /// What its match tables name.
+        compatibles: Vec<String>,
     },
     /// The board is no device tree blob.
     #[error("{}: {what}", path.display())]
@@ -84,6 +105,14 @@ pub enum BuildError {
 }
 
 fn nearest(near: &[String]) -> String {
+    if near.is_empty() {
+        "nothing is named like it; expected a module, a chip, a compatible, or a source file".to_owned()
+    } else {
+        format!("nearest: {}", near.join(", "))
+    }
+}
+
+fn alike(near: &[String]) -> String {
     if near.is_empty() {
         String::new()
     } else {

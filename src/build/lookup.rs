@@ -112,7 +112,8 @@ fn file(tree: &Tree, index: &Index, name: &str) -> Result<Found, BuildError> {
     if let Some(object) = index.kbuild.objects.iter().find(|object| object.source == source) {
         return Ok(of_modules(index, std::slice::from_ref(&object.module)));
     }
-    let absolute = path.canonicalize().map_err(|_| unknown(tree, index, name))?;
+    let absolute = path.canonicalize().ok().filter(|path| path.is_file());
+    let absolute = absolute.ok_or_else(|| no_file(tree, index, name))?;
     let module = absolute
         .file_stem()
         .map(|stem| stem.to_string_lossy().into_owned())
@@ -200,6 +201,47 @@ fn chip(index: &Index, name: &str, board: &[Device]) -> Vec<String> {
     out.sort();
     out.dedup();
     out
+}
+
+fn no_file(tree: &Tree, index: &Index, name: &str) -> BuildError {
+    let file = name.rsplit('/').next().unwrap_or(name);
+    let sources = index.kbuild.objects.iter().map(|object| object.source.as_str());
+    let alike: BTreeSet<&str> = sources
+        .filter(|source| source.rsplit('/').next() == Some(file))
+        .collect();
+    BuildError::NoFile {
+        name: name.to_owned(),
+        version: tree.full_version.clone(),
+        near: alike.into_iter().take(5).map(str::to_owned).collect(),
+    }
+}
+
+/// Wants a node on the board for the driver that was asked for.
+///
+/// A driver may also match by a chip's name alone (`i2c_device_id`), so a chip that no match table names could be its.
+/// And one without a match table, or from outside the tree, may need no node.
+///
+/// # Errors
+///
+/// All chips of the board are for others.
+pub fn wants_node(index: &Index, name: &str, found: &Found, board: &[Device]) -> Result<(), BuildError> {
+    let is_own = |number: &u32| found.objects.contains(number);
+    let drives = |compatible: &str| index.driving(compatible).iter().any(is_own);
+    let compatibles: BTreeSet<&str> = index.compatibles().filter(|compatible| drives(compatible)).collect();
+    let is_free = |device: &&Device| {
+        let is_known = |compatible: &String| !index.driving(compatible).is_empty();
+        !device.bus().is_empty() && !device.compatible.iter().any(is_known)
+    };
+    let has_node = board
+        .iter()
+        .any(|device| device.compatible.iter().any(|compatible| drives(compatible)));
+    if found.outside.is_some() || compatibles.is_empty() || has_node || board.iter().any(|device| is_free(&device)) {
+        return Ok(());
+    }
+    Err(BuildError::NoNode {
+        name: name.to_owned(),
+        compatibles: compatibles.into_iter().map(str::to_owned).collect(),
+    })
 }
 
 fn unknown(tree: &Tree, index: &Index, name: &str) -> BuildError {

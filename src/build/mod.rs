@@ -4,6 +4,7 @@
 //! [`kbuild`] and Kconfig say which files make the driver, [`index`] says who defines what, [`closure`]
 //! pulls in what is needed, [`compile`] compiles it once, the linker drops what nothing reaches.
 
+mod cancel;
 pub mod closure;
 pub mod compile;
 mod engine;
@@ -23,6 +24,7 @@ mod request;
 pub mod script;
 pub mod waist;
 
+pub use cancel::cancel_flag;
 pub use engine::build;
 pub use error::BuildError;
 pub use report::Report;

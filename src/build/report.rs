@@ -22,6 +22,17 @@ pub struct Source {
     pub why: Option<Why>,
 }
 
+/// A file of the tree, source or header, that is not as the package has it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Changed {
+    /// Its path in the tree.
+    pub path: String,
+    /// Upstream's hash.
+    pub expected: String,
+    /// Hash of its content, in hexadecimal.
+    pub sha256: String,
+}
+
 /// Why a file was pulled in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Why {
@@ -82,6 +93,8 @@ pub struct Report {
     pub refused: Vec<String>,
     /// A source differs from upstream's and was allowed to.
     pub modified: bool,
+    /// All that differ.
+    pub changed: Vec<Changed>,
     /// How long it took.
     pub timings: Timings,
 }

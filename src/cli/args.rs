@@ -3,6 +3,7 @@
 
 use ::board::{Fault, Stimulus};
 use anyhow::Result;
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use linux_compat::Board;
 use linux_compat::system::{ClockKind, Isolation, SystemOptions};
@@ -13,10 +14,11 @@ use std::time::Duration;
 /// Shown below every command's help.
 pub(crate) const EXIT_STATUS: &str = "\
 Exit status:
-  0  all went well
-  1  a step failed; the message says which, and what to do
-  2  the command line is wrong
-  3  a domain died; its report is on stderr";
+  0    all went well
+  1    a step failed; the message says which, and what to do
+  2    the command line is wrong
+  3    a domain died; its report is on stderr
+  130  a signal ended it before anything ran";
 
 /// Unmodified Linux drivers, each in its own isolated domain
 #[derive(Debug, Parser)]
@@ -87,7 +89,7 @@ fn series(text: &str) -> Result<Series, String> {
 #[derive(Clone, Debug, Args)]
 pub(crate) struct RunArgs {
     /// Drivers: modules, chips, compatibles, or source files
-    #[arg(required = true, value_name = "DRIVER")]
+    #[arg(required = true, value_name = "DRIVER", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) drivers: Vec<String>,
     #[command(flatten)]
     pub(crate) kernel: KernelArgs,
@@ -233,6 +235,7 @@ pub(crate) struct WatchArgs {
 #[derive(Clone, Debug, Args)]
 pub(crate) struct BuildArgs {
     /// A module, a chip, a compatible, or a source file
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
     pub(crate) driver: String,
     #[command(flatten)]
     pub(crate) kernel: KernelArgs,
@@ -257,7 +260,9 @@ pub(crate) struct DoctorArgs {
 pub(crate) fn board(given: Option<&PathBuf>, driver: &str, tree: &Tree) -> Result<Board> {
     use linux_compat::build::{index::Index, lookup};
     if let Some(path) = given {
-        return Ok(Board::open(path)?);
+        let board = Board::open(path)?;
+        board.check()?;
+        return Ok(board);
     }
     match Board::of_driver(driver) {
         Ok(board) => Ok(board),

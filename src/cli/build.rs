@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! `build`: an image, and what went into it.
 
-use super::Outcome;
 use super::args::{BuildArgs, board};
+use super::{Outcome, catch_signals};
 use anyhow::{Context, Result};
 use linux_compat::build::{Built, Report};
 use linux_compat::{shim, system};
 use serde::Serialize;
 use std::io::Write;
 use std::path::Path;
+use std::sync::Arc;
 
 /// The report on an image, for programs: the engine's own, with the image's place and without our own C files.
 #[derive(Serialize)]
@@ -26,6 +27,7 @@ struct ImageReport<'a> {
 /// A step of the build failed.
 pub(crate) fn command(args: &BuildArgs) -> Result<Outcome> {
     let tree = args.kernel.tree()?;
+    catch_signals(&Arc::default())?;
     let board = board(args.board.as_ref(), &args.driver, &tree)?;
     let built = system::build_image(
         tree,
@@ -105,8 +107,10 @@ fn print(out: &mut impl Write, built: &Built) -> std::io::Result<()> {
             writeln!(out, "      {caller}")?;
         }
     }
-    if report.modified {
-        writeln!(out, "  MODIFIED: some sources are not upstream's")?;
+    for changed in &report.changed {
+        writeln!(out, "  MODIFIED: {}, not upstream's", changed.path)?;
+        writeln!(out, "    expected SHA-256 {}", changed.expected)?;
+        writeln!(out, "    found            {}", changed.sha256)?;
     }
     let timings = &report.timings;
     let how = if timings.warm {

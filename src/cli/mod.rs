@@ -16,8 +16,12 @@ mod run;
 
 use args::{Command, Options};
 use clap::Parser;
+use linux_compat::build::BuildError;
+use linux_compat::system::SystemError;
 use std::io::ErrorKind;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 /// How the command ends; [`args::EXIT_STATUS`] tells the user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +31,8 @@ enum Outcome {
     Failed,
     /// A domain died while others went on.
     DomainDied,
+    /// A signal ended it before anything ran.
+    Interrupted,
 }
 
 impl From<Outcome> for ExitCode {
@@ -35,6 +41,7 @@ impl From<Outcome> for ExitCode {
             Outcome::Success => 0,
             Outcome::Failed => 1,
             Outcome::DomainDied => 3,
+            Outcome::Interrupted => 130,
         })
     }
 }
@@ -54,11 +61,34 @@ pub(crate) fn main() -> ExitCode {
     match done {
         Ok(outcome) => outcome.into(),
         Err(error) if is_closed_pipe(&error) => Outcome::Success.into(),
+        Err(error) if is_interrupted(&error) => {
+            eprintln!("linux-compat: {error:#}");
+            Outcome::Interrupted.into()
+        }
         Err(error) => {
             eprintln!("linux-compat: {error:#}");
             Outcome::Failed.into()
         }
     }
+}
+
+/// A signal ended the build.
+fn is_interrupted(error: &anyhow::Error) -> bool {
+    error
+        .downcast_ref::<SystemError>()
+        .is_some_and(|error| matches!(error, SystemError::Build(BuildError::Cancelled)))
+}
+
+/// Makes signals end a build in order, and sets `stop` for what comes after it. A second signal ends the command at
+/// once; the sandbox's processes die with it.
+fn catch_signals(stop: &Arc<AtomicBool>) -> anyhow::Result<()> {
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    for signal in [SIGINT, SIGTERM, SIGHUP] {
+        signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(stop))?;
+        signal_hook::flag::register(signal, Arc::clone(stop))?;
+        signal_hook::flag::register(signal, linux_compat::build::cancel_flag())?;
+    }
+    Ok(())
 }
 
 /// Whoever read our output has seen enough (`linux-compat ls … | head`).

@@ -115,7 +115,7 @@ pub(crate) fn headline(report: &DomainReport) -> String {
     let lines: u64 = report.sources.iter().map(|source| u64::from(source.lines)).sum();
     let changed = report.sources.iter().filter(|source| !source.pristine).count();
     let pristine = match (report.modified, changed) {
-        (true, _) => format!("MODIFIED: {changed} not upstream's"),
+        (true, _) => format!("MODIFIED: not upstream's: {}", report.changed.join(", ")),
         (false, 0) => "0 changed".to_owned(),
         (false, changed) => format!("{changed} unchecked"),
     };

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! What is said of a domain: its sources, its cost, its devices and what they measure.
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use kos_bindings::hosted::{ALLOWED, NAMESPACES};
 use linux_compat::build::Report;
-use linux_compat::client::{ClientError, EntryKind};
+use linux_compat::client::{ClientError, EntryKind, Errno};
 use linux_compat::iio::Device;
 use linux_compat::system::{DeathReport, Isolation};
 use linux_compat::{Client, Domain, shim};
@@ -20,9 +20,12 @@ pub(crate) struct DomainReport {
     pub(crate) image_bytes: u64,
     pub(crate) domain: Cost,
     pub(crate) devices: Vec<DeviceReport>,
-    /// Some source is not upstream's, and was allowed to be.
+    /// Some source or header is not upstream's, and was allowed to be.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) modified: bool,
+    /// Which.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) changed: Vec<String>,
 }
 
 /// One upstream file.
@@ -158,6 +161,7 @@ pub(crate) fn domain(domain: &Domain, client: &mut Client, start_us: u64) -> Res
         },
         devices,
         modified: report.modified,
+        changed: report.changed.iter().map(|changed| changed.path.clone()).collect(),
     })
 }
 
@@ -171,7 +175,7 @@ struct Place {
 /// Lists a directory that may not exist.
 fn list(client: &mut Client, path: &str) -> Result<Vec<linux_compat::client::Entry>, ClientError> {
     match client.list(path) {
-        Err(error) if error.errno() == Some(linux_compat::client::Errno::ENOENT) => Ok(Vec::new()),
+        Err(error) if error.errno() == Some(Errno::ENOENT) => Ok(Vec::new()),
         other => other,
     }
 }
@@ -221,6 +225,41 @@ fn places(client: &mut Client) -> Result<Vec<Place>, ClientError> {
         }
     }
     Ok(found)
+}
+
+/// A sensor of which nothing can be read, in the driver's own words.
+pub(crate) fn mute(report: &DomainReport) -> Option<anyhow::Error> {
+    report
+        .devices
+        .iter()
+        .filter(|device| device.si.is_empty())
+        .find_map(|device| {
+            let mut errors = device.errors.iter();
+            let (attribute, error) = errors.find(|(name, _)| name.ends_with("_raw") || name.ends_with("_input"))?;
+            Some(anyhow!("{}: no channel can be read: {attribute}: {error}", device.name))
+        })
+}
+
+/// Asks the drivers of this image to take the chips that nobody took, as a user does who writes to `bind`, and returns
+/// what the last one answered: Linux does not log why a driver refused a chip that is not there or is another.
+pub(crate) fn probe_again(client: &mut Client) -> Result<Option<Errno>, ClientError> {
+    let mut answer = None;
+    for (path, _) in chips(client)?.into_iter().filter(|(_, is_driven)| !is_driven) {
+        let name = path.rsplit('/').next().unwrap_or(&path);
+        for bus in ["i2c", "spi"] {
+            for driver in list(client, &format!("bus/{bus}/drivers"))? {
+                match client.write(&format!("bus/{bus}/drivers/{}/bind", driver.name), name.as_bytes()) {
+                    // A driver for other chips says ENODEV too.
+                    Err(ClientError::Errno { errno, .. }) if answer.is_none() || errno != Errno::ENODEV => {
+                        answer = Some(errno);
+                    }
+                    Ok(()) | Err(ClientError::Errno { .. }) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+    }
+    Ok(answer)
 }
 
 /// Whether a driver took a chip.
@@ -305,6 +344,7 @@ mod tests {
                 errors: BTreeMap::new(),
             }],
             modified: false,
+            changed: Vec::new(),
         };
         let json = serde_json::to_value(&report).expect("a report is JSON");
         let keys = |value: &serde_json::Value| {

@@ -11,11 +11,11 @@
 
 use super::args::{RunArgs, board};
 use super::report::{self, DomainReport};
-use super::{Outcome, live, plain};
+use super::{Outcome, catch_signals, live, plain};
 use ::board::{BoardOptions, Fault, SimBoard};
 use anyhow::{Context, Result, anyhow};
 use linux_compat::build::Built;
-use linux_compat::client::ClientError;
+use linux_compat::client::{ClientError, Errno};
 use linux_compat::iio::{ChannelName, Device, IioError};
 use linux_compat::system::{ClockKind, DeathReport, DriverSpec, LogLine, System};
 use linux_compat::{Board, Client, Domain};
@@ -91,8 +91,9 @@ pub(crate) fn command(args: &RunArgs) -> Result<Outcome> {
         let _ = logs.send(Update::Log(driver.to_owned(), line.clone()));
     }));
     let system = System::new(options)?;
+    let stop = Arc::default();
+    catch_signals(&stop)?;
     let ready = prepare(args, &system)?;
-    let stop = catch_signals()?;
     // Without a door the domains still run; only other processes cannot ask them.
     let door = system.open_door();
     if let Err(error) = &door {
@@ -124,22 +125,6 @@ pub(crate) fn command(args: &RunArgs) -> Result<Outcome> {
     Ok(run.outcome)
 }
 
-/// Makes signals end the command in order. Only from here on: until now there is nothing to end, and a signal that
-/// just kills is what ends a compiler soonest.
-fn catch_signals() -> Result<Arc<AtomicBool>> {
-    let stop = Arc::new(AtomicBool::new(false));
-    for signal in [
-        signal_hook::consts::SIGINT,
-        signal_hook::consts::SIGTERM,
-        signal_hook::consts::SIGHUP,
-    ] {
-        // A second signal ends the command at once; the sandbox's processes die with it.
-        signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(&stop))?;
-        signal_hook::flag::register(signal, Arc::clone(&stop))?;
-    }
-    Ok(stop)
-}
-
 /// Builds all images before the first domain starts: what can be wrong is said before anything runs.
 fn prepare(args: &RunArgs, system: &System) -> Result<Vec<Ready>> {
     let stimulus = args.stimulus()?;
@@ -160,13 +145,14 @@ fn prepare(args: &RunArgs, system: &System) -> Result<Vec<Ready>> {
             built,
         });
     }
-    if let Some(unused) = is_used.iter().position(|is_used| !is_used) {
-        let target = faults.get(unused).map_or("", |fault| fault.target.as_str());
-        let chips: Vec<String> = ready.iter().flat_map(|ready| ready.spec.board.chips()).collect();
-        return Err(anyhow!(
-            "fault {target:?}: no such chip or bus on any board; chips: {}",
-            chips.join(", ")
-        ));
+    let unused = faults.iter().zip(&is_used).find(|(_, is_used)| !**is_used);
+    if let Some((fault, _)) = unused {
+        let refusals = ready.iter().filter_map(|ready| {
+            let mut trial = SimBoard::new(ready.spec.board.dtb(), BoardOptions::default()).ok()?;
+            let refusal = trial.inject(fault).err()?;
+            Some(format!("{}: {refusal}", ready.spec.board.path().display()))
+        });
+        return Err(anyhow!(refusals.collect::<Vec<_>>().join("\n")));
     }
     Ok(ready)
 }
@@ -334,9 +320,13 @@ impl Reader {
         let up = report::domain(&self.domain, &mut client, start_us)?;
         let has_device = !up.devices.is_empty();
         let is_driven = has_device || report::has_driven_chip(&mut client)?;
+        let mute = self.is_once.then(|| report::mute(&up)).flatten();
         self.send(Update::Up(Box::new(up)));
         if !is_driven {
-            return Err(self.no_device());
+            return self.without_device(&mut client);
+        }
+        if let Some(error) = mute {
+            return Err(error);
         }
         let devices = Device::all(&mut client)?;
         let mut named = Vec::new();
@@ -356,14 +346,28 @@ impl Reader {
         Ok(())
     }
 
-    /// No driver took a chip: its own words say why, or the board has no chip of it.
-    fn no_device(&self) -> anyhow::Error {
+    /// No driver took a chip: its own words say why, or the board has no chip of it. A domain whose driver refused stays
+    /// up, and clients can look at it.
+    fn without_device(&self, client: &mut Client) -> Result<()> {
         let log = self.domain.log();
-        let said = log.iter().rev().find(|line| line.is_warning());
-        match said {
-            Some(line) => anyhow!("no device came to life: {}", line.text),
-            None => anyhow!(self.board.lacks(self.domain.name())),
+        let said = |level| log.iter().rev().find(|line| line.level <= level);
+        let Some(line) = said(3).or_else(|| said(4)) else {
+            return Err(anyhow!(self.board.lacks(self.domain.name(), &[])));
+        };
+        let errno = match errno_in(&line.text) {
+            None => report::probe_again(client)?,
+            known => known,
+        };
+        let errno = errno.map_or(String::new(), |errno| format!(": {errno}"));
+        let error = anyhow!("no device came to life: {}{errno}", line.text);
+        if self.is_once {
+            return Err(error);
         }
+        self.fail(&error);
+        while !self.stop.load(Relaxed) {
+            self.pause(client)?;
+        }
+        Ok(())
     }
 
     fn reading(&self, client: &mut Client, name: &str, device: &Device) -> Result<Reading, IioError> {
@@ -400,6 +404,13 @@ impl Reader {
         client.state()?;
         Ok(())
     }
+}
+
+/// The error number in a line of Linux's log: `… error -6: …`, `… failed with error -110`.
+fn errno_in(text: &str) -> Option<Errno> {
+    let (_, rest) = text.split_once("error -")?;
+    let digits = rest.split(|c: char| !c.is_ascii_digit()).next()?;
+    Some(Errno(digits.parse().ok()?))
 }
 
 /// Whether an error means that the domain is no more.

@@ -59,6 +59,8 @@ impl Errno {
     pub const ENOENT: Self = Self(2);
     /// Permission denied.
     pub const EACCES: Self = Self(13);
+    /// No such device.
+    pub const ENODEV: Self = Self(19);
     /// Is a directory.
     pub const EISDIR: Self = Self(21);
 

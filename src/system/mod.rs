@@ -283,7 +283,10 @@ pub fn build_image(
     request.shim_archive = Some(shim::archive(request.tree.series, profile)?);
     request.glue_dir = Some(shim::glue_dir());
     request.allow_modified = allow_modified;
-    let built = build(&request)?;
+    let built = build(&request).map_err(|error| match error {
+        BuildError::NoNode { compatibles, .. } => SystemError::Board(board.lacks(driver, &compatibles)),
+        other => SystemError::Build(other),
+    })?;
     if !built.report.timings.warm {
         settle(&built.image);
     }
