@@ -10,7 +10,7 @@ use core::ffi::c_ulong;
 
 const NS: u64 = 1_000_000_000;
 /// Length of a jiffy.
-pub const TICK_NS: u64 = NS / bindings::HZ as u64;
+pub const TICK_NS: u64 = NS / bindings::MACHINE_HZ as u64;
 
 /// Runs upstream's timers.
 pub fn run() {

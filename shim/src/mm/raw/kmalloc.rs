@@ -198,6 +198,8 @@ pub unsafe fn resize(address: usize, size: usize, gfp: Gfp, caller: Caller) -> u
     let usable = usable("krealloc", address, caller);
     let held = requested(address).unwrap_or(usable);
     if size <= usable {
+        // First, since it looks whether the bytes behind the old size are untouched.
+        set_requested(address, size);
         if gfp.has(Gfp::ZERO) {
             // Where the requested size is not known, the rest of the object is cleared now, so that it is zero when a
             // later call makes it part of the object (kernel-doc of krealloc).
@@ -206,7 +208,6 @@ pub unsafe fn resize(address: usize, size: usize, gfp: Gfp, caller: Caller) -> u
             // SAFETY: the object is live and its class has room for `usable` bytes.
             unsafe { object::fill(address + from, 0, end - from) };
         }
-        set_requested(address, size);
         return address;
     }
     let new = alloc(size, gfp, caller);
