@@ -32,6 +32,7 @@ struct controller {
 	struct gpio_chip chip;
 	u32 handle;
 	u64 masked;
+	u64 latched; /* edges that came while their line was masked */
 	u64 on_rise, on_fall, on_high, on_low;
 };
 
@@ -73,12 +74,13 @@ static int direction_output(struct gpio_chip *chip, unsigned int line,
 	return machine_gpio_set_direction(c->handle, line, 0, !!value);
 }
 
-/* A level that is active when its mask goes must interrupt again. */
+/* A level that is active, or an edge that came, must interrupt when its mask goes. */
 static void look_again(struct controller *c, u64 lines)
 {
 	u64 level = machine_line_levels();
 	u64 active = (level & c->on_high) | (~level & c->on_low);
 
+	active |= c->latched;
 	if (active & lines & ~c->masked)
 		machine_retake(active & lines);
 }
@@ -100,6 +102,17 @@ static void irq_unmask(struct irq_data *d)
 	gpiochip_enable_irq(chip, irqd_to_hwirq(d));
 	c->masked &= ~BIT_ULL(irqd_to_hwirq(d));
 	look_again(c, BIT_ULL(irqd_to_hwirq(d)));
+}
+
+/* What happened on the line before anybody asked for its interrupts is forgotten. */
+static unsigned int irq_startup(struct irq_data *d)
+{
+	struct gpio_chip *chip = irq_data_get_irq_chip_data(d);
+	struct controller *c = gpiochip_get_data(chip);
+
+	c->latched &= ~BIT_ULL(irqd_to_hwirq(d));
+	irq_unmask(d);
+	return 0;
 }
 
 static void irq_ack(struct irq_data *d)
@@ -142,6 +155,7 @@ static int irq_set_wake(struct irq_data *d, unsigned int on)
 
 static const struct irq_chip line_irqs = {
 	.name = "linux-compat-gpio",
+	.irq_startup = irq_startup,
 	.irq_ack = irq_ack,
 	.irq_mask = irq_mask,
 	.irq_unmask = irq_unmask,
@@ -154,9 +168,12 @@ static const struct irq_chip line_irqs = {
 static void lines_changed(void *arg, u64 level, u64 rise, u64 fall)
 {
 	struct controller *c = arg;
-	u64 fire = (rise & c->on_rise) | (fall & c->on_fall);
+	u64 fire;
 
-	fire |= ((level & c->on_high) | (~level & c->on_low)) & ~c->masked;
+	c->latched |= (rise & c->on_rise) | (fall & c->on_fall);
+	fire = c->latched | (level & c->on_high) | (~level & c->on_low);
+	fire &= ~c->masked;
+	c->latched &= ~fire;
 	while (fire) {
 		unsigned int line = __ffs64(fire);
 
