@@ -8,6 +8,7 @@
 #include <linux/kernel.h>
 #include <linux/printk.h>
 #include <linux/dev_printk.h>
+#include <linux/version.h>
 
 /* shim/src/log: one piece of text at a level; it joins pieces into lines. */
 extern void machine_log(int level, int is_continuation, const char *text,
@@ -19,6 +20,13 @@ int console_printk[4] = {
 };
 int oops_in_progress;
 int printk_delay_msec;
+
+/* Upstream's lock debugging wants everything shown from its first finding on. */
+void console_verbose(void)
+{
+	if (console_loglevel)
+		console_loglevel = CONSOLE_LOGLEVEL_MOTORMOUTH;
+}
 
 int vprintk_emit(int facility, int level,
 		 const struct dev_printk_info *dev_info, const char *fmt,
@@ -78,9 +86,10 @@ int _printk_deferred(const char *fmt, ...)
 }
 
 /* Nothing below printk takes a lock, so there is nothing to defer. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
 void __printk_deferred_enter(void) { }
 void __printk_deferred_exit(void) { }
-#ifdef printk_deferred_enter
+#else
 void __printk_safe_enter(void) { }
 void __printk_safe_exit(void) { }
 #endif
