@@ -196,14 +196,15 @@ pub unsafe fn resize(address: usize, size: usize, gfp: Gfp, caller: Caller) -> u
         return alloc(size, gfp, caller);
     }
     let usable = usable("krealloc", address, caller);
-    let held = requested(address).unwrap_or(usable);
+    let asked = requested(address);
+    let held = asked.unwrap_or(usable);
     if size <= usable {
         // First, since it looks whether the bytes behind the old size are untouched.
         set_requested(address, size);
         if gfp.has(Gfp::ZERO) {
             // Where the requested size is not known, the rest of the object is cleared now, so that it is zero when a
             // later call makes it part of the object (kernel-doc of krealloc).
-            let end = if is_size_known() { size } else { usable };
+            let end = if asked.is_some() { size } else { usable };
             let from = held.min(size);
             // SAFETY: the object is live and its class has room for `usable` bytes.
             unsafe { object::fill(address + from, 0, end - from) };
@@ -218,11 +219,6 @@ pub unsafe fn resize(address: usize, size: usize, gfp: Gfp, caller: Caller) -> u
         unsafe { free(address, caller) };
     }
     new
-}
-
-/// Whether [`requested`] knows.
-const fn is_size_known() -> bool {
-    cfg!(feature = "debug")
 }
 
 /// The size that was asked for, where that is known.
