@@ -7,11 +7,11 @@
 #include <linux/cpuhotplug.h>
 #include <linux/cpumask.h>
 #include <linux/interrupt.h>
-#include <linux/kernel_stat.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/slab.h>
 #include <linux/string.h>
+#include <linux/version.h>
 #include <asm/irq_regs.h>
 
 #define ONE { .bits = { 1UL } }
@@ -19,7 +19,9 @@ struct cpumask __cpu_possible_mask = ONE;
 struct cpumask __cpu_online_mask = ONE;
 struct cpumask __cpu_present_mask = ONE;
 struct cpumask __cpu_active_mask = ONE;
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 11, 0)
 struct cpumask __cpu_enabled_mask = ONE;
+#endif
 struct cpumask __cpu_dying_mask;
 const DECLARE_BITMAP(cpu_all_bits, NR_CPUS) = { 1UL };
 const unsigned long cpu_bit_bitmap[BITS_PER_LONG + 1][BITS_TO_LONGS(NR_CPUS)] = {

@@ -148,6 +148,7 @@ void rt_mutex_setprio(struct task_struct *task, struct task_struct *waiter)
 			      task->normal_prio;
 }
 
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 7, 0)
 void rt_mutex_pre_schedule(void) { }
 void rt_mutex_post_schedule(void) { }
 
@@ -155,10 +156,10 @@ void rt_mutex_schedule(void)
 {
 	schedule();
 }
+#endif
 
 /* shim/src/sched: starts a task that runs fn(arg); its pid, or an errno */
 extern pid_t machine_spawn(int (*fn)(void *), void *arg, const char *name);
-extern void machine_yield(void);
 
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 4, 0)
 pid_t kernel_thread(int (*fn)(void *), void *arg, const char *name,
@@ -180,7 +181,7 @@ unsigned long wait_task_inactive(struct task_struct *task,
 				 unsigned int match_state)
 {
 	while (READ_ONCE(task->on_rq))
-		machine_yield();
+		yield();
 	if (match_state && !(READ_ONCE(task->__state) & match_state))
 		return 0;
 	return 1;

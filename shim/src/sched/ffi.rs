@@ -140,12 +140,6 @@ pub unsafe extern "C" fn r#yield() {
     sched::schedule();
 }
 
-/// Lets others run; the glue's name for `yield`.
-#[unsafe(no_mangle)]
-pub extern "C" fn machine_yield() {
-    sched::schedule();
-}
-
 /// Implements `resched_cpu` (`kernel/sched/sched.h`, private to upstream): the one processor looks at its queue
 /// whenever the running task sleeps, so there is nothing to hurry.
 ///
