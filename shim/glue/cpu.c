@@ -7,6 +7,7 @@
 #include <linux/cpuhotplug.h>
 #include <linux/cpumask.h>
 #include <linux/interrupt.h>
+#include <linux/kernel_stat.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/slab.h>
