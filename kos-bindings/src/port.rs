@@ -146,7 +146,8 @@ pub const CONSTANT_BYTES: usize = 8192;
 /// Room for an arena.
 pub const ARENA_BYTES: usize = 128 * 1024;
 
-const AREAS_AT: usize = 4 * PAGE;
+/// Where the four areas begin.
+pub(crate) const AREAS_AT: usize = 4 * PAGE;
 const AREA_BYTES: usize = CONSTANT_BYTES + ARENA_BYTES;
 /// Bytes of a port without its blob.
 pub const PORT_BYTES: usize = AREAS_AT + 4 * AREA_BYTES;
@@ -347,6 +348,9 @@ pub struct InProcess {
     pub enter: unsafe extern "C" fn(context: *mut ()),
     /// Ends the domain; never returns to it.
     pub exit: unsafe extern "C" fn(context: *mut (), code: i32) -> !,
+    /// Maps fresh zeroed pages, accessible or only reserved; null if there are none. The process owns them and unmaps
+    /// them after the domain's end.
+    pub map: unsafe extern "C" fn(context: *mut (), bytes: usize, is_accessible: bool) -> *mut u8,
 }
 
 const _: () = {

@@ -75,6 +75,19 @@ fn a_domain_runs_inside() {
     let _ = call(&mut domain, handle, mid::IRQS, &[]);
 
     assert!(InProc::start(&spec, options()).is_err(), "its addresses are taken");
+    // A snapshot is a domain's whole state: where it stands, what it said last, and that it lives.
+    let mut snapshot = domain.snapshot(&[]).expect("it listens");
+    for _ in 0..3 {
+        assert_eq!(call(&mut domain, handle, mid::EXIT, &[]), Err(Retcode::NOT_CONNECTED));
+        let (code, words) = domain.exit_status().expect("it exited");
+        assert_eq!((code, words.is_some()), (7, true));
+        domain.restore(&mut snapshot).expect("the snapshot is its own");
+        assert_eq!(domain.exit_status(), None, "it lives again");
+        assert_eq!(
+            call(&mut domain, handle, mid::ECHO, b"back").as_deref(),
+            Ok(&b"back"[..])
+        );
+    }
     assert_eq!(call(&mut domain, handle, mid::EXIT, &[]), Err(Retcode::NOT_CONNECTED));
     let (code, words) = domain.exit_status().expect("it exited");
     assert_eq!((code, words.expect("last words").cause.as_str()), (7, "as asked"));

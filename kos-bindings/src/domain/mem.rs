@@ -16,6 +16,11 @@ const MAP_NORESERVE: usize = 0x4000;
 const MADV_DONTNEED: usize = 4;
 
 fn map(bytes: usize, prot: usize) -> Option<*mut u8> {
+    if let Some(host) = super::start::host() {
+        // SAFETY: the loader promises that `map` may be called with its context from the domain's stacks.
+        let at = unsafe { (host.map)(host.context, bytes, prot != PROT_NONE) };
+        return (!at.is_null()).then_some(at);
+    }
     let flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
     // SAFETY: a fresh anonymous mapping at an address that the kernel chooses takes no memory from
     // anybody.

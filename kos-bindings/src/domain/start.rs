@@ -120,6 +120,11 @@ fn state() -> &'static State {
     unsafe { &*STATE.0.get() }
 }
 
+/// Returns the process that the domain runs inside, if it has none of its own.
+pub(super) fn host() -> Option<&'static InProcess> {
+    state().in_process.as_ref()
+}
+
 /// Returns the port, if there is one yet.
 pub(super) fn port_base() -> *mut u8 {
     state().port

@@ -27,7 +27,7 @@ use super::process::Process;
 use super::reaper::{Watch, reap};
 use super::seccomp;
 use super::serve::serve;
-use super::server::{Server, ServerObject};
+use super::server::Server;
 use super::shared::Shared;
 use super::spec::{DomainSpec, Endpoint};
 use crate::nk::Handle;
@@ -199,10 +199,7 @@ impl Kernel {
 
     /// Makes `server` callable.
     pub fn register(&self, name: &str, server: impl Server + 'static) -> Endpoint {
-        Endpoint(Target::Server(Arc::new(ServerObject::new(
-            name.to_string(),
-            Box::new(server),
-        ))))
+        Endpoint::of_server(name, server)
     }
 
     /// Makes a domain. It runs when this returns; [`DomainHandle::wait_ready`] tells when it

@@ -1,18 +1,32 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What a domain is made of: its description, and the boot information and blob that follow from it.
 
+use std::boxed::Box;
 use std::path::PathBuf;
 use std::string::{String, ToString};
+use std::sync::Arc;
 use std::vec::Vec;
 
 use super::error::Error;
 use super::handles::{Rights, Target};
 use super::lines::Lines;
+use super::server::{Server, ServerObject};
 use crate::port::{BootInfo, Channel, MAX_CHANNELS, NAME_BYTES, Span, clock};
 
 /// Something that can be called: a server object or a domain's listener.
 #[derive(Clone, Debug)]
 pub struct Endpoint(pub(crate) Target);
+
+impl Endpoint {
+    /// Makes `server` callable where there is no [`super::Kernel`]: by a domain inside this process.
+    #[must_use]
+    pub fn of_server(name: &str, server: impl Server + 'static) -> Self {
+        Self(Target::Server(Arc::new(ServerObject::new(
+            name.to_string(),
+            Box::new(server),
+        ))))
+    }
+}
 
 /// A channel that a domain is born with.
 #[derive(Clone, Debug)]

@@ -12,19 +12,24 @@ use std::boxed::Box;
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::io;
+use std::mem::MaybeUninit;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Relaxed, Release};
+use std::vec::Vec;
 
-use corosensei::stack::DefaultStack;
+use corosensei::stack::{DefaultStack, Stack};
 use corosensei::{Coroutine, CoroutineResult, Yielder};
+use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous, munmap};
 
 use super::REQUEST;
+use super::snapshot::{self, Memory};
 use crate::hosted::handles::{HandleTable, Rights, Target};
 use crate::hosted::judge::{Between, Judge, Known};
 use crate::hosted::process::Process;
 use crate::hosted::shared::Message;
 use crate::nk::{Handle, HandleDesc, Header, Lens, Parts, PartsMut, Retcode};
-use crate::port::{AT_IN_PROCESS, Area, FOREVER, InProcess, event, op, turn};
+use crate::port::{AREAS_AT, AT_IN_PROCESS, Area, FOREVER, InProcess, PAGE, event, op, turn};
 
 /// Where the domain stands still.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,18 +61,47 @@ struct State {
     current: Cell<Option<(u64, Known)>>,
     answer: Cell<Option<(u64, Result<Answer, Retcode>)>>,
     copy: RefCell<Message>,
+    /// What the domain mapped: start and bytes.
+    memory: RefCell<Vec<(usize, usize)>>,
+}
+
+impl Drop for State {
+    fn drop(&mut self) {
+        for (start, bytes) in self.memory.borrow().iter() {
+            // SAFETY: `map` mapped the range, and the domain that used it has ended with its coroutine.
+            let done = unsafe { munmap(*start as *mut _, *bytes) };
+            debug_assert!(done.is_ok(), "a whole mapping can always be unmapped");
+        }
+    }
 }
 
 /// The running domain.
 pub(super) struct Host {
     state: Box<State>,
-    coroutine: Coroutine<(), Stop, Stop, DefaultStack>,
+    coroutine: Running,
+    stop: Option<Stop>,
+    stack: Range<usize>,
+}
+
+type Running = Coroutine<(), Stop, Stop, DefaultStack>;
+
+/// Where a domain stood, and its memory then.
+pub(super) struct Still {
+    memory: Memory,
+    /// The coroutine's own words: what is in it says where on its stack it goes on.
+    coroutine: MaybeUninit<Running>,
     stop: Option<Stop>,
 }
 
 impl fmt::Debug for Host {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Host").field("stop", &self.stop).finish_non_exhaustive()
+    }
+}
+
+impl Still {
+    pub(super) fn pieces(&self) -> impl Iterator<Item = Range<usize>> {
+        self.memory.pieces()
     }
 }
 
@@ -101,9 +135,11 @@ impl Host {
             current: Cell::new(None),
             answer: Cell::new(None),
             copy: RefCell::new(Message::default()),
+            memory: RefCell::default(),
         });
         let context = (&raw const *state).expose_provenance();
         let stack = DefaultStack::new(usize::try_from(stack_bytes).unwrap_or(1 << 20).max(64 << 10))?;
+        let range = stack.limit().get()..stack.base().get();
         let coroutine = Coroutine::with_stack(stack, move |yielder: &Yielder<(), Stop>, ()| {
             // SAFETY: `state` is boxed and outlives the coroutine: `Host` drops the coroutine
             // first.
@@ -115,7 +151,50 @@ impl Host {
             state,
             coroutine,
             stop: None,
+            stack: range,
         })
+    }
+
+    /// Keeps the domain's state; `data` is its image's writable memory, of which `skipped` stays as it is.
+    pub(super) fn keep(&self, data: &[Range<usize>], skipped: &[Range<usize>]) -> io::Result<Still> {
+        let port = self.state.process.shared.base().addr();
+        // What of the image does not exist yet comes from its file and is not zero.
+        for page in data.iter().flat_map(|range| range.clone().step_by(PAGE)) {
+            // SAFETY: the image is mapped for as long as its host lives.
+            unsafe { snapshot::touch(page) };
+        }
+        let mut ranges = data.to_vec();
+        ranges.extend(
+            self.state
+                .memory
+                .borrow()
+                .iter()
+                .map(|(start, bytes)| *start..start + bytes),
+        );
+        ranges.extend([self.stack.clone(), port..port + AREAS_AT]);
+        // SAFETY: the domain stands still, and all these ranges stay mapped while this host lives; whoever holds a
+        // `Still` holds this host too.
+        let memory = unsafe { Memory::keep(&ranges, skipped.to_vec()) }?;
+        let mut coroutine = MaybeUninit::<Running>::uninit();
+        // SAFETY: the copy is only ever written back over the original, so nothing is dropped twice.
+        unsafe { std::ptr::copy_nonoverlapping(&raw const self.coroutine, coroutine.as_mut_ptr(), 1) };
+        Ok(Still {
+            memory,
+            coroutine,
+            stop: self.stop,
+        })
+    }
+
+    /// Puts the domain's state back.
+    pub(super) fn put_back(&mut self, still: &mut Still) -> io::Result<()> {
+        // SAFETY: the domain stands still: either in `Recv` or for ever.
+        unsafe { still.memory.put_back() }?;
+        // SAFETY: the words are this very coroutine's own, and its stack is again what it was with them.
+        unsafe { std::ptr::copy_nonoverlapping(still.coroutine.as_ptr(), &raw mut self.coroutine, 1) };
+        self.stop = still.stop;
+        self.state.current.set(None);
+        self.state.answer.set(None);
+        Ok(())
     }
 
     pub(super) fn process(&self) -> &Arc<Process> {
@@ -245,6 +324,7 @@ fn begin(state: &State, entry: usize) -> ! {
             context: std::ptr::from_ref(state).cast_mut().cast(),
             enter,
             exit,
+            map,
         },
     };
     initial.words[6] = (&raw const initial.block).expose_provenance();
@@ -311,6 +391,28 @@ unsafe extern "C" fn exit(context: *mut (), code: i32) -> ! {
     loop {
         // SAFETY: set before the image began to run.
         unsafe { &*state.yielder.get() }.suspend(Stop::Exited(code));
+    }
+}
+
+/// # Safety
+///
+/// As for [`enter`].
+unsafe extern "C" fn map(context: *mut (), bytes: usize, is_accessible: bool) -> *mut u8 {
+    // SAFETY: our caller's promise.
+    let state = unsafe { &*context.cast::<State>() };
+    let prot = if is_accessible {
+        ProtFlags::READ | ProtFlags::WRITE
+    } else {
+        ProtFlags::empty()
+    };
+    let flags = MapFlags::PRIVATE | MapFlags::NORESERVE;
+    // SAFETY: a fresh mapping at an address that the system chooses takes no memory from anybody.
+    match unsafe { mmap_anonymous(std::ptr::null_mut(), bytes, prot, flags) } {
+        Ok(at) => {
+            state.memory.borrow_mut().push((at.addr(), bytes));
+            at.cast()
+        }
+        Err(_) => std::ptr::null_mut(),
     }
 }
 

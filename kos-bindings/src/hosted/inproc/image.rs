@@ -7,6 +7,7 @@
 
 use std::fs::File;
 use std::io;
+use std::ops::Range;
 use std::path::Path;
 use std::vec::Vec;
 
@@ -21,6 +22,8 @@ pub(super) struct Image {
     /// Where it begins to run.
     pub(super) entry: usize,
     ranges: Vec<(usize, usize)>,
+    /// What it may write.
+    pub(super) data: Vec<Range<usize>>,
 }
 
 impl Image {
@@ -36,6 +39,7 @@ impl Image {
         let mut image = Self {
             entry: headers.entry,
             ranges: Vec::new(),
+            data: Vec::new(),
         };
         for segment in &headers.segments {
             image.map(&file, segment)?;
@@ -78,6 +82,9 @@ impl Image {
         if segment.memory_bytes > segment.file_bytes && segment.file_bytes > 0 && prot.contains(ProtFlags::WRITE) {
             // SAFETY: the rest of the last file page was mapped just now, writable and private.
             unsafe { (file_end as *mut u8).write_bytes(0, mapped_end - file_end) };
+        }
+        if prot.contains(ProtFlags::WRITE) {
+            self.data.push(start..end);
         }
         Ok(())
     }

@@ -10,8 +10,10 @@
 
 mod host;
 mod image;
+mod snapshot;
 
 use std::io;
+use std::ops::Range;
 use std::string::ToString;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Acquire, Relaxed};
@@ -38,9 +40,26 @@ const CLIENT: &str = "linuxcompat.Client";
 pub struct InProc {
     host: Host,
     /// After the coroutine: its code must not be unmapped before.
-    _image: Image,
+    image: Image,
     timeout: Option<Duration>,
     last_id: u64,
+}
+
+/// The state of an [`InProc`] at one moment.
+pub struct Snapshot(host::Still);
+
+impl Snapshot {
+    /// The memory that is put back: whoever keeps something about each byte of it, such as a sanitizer's shadow, must
+    /// put that back too.
+    pub fn memory(&self) -> impl Iterator<Item = Range<usize>> {
+        self.0.pieces()
+    }
+}
+
+impl std::fmt::Debug for Snapshot {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Snapshot").finish_non_exhaustive()
+    }
 }
 
 /// How an in-process domain is judged.
@@ -102,7 +121,7 @@ impl InProc {
         let host = Host::new(process, entries, judge, image.entry, spec.stack_bytes).map_err(Error::Port)?;
         let mut domain = Self {
             host,
-            _image: image,
+            image,
             timeout: options.call_timeout,
             last_id: 0,
         };
@@ -132,6 +151,31 @@ impl InProc {
     /// Sets interrupt line `line`; the hardware's way is [`super::Lines`].
     pub fn set_line(&self, line: u32, is_high: bool) {
         self.host.process().set_line(line, is_high);
+    }
+
+    /// Keeps the domain's state, so that it can be put back any number of times. The domain must be listening with no
+    /// request in it.
+    ///
+    /// Memory in `skipped` is left as it is when the state is put back: counters of the code's coverage, for instance.
+    ///
+    /// # Errors
+    ///
+    /// `Unsupported` if the domain is not listening; the system does not say which pages exist.
+    pub fn snapshot(&self, skipped: &[Range<usize>]) -> io::Result<Snapshot> {
+        if !matches!(self.host.stop(), Some(Stop::Receiving { .. })) {
+            return Err(io::ErrorKind::Unsupported.into());
+        }
+        Ok(Snapshot(self.host.keep(&self.image.data, skipped)?))
+    }
+
+    /// Puts the domain's state back, whatever became of it since: it may even have died. The snapshot must be this
+    /// domain's own. Interrupt lines are to be low, as when it was taken.
+    ///
+    /// # Errors
+    ///
+    /// The system does not say which pages exist.
+    pub fn restore(&mut self, snapshot: &mut Snapshot) -> io::Result<()> {
+        self.host.put_back(&mut snapshot.0)
     }
 
     /// Lets the domain run for as long as it has something to do, `limit` at the most: interrupts
