@@ -23,7 +23,10 @@ pub(super) fn take(len: usize, align: usize) -> Option<Run> {
     if grows && registry::release_idle() > 0 || found.is_none() && registry::shrink_all() > 0 {
         found = pages.find(len, align);
     }
-    found.map(|index| pages.take(index, len))
+    let index = found?;
+    #[cfg(feature = "debug")]
+    super::raw::debug::open_pages(index, len);
+    Some(pages.take(index, len))
 }
 
 /// Allocates 2^`order` pages; with [`Gfp::COMP`] they are one compound page.

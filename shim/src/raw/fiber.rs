@@ -46,6 +46,14 @@ pub struct TaskStack {
 impl TaskStack {
     /// Takes a stack, the most recently freed first, since its pages are already there.
     fn take() -> Option<TaskStack> {
+        let stack = Self::find()?;
+        // The task before may have ended in the middle of functions that closed parts of their frames.
+        #[cfg(feature = "debug")]
+        crate::mm::raw::shadow::open(stack.low, STACK_BYTES);
+        Some(stack)
+    }
+
+    fn find() -> Option<TaskStack> {
         POOL.with(|pool| {
             if pool.base == 0 {
                 pool.base = mem::reserve(SLOT_BYTES * MAX_TASKS)?.expose_provenance();

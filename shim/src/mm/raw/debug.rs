@@ -12,7 +12,7 @@
 
 use super::frame::Frame;
 use super::slab::Cache;
-use super::{OneThread, heap, object};
+use super::{OneThread, heap, object, shadow};
 use crate::mm::caller::Caller;
 use crate::mm::report::fatal;
 use core::cell::Cell;
@@ -100,7 +100,15 @@ pub fn on_alloc(cache: &Cache, address: usize, wanted: usize, caller: Caller) {
     meta.wanted.set(wanted);
     meta.allocated.set(caller.address());
     meta.state.set(LIVE);
-    paint(cache, address, if is_poisoned(cache) { wanted } else { cache.size() });
+    let usable = if is_poisoned(cache) { wanted } else { cache.size() };
+    paint(cache, address, usable);
+    shade(cache, address, usable);
+}
+
+/// Lets a sanitizer see the first `usable` bytes of an object as the only ones that may be touched.
+fn shade(cache: &Cache, address: usize, usable: usize) {
+    shadow::open(address, usable);
+    shadow::close(address + usable, cache.shape.stride as usize - usable, shadow::RED_ZONE);
 }
 
 fn paint(cache: &Cache, address: usize, from: usize) {
@@ -135,6 +143,10 @@ pub fn on_free(cache: &'static Cache, slab: &'static Frame, address: usize, call
     if is_poisoned(cache) {
         // SAFETY: the object was just given back.
         unsafe { object::fill(address, POISON_FREE, cache.size()) };
+    }
+    // Who reads under RCU may still look at an object whose cache keeps its slabs.
+    if !cache.keeps_slabs {
+        shadow::close(address, cache.size(), shadow::FREED);
     }
     wait(address);
     false
@@ -225,6 +237,7 @@ pub fn set_requested(address: usize, size: usize) {
         meta.wanted.set(size);
         if is_poisoned(cache) {
             paint(cache, address, size);
+            shade(cache, address, size);
         }
     }
 }
@@ -239,4 +252,10 @@ pub fn allocated_from(cache: &Cache, address: usize) -> usize {
 pub fn poison_pages(index: usize, len: usize) {
     // SAFETY: the pages are being given back.
     unsafe { object::fill(heap::address_of(index), POISON_PAGE, len << heap::PAGE_SHIFT) };
+    shadow::close(heap::address_of(index), len << heap::PAGE_SHIFT, shadow::FREED);
+}
+
+/// Pages were taken: all of them may be touched.
+pub fn open_pages(index: usize, len: usize) {
+    shadow::open(heap::address_of(index), len << heap::PAGE_SHIFT);
 }

@@ -3,7 +3,7 @@
 //!
 //! * [`boot`]: the hand-over; [`heap`]: where it lies; [`frame`], [`compound`]: page descriptors.
 //! * [`slab`]: one cache; [`kmalloc`]: any size; [`object`]: an object's bytes.
-//! * `debug` (feature of this name): red zones, poison, quarantine.
+//! * `debug` (feature of this name): red zones, poison, quarantine; `shadow`: what a sanitizer is told of them.
 #![expect(unsafe_code, reason = "an allocator turns addresses into memory")]
 
 pub mod boot;
@@ -15,6 +15,8 @@ pub mod frame;
 pub mod heap;
 pub mod kmalloc;
 pub mod object;
+#[cfg(feature = "debug")]
+pub mod shadow;
 pub mod slab;
 mod slab_list;
 
