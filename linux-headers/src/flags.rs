@@ -154,18 +154,24 @@ pub fn flags(tree: &Tree, profile: Profile, arch: Arch) -> Result<Vec<String>, T
 ///
 /// As [`setup`].
 pub fn bindgen_flags(tree: &Tree, profile: Profile, arch: Arch) -> Result<Vec<String>, TreeError> {
+    let no_business = ["-mcmodel=", "-O", "-g", "-W"];
+    let keep = |flag: &String| !no_business.iter().any(|prefix| flag.starts_with(prefix));
+    let mut flags = for_clang(flags(tree, profile, arch)?);
+    flags.retain(keep);
+    Ok(flags)
+}
+
+/// Drops the flags that only gcc knows, and that clang refuses.
+#[must_use]
+pub fn for_clang(mut flags: Vec<String>) -> Vec<String> {
     let gcc_only = [
-        "-mcmodel=",
         "-mstringop-strategy=",
         "-fno-allow-store-data-races",
         "-fconserve-stack",
         "-fno-var-tracking",
-        "-O",
-        "-g",
-        "-W",
     ];
-    let keep = |flag: &String| !gcc_only.iter().any(|prefix| flag.starts_with(prefix));
-    Ok(flags(tree, profile, arch)?.into_iter().filter(keep).collect())
+    flags.retain(|flag| !gcc_only.iter().any(|prefix| flag.starts_with(prefix)));
+    flags
 }
 
 fn cc_flags(tree: &Tree, generated: &Path, profile: Profile, arch: Arch) -> Vec<String> {

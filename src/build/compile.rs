@@ -33,8 +33,8 @@ pub struct Compiler<'a> {
     pub setup: &'a Setup,
     /// The compiler's command.
     pub cc: String,
-    /// Flags to add to every file.
-    pub extra: Vec<String>,
+    /// The flags of every file: the setup's that this compiler knows, and what was asked for.
+    pub flags: Vec<String>,
     /// What is known about files.
     pub memory: &'a Memory,
     /// How often the compiler ran.
@@ -74,17 +74,21 @@ impl<'a> Compiler<'a> {
         cc: &str,
         extra: Vec<String>,
     ) -> Self {
-        let version = Command::new(cc)
-            .arg("--version")
-            .output()
-            .map(|out| hash::hex(&hash::bytes(&out.stdout)))
-            .unwrap_or_default();
+        let said = Command::new(cc).arg("--version").output();
+        let said = said.map(|out| out.stdout).unwrap_or_default();
+        let version = hash::hex(&hash::bytes(&said));
+        let is_clang = String::from_utf8_lossy(&said).contains("clang");
+        let mut flags = setup.flags.clone();
+        if is_clang {
+            flags = linux_headers::flags::for_clang(flags);
+        }
+        flags.extend(extra);
         Self {
             tree,
             kbuild,
             setup,
             cc: cc.to_owned(),
-            extra,
+            flags,
             memory,
             ran: AtomicUsize::new(0),
             objects: cache::dir().join("objects"),
@@ -115,7 +119,7 @@ impl<'a> Compiler<'a> {
     fn find_or_run(&self, object: &Object) -> Result<Compiled, BuildError> {
         let own = self.kbuild.flags(object, &self.setup.config, &self.tree.dir);
         let mut key = format!("{}\n{}\n{}\n", self.cc, self.version, object.source);
-        for flag in self.setup.flags.iter().chain(&self.extra).chain(&own) {
+        for flag in self.flags.iter().chain(&own) {
             key.push_str(&self.stored(flag));
             key.push('\n');
         }
@@ -169,8 +173,7 @@ impl<'a> Compiler<'a> {
         let depfile = made.with_extension("d");
         let out = Command::new(&self.cc)
             .current_dir(&self.tree.dir)
-            .args(&self.setup.flags)
-            .args(&self.extra)
+            .args(&self.flags)
             .args(own)
             .arg(format!("-I{}", self.setup.generated.display()))
             .arg(format!(

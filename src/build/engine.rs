@@ -245,7 +245,8 @@ impl Build<'_> {
                 .unwrap_or_default();
             Object::outside(&path.display().to_string(), &stem)
         };
-        Ok((used.iter().map(object).collect(), idle.iter().map(object).collect()))
+        let used = used.iter().chain(&self.request.extra_glue);
+        Ok((used.map(object).collect(), idle.iter().map(object).collect()))
     }
 
     fn report(
@@ -368,7 +369,10 @@ impl Build<'_> {
             .filter_map(|node| node.compiled.as_ref())
             .map(|compiled| compiled.path.clone())
             .collect();
-        let mut key = format!("{:?} {:#x} {:?}\n", request.arch, request.image_base, request.emit);
+        let mut key = format!(
+            "{:?} {:#x} {:?} {:?}\n",
+            request.arch, request.image_base, request.emit, request.extra_ldflags
+        );
         for path in objects.iter().chain(request.shim_archive.iter()).chain([&script.path]) {
             key.push_str(
                 &memory
@@ -396,6 +400,7 @@ impl Build<'_> {
             missing: &closed.missing,
             arch: request.arch,
             cc: &request.cc,
+            extra: &request.extra_ldflags,
         };
         cancel::check()?;
         let made = match request.emit {

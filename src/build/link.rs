@@ -31,6 +31,8 @@ pub struct Link<'a> {
     pub arch: Arch,
     /// The compiler, for the trap stubs.
     pub cc: &'a str,
+    /// More flags for the linker.
+    pub extra: &'a [String],
 }
 
 impl Link<'_> {
@@ -67,7 +69,12 @@ impl Link<'_> {
         for (name, address) in self.nowhere() {
             command.arg(format!("--defsym={name}={address:#x}"));
         }
-        command.arg("-o").arg(&debug).args(&self.objects).args(stubs);
+        command
+            .args(self.extra)
+            .arg("-o")
+            .arg(&debug)
+            .args(&self.objects)
+            .args(stubs);
         if let Some(archive) = self.archive {
             command.arg(archive);
         }

@@ -33,12 +33,16 @@ pub struct BuildRequest {
     pub shim_archive: Option<PathBuf>,
     /// The shim's C files, which are compiled like the kernel's.
     pub glue_dir: Option<PathBuf>,
+    /// More such C files: a sanitizer's, for a fuzzer.
+    pub extra_glue: Vec<PathBuf>,
     /// Build files that differ from upstream's.
     pub allow_modified: bool,
     /// The C compiler.
     pub cc: String,
     /// Flags to add to each file, such as a sanitizer's.
     pub extra_cflags: Vec<String>,
+    /// Flags to add to the link.
+    pub extra_ldflags: Vec<String>,
     /// Roots besides the driver and the script's entry.
     pub extra_roots: Vec<String>,
     /// What to make.
@@ -58,9 +62,11 @@ impl BuildRequest {
             image_base: 0x40_0000,
             shim_archive: None,
             glue_dir: None,
+            extra_glue: Vec::new(),
             allow_modified: false,
             cc: "gcc".to_owned(),
             extra_cflags: Vec::new(),
+            extra_ldflags: Vec::new(),
             extra_roots: Vec::new(),
             emit: Emit::Image,
         }
