@@ -72,6 +72,14 @@ const NEEDS: [Need; 3] = [
     },
 ];
 
+/// What only the fuzzers need.
+const FUZZING: [Need; 1] = [Need {
+    what: "clang-14",
+    why: "instruments the drivers' C code for the fuzzers",
+    is_there: || run::find("clang-14").is_some(),
+    packages: &["clang-14"],
+}];
+
 fn has_libc_headers() -> bool {
     std::path::Path::new("/usr/include/stdio.h").exists()
 }
@@ -88,7 +96,18 @@ pub(crate) fn command(args: &[String]) -> Result<bool> {
 
 /// Installs what is missing; returns whether anything was.
 pub(crate) fn ensure() -> Result<bool> {
-    let missing: Vec<&Need> = NEEDS.iter().filter(|need| !(need.is_there)()).collect();
+    let installed = install(&NEEDS)?;
+    let fetched = kernel::ensure()?;
+    Ok(installed || fetched)
+}
+
+/// Installs what the fuzzers need besides; returns whether anything was missing.
+pub(crate) fn ensure_fuzzing() -> Result<bool> {
+    install(&FUZZING)
+}
+
+fn install(needs: &[Need]) -> Result<bool> {
+    let missing: Vec<&Need> = needs.iter().filter(|need| !(need.is_there)()).collect();
     if !missing.is_empty() {
         eprintln!("set-up: this machine lacks");
         for need in &missing {
@@ -99,8 +118,7 @@ pub(crate) fn ensure() -> Result<bool> {
             anyhow::bail!("{} was installed but cannot be found", need.what);
         }
     }
-    let fetched = kernel::ensure()?;
-    Ok(!missing.is_empty() || fetched)
+    Ok(!missing.is_empty())
 }
 
 /// A cargo command for the whole workspace, the shim included, which alone needs the kernel's compiler flags.

@@ -1,16 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! The fuzzers' smoke run: every target of `fuzz/` for a minute, with the nightly toolchain that they need.
+//! The fuzzers' smoke run: every target of `fuzz/` for a minute, with the nightly toolchain and the clang that they
+//! need. Before them runs `selftest`, which proves that they would see an error.
 
 use super::tally::Tally;
-use crate::run;
+use crate::{run, setup};
 use anyhow::{Context, Result};
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
 const RUN: Duration = Duration::from_secs(60);
-/// Building a target with its sanitizers, on top of running it.
-const LIMIT: Duration = Duration::from_secs(12 * 60);
+/// A target that fuzzes for its minute, and ends: shrinking and printing are on top.
+const RUN_LIMIT: Duration = Duration::from_secs(3 * 60);
+/// The first build compiles Linux with clang, for each driver, and everything else with a sanitizer.
+const BUILD_LIMIT: Duration = Duration::from_secs(25 * 60);
+/// Building cargo-fuzz from its sources.
+const INSTALL_LIMIT: Duration = Duration::from_secs(12 * 60);
+
+const SELFTEST: &str = "selftest";
 
 /// Runs every target, or counts each as skipped with the reason.
 pub(super) fn smoke(is_quick: bool, tally: &mut Tally) -> Result<()> {
@@ -29,24 +36,36 @@ pub(super) fn smoke(is_quick: bool, tally: &mut Tally) -> Result<()> {
         }
         return Ok(());
     }
+    println!("\nfuzz: building {}", targets.join(", "));
+    if !run::passes(run::limited(fuzz(&["build"]), BUILD_LIMIT))? {
+        tally.fail("fuzz: the targets cannot be built");
+        return Ok(());
+    }
+    println!("\nfuzz {SELFTEST}");
+    count(fuzz(&["run", SELFTEST, "--", "-runs=0"]), SELFTEST, tally)?;
     for target in targets {
         println!("\nfuzz {target}: {} s", RUN.as_secs());
+        let (corpus, seeds) = (format!("fuzz/corpus/{target}"), format!("fuzz/seeds/{target}"));
+        std::fs::create_dir_all(run::root().join(&corpus)).with_context(|| corpus.clone())?;
         let seconds = format!("-max_total_time={}", RUN.as_secs());
-        let command = nightly(&[
-            "fuzz",
-            "run",
-            "--fuzz-dir",
-            "fuzz",
-            &target,
-            "--",
-            &seconds,
-            "-print_final_stats=1",
-        ]);
-        if run::passes(run::limited(command, LIMIT))? {
-            tally.pass();
-        } else {
-            tally.fail(format!("fuzz {target} (its input is in fuzz/artifacts/{target}/)"));
+        let mut args = vec!["run", &target, &corpus];
+        if run::root().join(&seeds).is_dir() {
+            args.push(&seeds);
         }
+        args.extend(["--", &seconds, "-timeout=20", "-print_final_stats=1"]);
+        count(fuzz(&args), &target, tally)?;
+    }
+    Ok(())
+}
+
+/// Runs one target and counts how it ended.
+fn count(command: Command, target: &str, tally: &mut Tally) -> Result<()> {
+    if run::passes(run::limited(command, RUN_LIMIT))? {
+        tally.pass();
+    } else {
+        tally.fail(format!(
+            "fuzz {target} (its input, if there is one, is in fuzz/artifacts/{target}/)"
+        ));
     }
     Ok(())
 }
@@ -74,17 +93,26 @@ fn nightly(args: &[&str]) -> Command {
     command
 }
 
-/// What the fuzzers lack here, after an attempt to install cargo-fuzz.
+/// `cargo fuzz VERB --fuzz-dir fuzz …`.
+fn fuzz(args: &[&str]) -> Command {
+    let (verb, rest) = args.split_first().map_or(("build", args), |(verb, rest)| (*verb, rest));
+    nightly(&[&["fuzz", verb, "--fuzz-dir", "fuzz"], rest].concat())
+}
+
+/// What the fuzzers lack here, after an attempt to install it.
 fn missing() -> Option<String> {
     let succeeds = |mut command: Command| command.output().is_ok_and(|out| out.status.success());
     if !succeeds(nightly(&["--version"])) {
         return Some("no nightly toolchain (rustup toolchain install nightly)".to_owned());
     }
+    if let Err(error) = setup::ensure_fuzzing() {
+        return Some(format!("no clang-14: {error:#}").replace('\n', " "));
+    }
     if succeeds(nightly(&["fuzz", "--version"])) {
         return None;
     }
     eprintln!("set-up: installing cargo-fuzz (cargo install cargo-fuzz)");
-    let install = run::limited(run::cargo(&["install", "--locked", "cargo-fuzz"]), LIMIT);
+    let install = run::limited(run::cargo(&["install", "--locked", "cargo-fuzz"]), INSTALL_LIMIT);
     match run::passes(install) {
         Ok(true) => None,
         _ => Some("cargo-fuzz could not be installed (cargo install cargo-fuzz)".to_owned()),

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Builds the instrumented images of the drivers that are fuzzed, and tells the harness where they are.
+//!
+//! They are made by the root package's example `instrumented`, with the toolchain that the repository pins: nothing of
+//! the build engine runs inside a fuzz target. The first build compiles some hundred files of Linux with clang; later
+//! ones find them in the cache.
+
+use std::path::Path;
+use std::process::Command;
+
+/// What the harness calls an image, the driver in it, and its board.
+const IMAGES: [(&str, &str, &str); 4] = [
+    ("ADXL345_I2C", "adxl345", "drivers/boards/adxl345-i2c.dts"),
+    ("ADXL345_SPI", "adxl345_spi", "drivers/boards/adxl345-spi.dts"),
+    ("BMG160", "bmg160", "drivers/boards/bmg160.dts"),
+    ("FAULTY", "fuzz/selftest/faulty.c", "drivers/boards/adxl345-i2c.dts"),
+];
+
+fn main() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    for watched in [
+        "src",
+        "shim",
+        "kos-bindings",
+        "linux-headers",
+        "examples",
+        "drivers/boards",
+        "fuzz/glue",
+        "fuzz/selftest",
+    ] {
+        println!("cargo::rerun-if-changed={}", root.join(watched).display());
+    }
+    for (name, driver, board) in IMAGES {
+        let driver = if driver.ends_with(".c") {
+            root.join(driver).display().to_string()
+        } else {
+            driver.to_owned()
+        };
+        let mut cargo = Command::new("cargo");
+        cargo
+            .args(["run", "--quiet", "--release", "--example", "instrumented", "--"])
+            .args([&driver, board])
+            .current_dir(&root)
+            .env("LINUX_COMPAT_SHIMS", "6.12-debug");
+        // What the outer Cargo was told is not for the inner one.
+        for (variable, _) in std::env::vars() {
+            let is_of_outer = variable.starts_with("CARGO_") && variable != "CARGO_HOME";
+            if is_of_outer
+                || ["RUSTFLAGS", "RUSTUP_TOOLCHAIN", "RUSTC", "RUSTDOC", "TARGET", "HOST"].contains(&variable.as_str())
+            {
+                cargo.env_remove(variable);
+            }
+        }
+        let out = cargo.output().expect("cargo runs");
+        if !out.status.success() {
+            println!(
+                "cargo::error=the instrumented image of {driver} cannot be built: {}",
+                String::from_utf8_lossy(&out.stderr).replace('\n', " ")
+            );
+            continue;
+        }
+        let lines = String::from_utf8(out.stdout).expect("paths and numbers");
+        println!("cargo::rustc-env=IMAGE_{name}={}", lines.trim().replace('\n', ";"));
+    }
+}

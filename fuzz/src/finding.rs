@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! A domain that died: where, in functions and lines, and whether it is a known error of upstream's.
+//!
+//! Errors of upstream's own code are not worked around: each has an entry in `docs/upstream-findings.md`, and here, so
+//! that the fuzzer goes on to what is not known. Whatever is not in the list ends the fuzzer, upstream's or ours.
+
+use crate::image::Image;
+use kos_bindings::hosted::LastWords;
+use std::collections::HashMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::{Mutex, PoisonError};
+
+/// A known error of upstream's: what the report begins with, and the innermost upstream functions.
+struct Known {
+    cause: &'static str,
+    functions: &'static [&'static str],
+}
+
+/// See `docs/upstream-findings.md`.
+const KNOWN: &[Known] = &[];
+
+/// One function of a call trace.
+#[derive(Clone, Debug)]
+pub struct Frame {
+    /// Its name.
+    pub function: String,
+    /// File and line.
+    pub place: String,
+}
+
+impl Frame {
+    /// Whether it only reports the error: the sanitizer, the shim's last words, its formatting.
+    fn reports(&self) -> bool {
+        let is_of = |part: &str| self.place.contains(part);
+        is_of("/glue/sanitizer.c")
+            || is_of("shim/src/fatal.rs")
+            || is_of("shim/src/raw/frames.rs")
+            || is_of("/glue/panic.c")
+    }
+
+    /// Whether it is code of this repository, or of its dependencies.
+    fn is_ours(&self) -> bool {
+        let is_of = |part: &str| self.place.contains(part);
+        is_of("/shim/") || is_of("shim/src") || is_of("/fuzz/") || is_of("/kos-bindings/") || is_of(".cargo/registry")
+    }
+}
+
+/// How a domain died.
+#[derive(Clone, Debug)]
+pub struct Finding {
+    /// The first line of its last words.
+    pub cause: String,
+    /// Where, innermost first.
+    pub trace: Vec<Frame>,
+    log: Vec<String>,
+}
+
+impl Finding {
+    /// Reads the last words of a domain.
+    #[must_use]
+    pub fn of_death(image: &Image, code: i32, words: Option<LastWords>, log: Vec<String>) -> Self {
+        let words = words.unwrap_or_default();
+        let cause = if words.cause.is_empty() {
+            format!("the domain exited with status {code}")
+        } else {
+            words.cause
+        };
+        Self {
+            cause,
+            trace: symbolise(&image.debug, &words.frames),
+            log,
+        }
+    }
+
+    /// Finds a warning in the log of a domain that lives: a line that says so, then a trace of addresses
+    /// (`shim/glue/panic.c`).
+    #[must_use]
+    pub fn of_warning(image: &Image, log: Vec<String>) -> Option<Self> {
+        let at = log.iter().position(|line| line.contains("WARNING: at "))?;
+        let (_, cause) = log.get(at)?.split_once("WARNING: at ")?;
+        let address = |line: &String| {
+            let (_, rest) = line.split_once("[<0x")?;
+            u64::from_str_radix(rest.split('>').next()?, 16).ok()
+        };
+        let behind = log.iter().skip(at + 1).skip_while(|line| address(line).is_none());
+        let addresses: Vec<u64> = behind.map_while(address).collect();
+        // The line ends with an address, which is no part of what is known of it.
+        let cause = cause.split(", called").next().unwrap_or(cause);
+        Some(Self {
+            cause: format!("WARNING: at {cause}"),
+            trace: symbolise(&image.debug, &addresses),
+            log,
+        })
+    }
+
+    /// The frames that are not the reporter's.
+    fn essence(&self) -> impl Iterator<Item = &Frame> {
+        self.trace.iter().skip_while(|frame| frame.reports())
+    }
+
+    /// Whether the innermost function is upstream's. It may still be ours that misled it.
+    #[must_use]
+    pub fn is_in_upstream(&self) -> bool {
+        self.essence().next().is_some_and(|frame| !frame.is_ours())
+    }
+
+    fn is_known(&self) -> bool {
+        KNOWN.iter().any(|known| {
+            let functions = self.essence().map(|frame| frame.function.as_str());
+            self.cause.contains(known.cause)
+                && functions
+                    .take(known.functions.len())
+                    .eq(known.functions.iter().copied())
+        })
+    }
+
+    /// Ends the process unless the finding is known; libFuzzer then keeps the input.
+    pub fn judge(&self) {
+        if self.is_known() {
+            return;
+        }
+        eprintln!("{self}");
+        std::process::abort();
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for line in &self.log {
+            writeln!(f, "  log: {line}")?;
+        }
+        let whose = if self.is_in_upstream() {
+            "upstream's code"
+        } else {
+            "our code"
+        };
+        writeln!(f, "==finding in {whose}: {}", self.cause)?;
+        for frame in &self.trace {
+            writeln!(f, "    {} at {}", frame.function, frame.place)?;
+        }
+        Ok(())
+    }
+}
+
+/// Names return addresses with binutils' addr2line; the fuzzer meets a known error many times, so traces are kept.
+fn symbolise(debug: &PathBuf, addresses: &[u64]) -> Vec<Frame> {
+    static TRACES: Mutex<Option<HashMap<Vec<u64>, Vec<Frame>>>> = Mutex::new(None);
+    let mut traces = TRACES.lock().unwrap_or_else(PoisonError::into_inner);
+    let traces = traces.get_or_insert_default();
+    if let Some(trace) = traces.get(addresses) {
+        return trace.clone();
+    }
+    let mut command = Command::new("addr2line");
+    command.arg("-e").arg(debug).args(["-f", "-i", "-C"]);
+    // A return address points behind its call.
+    command.args(
+        addresses
+            .iter()
+            .map(|address| format!("{:#x}", address.saturating_sub(1))),
+    );
+    let text = command.output().map(|out| out.stdout).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text).into_owned();
+    let lines: Vec<&str> = text.lines().collect();
+    let frames = lines.chunks_exact(2).map(|pair| Frame {
+        function: pair[0].to_owned(),
+        place: pair[1].to_owned(),
+    });
+    let trace: Vec<Frame> = frames.collect();
+    traces.insert(addresses.to_vec(), trace.clone());
+    trace
+}
