@@ -2,7 +2,7 @@
 //! Builds a driver's image for the fuzzers: debugging options on, every C file instrumented by clang.
 //!
 //! ```sh
-//! cargo run --release --example instrumented -- adxl345 drivers/boards/adxl345-i2c.dts
+//! cargo run --example instrumented -- adxl345 drivers/boards/adxl345-i2c.dts
 //! ```
 //!
 //! `fuzz/build.rs` runs it and reads the lines that it prints: `name=value`, where a value is a path, or the first and
