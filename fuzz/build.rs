@@ -2,8 +2,8 @@
 //! Builds the instrumented images of the drivers that are fuzzed, and tells the harness where they are.
 //!
 //! They are made by the root package's example `instrumented`, with the toolchain that the repository pins: nothing of
-//! the build engine runs inside a fuzz target, and what the tests have built is used again. The first build compiles some hundred files of Linux with clang; later
-//! ones find them in the cache.
+//! the build engine runs inside a fuzz target, and what the tests have built is used again. The first build compiles
+//! some hundred files of Linux with clang; later ones find them in the cache.
 
 use std::path::Path;
 use std::process::Command;

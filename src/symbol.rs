@@ -108,7 +108,8 @@ impl Symbols {
         root.unwrap_or(file).trim_start_matches("./").to_owned()
     }
 
-    /// Whether the caller of the function at `ip` is missing from a call trace, and `top` is the return address into it.
+    /// Whether the caller of the function at `ip` is missing from a call trace, and `top` is the return address into
+    /// it.
     ///
     /// A function that calls nothing has no frame, and another has none at its very beginning. The chain of frames then
     /// begins with the caller's caller, and the word at the stack's top, which otherwise may be anything, lies behind a

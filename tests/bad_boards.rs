@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Bad input: boards that lack something or are none, and stimuli that do not parse. The message has file, line, and what
-//! was expected there.
+//! Bad input: boards that lack something or are none, and stimuli that do not parse. The message has file, line, and
+//! what was expected there.
 
 mod common;
 

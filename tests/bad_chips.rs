@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Bad input: chips that are not there, are others, or hold the bus. The driver's own error number and log line reach the
-//! client, and the domain stays up.
+//! Bad input: chips that are not there, are others, or hold the bus. The driver's own error number and log line reach
+//! the client, and the domain stays up.
 
 mod common;
 

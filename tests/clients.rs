@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Clients from other processes, `ls`, `cat`, `write` and `watch`, beside a `run`: what they read and write, and what they
-//! say and how they end when the driver refuses.
+//! Clients from other processes, `ls`, `cat`, `write` and `watch`, beside a `run`: what they read and write, and what
+//! they say and how they end when the driver refuses.
 
 mod common;
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Bad input: drivers that crash, overrun their stack, spin or exhaust their memory (`tests/c/dying.c`). The domain dies
-//! alone, its report names the C function; the hosted kernel and the other domains go on; clients get an error, never a
-//! hang.
+//! Bad input: drivers that crash, overrun their stack, spin or exhaust their memory (`tests/c/dying.c`). The domain
+//! dies alone, its report names the C function; the hosted kernel and the other domains go on; clients get an error,
+//! never a hang.
 
 mod common;
 

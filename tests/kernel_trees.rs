@@ -16,8 +16,8 @@ const STEP_FAILED: i32 = 1;
 const SOURCE: &str = "drivers/iio/accel/adxl345_core.c";
 const HEADER: &str = "include/linux/regmap.h";
 
-/// A copy of the tree in which a source and a header have one more line. All other files are links, so it costs nothing;
-/// and it stays where it is, so that the build's index of it is made once.
+/// A copy of the tree in which a source and a header have one more line. All other files are links, so it costs
+/// nothing; and it stays where it is, so that the build's index of it is made once.
 fn changed_tree() -> PathBuf {
     static MAKING: Mutex<()> = Mutex::new(());
     let _alone = MAKING.lock().unwrap_or_else(PoisonError::into_inner);

@@ -21,8 +21,8 @@ struct Run {
     transcript: String,
 }
 
-/// Reads all channels of a driver's devices again and again, with virtual seconds between: longer ones than drivers wait
-/// before they suspend a chip.
+/// Reads all channels of a driver's devices again and again, with virtual seconds between: longer ones than drivers
+/// wait before they suspend a chip.
 fn run(driver: &str, profile: Profile) -> Run {
     let system = System::new(SystemOptions {
         clock: ClockKind::Virtual,

@@ -251,7 +251,10 @@ UNSEEN void __asan_allocas_unpoison(unsigned long top, unsigned long bottom)
 		fill(shadow(top), 0, (bottom - top) >> SCALE);
 }
 
-/* One entry per global: what clang writes into the section asan_globals, or into an array (LLVM, AddressSanitizer.cpp). */
+/*
+ * One entry per global: what clang writes into the section asan_globals, or
+ * into an array (LLVM, AddressSanitizer.cpp).
+ */
 struct global {
 	unsigned long at, size, size_with_zone, name, module, has_init, place, odr;
 };

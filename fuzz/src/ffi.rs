@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Where the image, libFuzzer and AddressSanitizer touch.
 //!
-//! The fuzzer's own AddressSanitizer (rustc's, of its LLVM) maps the shadow; the image (clang's, of Debian's LLVM) looks
-//! at it and writes it by itself (`glue/sanitizer.c`). No function of the runtime is called from the image, so the two
-//! need not be of one version; all that they share is where the shadow lies.
+//! The fuzzer's own AddressSanitizer (rustc's, of its LLVM) maps the shadow; the image (clang's, of Debian's LLVM)
+//! looks at it and writes it by itself (`glue/sanitizer.c`). No function of the runtime is called from the image, so
+//! the two need not be of one version; all that they share is where the shadow lies.
 
 use crate::image::Image;
 use std::arch::asm;

@@ -346,8 +346,8 @@ impl Reader {
         Ok(())
     }
 
-    /// No driver took a chip: its own words say why, or the board has no chip of it. A domain whose driver refused stays
-    /// up, and clients can look at it.
+    /// No driver took a chip: its own words say why, or the board has no chip of it. A domain whose driver refused
+    /// stays up, and clients can look at it.
     fn without_device(&self, client: &mut Client) -> Result<()> {
         let log = self.domain.log();
         let said = |level| log.iter().rev().find(|line| line.level <= level);

@@ -63,6 +63,8 @@ static int fails(unsigned int cpu)
 /* Documentation/core-api/cpu_hotplug.rst: the callback runs on each processor that is up already. */
 static void hotplug_callbacks_run_on_the_processor_that_is_up(void)
 {
+	int state;
+
 	ups = downs = 0;
 	expect(cpuhp_setup_state(CPUHP_AP_ONLINE_DYN, "waist:up", on_up, on_down) >= 0);
 	expect_eq(ups, 1);
@@ -72,6 +74,13 @@ static void hotplug_callbacks_run_on_the_processor_that_is_up(void)
 	expect_eq(ups, 2);
 	expect_eq(cpuhp_setup_state(CPUHP_AP_ONLINE_DYN, "waist:fails", fails, NULL), -ENOSPC);
 	expect_eq(downs, 0);
+	state = cpuhp_setup_state(CPUHP_AP_ONLINE_DYN, "waist:gone", on_up, on_down);
+	/* To take a callback away undoes what it did; without calls it is forgotten only. */
+	cpuhp_remove_state(state);
+	expect_eq(downs, 1);
+	state = cpuhp_setup_state(CPUHP_AP_ONLINE_DYN, "waist:forgotten", on_up, on_down);
+	__cpuhp_remove_state_cpuslocked(state, false);
+	expect_eq(downs, 1);
 }
 
 static void there_is_one_processor(void)

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Mutexes, semaphores, rwsems, spinlocks, real-time mutexes: include/linux/mutex.h, semaphore.h, rwsem.h, spinlock.h. */
+/*
+ * Mutexes, semaphores, rwsems, spinlocks, real-time mutexes:
+ * include/linux/mutex.h, semaphore.h, rwsem.h, spinlock.h.
+ */
 #include <linux/delay.h>
 #include <linux/interrupt.h>
 #include <linux/kthread.h>

@@ -136,6 +136,8 @@ static void schedule_in_atomic(void)
 static void on_sleepy_tasklet(struct tasklet_struct *unused)
 {
 	msleep(1);
+	/* So that the call is no jump, which would leave no trace. */
+	barrier();
 }
 static DECLARE_TASKLET(sleepy, on_sleepy_tasklet);
 

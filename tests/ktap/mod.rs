@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Reads results in the kernel's test format (`Documentation/dev-tools/ktap.rst`), as far as `tests/c/ktap.h` writes it.
+//! Reads results in the kernel's test format (`Documentation/dev-tools/ktap.rst`), as far as `tests/c/ktap.h` writes
+//! it.
 
 /// Whether a log holds one whole run without a failure; if not, why.
-pub fn judge(log: &[String]) -> Result<usize, String> {
+pub(crate) fn judge(log: &[String]) -> Result<usize, String> {
     let mut starts = log.iter().enumerate().filter(|(_, line)| *line == "KTAP version 1");
     let (start, _) = starts.next().ok_or("no results")?;
     if starts.next().is_some() {

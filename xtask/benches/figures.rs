@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Measures attribute reads, and the machine's parts inside a domain. Prints `figure NAME VALUE UNIT` lines.
 //!
-//! `cargo xtask bench` runs it and makes the table; alone: `cargo bench --package xtask --bench figures`, with `-- reads` or
+//! `cargo xtask bench` runs it and makes the table; alone: `cargo bench --package xtask --bench figures`, with `--
+//! reads` or
 //! `-- machine` for one half.
 
 use anyhow::{Context, Result, bail};

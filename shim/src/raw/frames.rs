@@ -51,8 +51,8 @@ pub fn walk(mut fp: u64, frames: &mut [u64]) -> usize {
 }
 
 /// Where a function that has no frame would return to, if the stack pointer `sp` and the frame pointer `bp` are of one
-/// stack: the word at `sp`, or the one behind a saved `bp`, which may be anything else; or 0. Compilers leave the frame out where a function calls
-/// nothing, and before it is needed.
+/// stack: the word at `sp`, or the one behind a saved `bp`, which may be anything else; or 0. Compilers leave the
+/// frame out where a function calls nothing, and before it is needed.
 #[cfg(target_arch = "x86_64")]
 pub fn top(sp: u64, bp: u64) -> u64 {
     if sp == 0 || !sp.is_multiple_of(8) || bp < sp || bp - sp > STACK_REACH {

@@ -105,8 +105,8 @@ pub fn run_timers() {
     NEXT_TIMER.set(next_tick_ns(uptime_ns()));
 }
 
-/// When the jiffy after `now_ns` begins. Tasks that run may arm timers and look at `jiffies`, which must not lag by more
-/// than Linux's tick lets it: a sleep of so many jiffies would end too early.
+/// When the jiffy after `now_ns` begins. Tasks that run may arm timers and look at `jiffies`, which must not lag by
+/// more than Linux's tick lets it: a sleep of so many jiffies would end too early.
 fn next_tick_ns(now_ns: u64) -> u64 {
     (now_ns / ffi::TICK_NS + 1).saturating_mul(ffi::TICK_NS)
 }

@@ -8,6 +8,7 @@
 //! copied, because there is one thread. One image can be in a process once: two domains linked for
 //! the same address do not fit.
 
+mod entry;
 mod host;
 mod image;
 mod snapshot;

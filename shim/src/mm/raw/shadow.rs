@@ -5,7 +5,8 @@
 //! code looks at before each access. Other images have no such function, and nothing is told. Only debug builds tell:
 //! they alone know the size that was asked for, and leave room between objects.
 
-/// Behind the bytes that were asked for. The values are those of LLVM's AddressSanitizer, so that a report says the same.
+/// Behind the bytes that were asked for. The values are those of LLVM's AddressSanitizer, so that a report says the
+/// same.
 pub const RED_ZONE: u8 = 0xfa;
 /// Freed.
 pub const FREED: u8 = 0xfd;
