@@ -95,6 +95,11 @@ fn time() {
 }
 
 #[test]
+fn rcu() {
+    passes("waist_rcu.c");
+}
+
+#[test]
 fn sched() {
     passes("waist_sched.c");
 }

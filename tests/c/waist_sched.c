@@ -3,7 +3,6 @@
 #include <linux/completion.h>
 #include <linux/delay.h>
 #include <linux/kthread.h>
-#include <linux/rcupdate.h>
 #include <linux/rcuwait.h>
 #include <linux/sched.h>
 #include <linux/sched/rt.h>
@@ -465,27 +464,6 @@ static void the_processor_is_busy_with_us(void)
 	expect_eq(cpumask_weight(cpu_all_mask), NR_CPUS);
 }
 
-static bool has_called_back;
-static struct rcu_head head;
-
-static void on_grace_period(struct rcu_head *unused)
-{
-	has_called_back = true;
-}
-
-static void rcu_waits_for_readers(void)
-{
-	has_called_back = false;
-	rcu_read_lock();
-	call_rcu(&head, on_grace_period);
-	udelay(100);
-	expect(!has_called_back);
-	rcu_read_unlock();
-	synchronize_rcu();
-	rcu_barrier();
-	expect(has_called_back);
-}
-
 static const struct ktap_case cases[] = {
 	KTAP_CASE(a_thread_runs_sleeps_wakes_and_stops),
 	KTAP_CASE(stop_waits_for_the_end),
@@ -506,6 +484,5 @@ static const struct ktap_case cases[] = {
 	KTAP_CASE(sleeping_for_io_is_sleeping),
 	KTAP_CASE(schedule_timeout_sleeps_as_long),
 	KTAP_CASE(the_processor_is_busy_with_us),
-	KTAP_CASE(rcu_waits_for_readers),
 };
 KTAP_MODULE(cases);
