@@ -33,6 +33,8 @@ mod wire;
 pub use arena::{ArenaReader, ArenaWriter, Desc};
 pub use code::{CallError, Fault, Never, NkErr, Retcode};
 pub use header::{HEADER_BYTES, Header, MAX_CONSTANT_BYTES, MAX_HANDLES};
+#[cfg(feature = "hosted")]
+pub use meta::{Field, FieldType, Fields};
 pub use meta::{Interface, Method, Sizes};
 pub use seq::{Seq, SeqIter};
 pub use wire::{Handle, HandleDesc, Wire};

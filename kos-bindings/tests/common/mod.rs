@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use kos_bindings::hosted::{Config, DomainHandle, DomainSpec, Kernel};
-use kos_bindings::nk::{Header, Interface, Lens, Method, NkErr, Parts, PartsMut, Retcode, Sizes, Transport};
+use kos_bindings::nk::{Fields, Header, Interface, Lens, Method, NkErr, Parts, PartsMut, Retcode, Sizes, Transport};
 
 /// The test interface's number.
 pub const RIID: u16 = 0x7001;
@@ -58,6 +58,11 @@ const fn method(mid: u16) -> Method {
         request: SIZES,
         result: SIZES,
         error: None,
+        fields: Fields {
+            request: &[],
+            result: &[],
+            error: &[],
+        },
     }
 }
 

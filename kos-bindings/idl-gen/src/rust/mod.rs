@@ -6,13 +6,15 @@
 //!
 //! * `message`: structs, and the forms of messages with `encode` and `decode`.
 //! * `ends`: `Client`, `Server` and `dispatch`.
+//! * `fields`: descriptions of parameters, for the policy and the audit log.
 //! * `names`: Rust's spelling of IDL's names.
 
 mod ends;
+mod fields;
 mod message;
 mod names;
 
-use crate::model::{Const, Interface, Method};
+use crate::model::{Const, Interface, Message, Method, Struct};
 use message::Form;
 use names::{screaming, snake};
 
@@ -68,7 +70,11 @@ fn identity(interface: &Interface, riid: u16) -> String {
         format!("    /// `{name}`\n    pub const {constant}: u16 = {mid};\n")
     };
     let mids: String = interface.methods.iter().enumerate().map(mid).collect();
-    let entries: String = interface.methods.iter().map(entry).collect();
+    let entries: String = interface
+        .methods
+        .iter()
+        .map(|method| entry(method, &interface.structs))
+        .collect();
     format!(
         "
 /// The interface's name.
@@ -91,7 +97,7 @@ pub static INTERFACE: Interface = Interface {{
     )
 }
 
-fn entry(method: &Method) -> String {
+fn entry(method: &Method, structs: &[Struct]) -> String {
     let (name, mid) = (&method.name, screaming(&method.name));
     let (validate, sizes) = match method.error {
         None => (String::new(), "None".to_owned()),
@@ -105,6 +111,9 @@ fn entry(method: &Method) -> String {
             format!("Some({name}Err::SIZES)"),
         ),
     };
+    let fields = |message: &Message| fields::list(&message.fields, structs);
+    let (request, result) = (fields(&method.request), fields(&method.result));
+    let error = method.error.as_ref().map_or_else(|| "&[]".to_owned(), fields);
     format!(
         "
     Method {{
@@ -117,6 +126,12 @@ fn entry(method: &Method) -> String {
         request: {name}Req::SIZES,
         result: {name}Res::SIZES,
         error: {sizes},
+        #[cfg(feature = \"hosted\")]
+        fields: crate::nk::Fields {{
+            request: {request},
+            result: {result},
+            error: {error},
+        }},
     }},
 "
     )
