@@ -37,6 +37,8 @@ pub enum Error {
     Channel(String),
     /// The device tree and arguments are larger than 4 GiB.
     Blob,
+    /// The policy does not let a process of this class start.
+    Policy(String),
 }
 
 /// What an administrator can do where a sandbox cannot be made.
@@ -90,6 +92,7 @@ impl fmt::Display for Error {
             Self::Seccomp(text) => write!(f, "seccomp program: {text}"),
             Self::Channel(name) => write!(f, "channel {name:?}: the name is too long, or there are too many"),
             Self::Blob => f.write_str("device tree and arguments exceed 4 GiB"),
+            Self::Policy(class) => write!(f, "the policy does not let a process of class {class} start"),
         }
     }
 }

@@ -7,8 +7,10 @@
 
 use std::boxed::Box;
 use std::fmt;
+use std::string::String;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use super::error::Error;
 use crate::nk::{Header, Interface, Method, Parts, Retcode};
 
 /// Which way a message goes.
@@ -53,7 +55,25 @@ pub trait Policy: Send + Sync {
     /// Judges one message. Called on the kernel thread of the sender's port: it must be quick and
     /// must not block.
     fn judge(&self, subject: &Subject<'_>) -> Verdict;
+
+    /// Judges whether a process of class `server` may be started by one of class `starter`.
+    fn execute(&self, starter: &str, server: &str) -> Verdict {
+        let _ = (starter, server);
+        Verdict::Allow
+    }
+
+    /// Hears of a message that was not what it claimed, and so was refused before its policy was
+    /// asked. `sender` is the class that sent it.
+    fn malformed(&self, sender: &str, receiver: &str, kind: Kind, message: Parts<'_>) {
+        let _ = (sender, receiver, kind, message);
+    }
 }
+
+/// The class of whoever starts domains, as the policy sees it.
+pub const SUPERVISOR: &str = "linuxcompat.Supervisor";
+
+/// The class of clients from outside, as the policy sees it.
+pub const CLIENT: &str = "linuxcompat.Client";
 
 /// Lets every well-formed message through on the channels that exist.
 #[derive(Clone, Copy, Debug, Default)]
@@ -148,9 +168,9 @@ impl Judge {
 
     /// Judges a request on a handle that allows interface `only` (0: any that is registered).
     pub(crate) fn request(&self, between: Between<'_>, only: u16, message: Parts<'_>) -> Result<Known, Retcode> {
-        let known = self.lookup(only, message);
-        let known = known.ok_or_else(|| self.refuse_form())?;
-        (known.method.validate_request)(message).map_err(|_| self.refuse_form())?;
+        let refuse = || self.refuse_form(between, Kind::Request, message);
+        let known = self.lookup(only, message).ok_or_else(refuse)?;
+        (known.method.validate_request)(message).map_err(|_| refuse())?;
         self.judge(between, known, Kind::Request, message)?;
         self.count(&self.requests);
         Ok(known)
@@ -158,8 +178,9 @@ impl Judge {
 
     /// Judges the answer to the request that `known` came from.
     pub(crate) fn response(&self, between: Between<'_>, known: Known, message: Parts<'_>) -> Result<(), Retcode> {
-        let header = Header::read(message.constant).map_err(|_| self.refuse_form())?;
-        (known.method.validate_response)(message).map_err(|_| self.refuse_form())?;
+        let refuse = || self.refuse_form(between, Kind::Response, message);
+        let header = Header::read(message.constant).map_err(|_| refuse())?;
+        (known.method.validate_response)(message).map_err(|_| refuse())?;
         let kind = if header.is_error { Kind::Error } else { Kind::Response };
         self.judge(between, known, kind, message)?;
         self.count(&self.responses);
@@ -186,8 +207,24 @@ impl Judge {
         Some(Known { interface, method })
     }
 
-    fn refuse_form(&self) -> Retcode {
+    /// Asks whether the supervisor may start a process of class `class`.
+    pub(crate) fn execute(&self, class: &str) -> Result<(), Error> {
+        match self.policy.execute(SUPERVISOR, class) {
+            Verdict::Allow => Ok(()),
+            Verdict::Deny => {
+                self.denied.fetch_add(1, Relaxed);
+                Err(Error::Policy(String::from(class)))
+            }
+        }
+    }
+
+    fn refuse_form(&self, between: Between<'_>, kind: Kind, message: Parts<'_>) -> Retcode {
         self.malformed.fetch_add(1, Relaxed);
+        let (sender, receiver) = match kind {
+            Kind::Request => (between.client, between.server),
+            Kind::Response | Kind::Error => (between.server, between.client),
+        };
+        self.policy.malformed(sender, receiver, kind, message);
         Retcode::INVALID_ARGUMENT
     }
 

@@ -19,7 +19,7 @@ use super::domain::DomainHandle;
 use super::elf::Headers;
 use super::error::Error;
 use super::handles::{Entry, Rights, Target};
-use super::judge::{AllowAll, Counts, Judge, Sharing};
+use super::judge::{AllowAll, CLIENT, Counts, Judge, Sharing};
 use super::launcher::{Launcher, Limits};
 use super::life::{Cause, Life};
 use super::local::LocalClient;
@@ -108,7 +108,7 @@ impl Inner {
         let domain = found.ok_or_else(|| String::from("no such domain"))?;
         let endpoint = Endpoint(Target::Process(Arc::downgrade(&domain)));
         let (process, handle) = self
-            .new_client("linuxcompat.Client", endpoint, rights)
+            .new_client(CLIENT, endpoint, rights)
             .map_err(|error| error.to_string())?;
         self.start_thread(&process).map_err(|error| error.to_string())?;
         Ok((process, handle))
@@ -209,6 +209,7 @@ impl Kernel {
     ///
     /// One variant of [`Error`] per step.
     pub fn spawn(&self, spec: &DomainSpec) -> Result<DomainHandle, Error> {
+        self.inner.judge.execute(&spec.class)?;
         let path = || spec.image.display().to_string();
         let image = File::open(&spec.image).map_err(|error| Error::Image(path(), error))?;
         let metadata = image.metadata().map_err(|error| Error::Image(path(), error))?;

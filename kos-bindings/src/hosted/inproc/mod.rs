@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use super::error::Error;
 use super::handles::{Entry, HandleTable};
-use super::judge::{AllowAll, Counts, Judge, Policy, Registry, Sharing};
+use super::judge::{AllowAll, CLIENT, Counts, Judge, Policy, Registry, Sharing};
 use super::life::LastWords;
 use super::process::Process;
 use super::shared::Shared;
@@ -32,9 +32,6 @@ use crate::port::{Area, event, isolation, turn};
 use crate::sys::{Timespec, futex_wait};
 use host::{Host, Stop};
 use image::Image;
-
-/// The class of the client, as the policy sees it.
-const CLIENT: &str = "linuxcompat.Client";
 
 /// A domain in this process, and its only client.
 #[derive(Debug)]
@@ -119,6 +116,7 @@ impl InProc {
         let entries = HandleTable::of(entries);
         spec.lines.attach(&process);
         let judge = Judge::new(options.registry, options.policy, Sharing::None);
+        judge.execute(&spec.class)?;
         let host = Host::new(process, entries, judge, image.entry, spec.stack_bytes).map_err(Error::Port)?;
         let mut domain = Self {
             host,
