@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Tests of a policy, and the explanation of one message.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
+use kos_bindings::nk::{Interface, Method};
+
+use crate::ast::{Case, Event, Expect, Name, Selector, TestSet};
+use crate::audit::Record;
+use crate::error::{Error, Mistake, Place, Source, wrong};
+use crate::eval::{Decision, State};
+use crate::live::{Asked, decide_on, record};
+use crate::message::Built;
+use crate::parse::parse_case;
+use crate::program::Program;
+use crate::world::fields_of;
+
+/// How a test ended.
+#[derive(Clone, Debug)]
+pub struct TestResult {
+    /// The set's name.
+    pub set: String,
+    /// The sequence's name.
+    pub name: String,
+    /// Where it stands.
+    pub place: Place,
+    /// The cases that did not go as expected; empty if the test passed.
+    pub failures: Vec<Failure>,
+}
+
+/// A case that did not go as expected.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    /// Where it stands.
+    pub place: Place,
+    /// What was expected.
+    pub expected: &'static str,
+    /// What was decided.
+    pub record: Record,
+}
+
+/// The variables of a test: names of processes, and their classes.
+type Variables = BTreeMap<String, String>;
+
+/// An event of a case, with names resolved and the message built.
+struct Ready {
+    event: Event,
+    src: String,
+    dst: String,
+    method: Option<(&'static Interface, &'static Method)>,
+    message: Built,
+}
+
+impl Ready {
+    fn asked(&self) -> Asked<'_> {
+        Asked {
+            event: self.event,
+            src: &self.src,
+            dst: &self.dst,
+            method: self.method,
+            message: self.message.parts(),
+        }
+    }
+}
+
+/// The starter of a case that names none: whoever starts domains.
+const STARTER: &str = kos_bindings::hosted::judge::SUPERVISOR;
+
+fn ready(program: &Program, variables: &Variables, case: &Case) -> Result<Ready, Mistake> {
+    let of = |selector| {
+        case.selectors
+            .iter()
+            .find(|(known, _)| *known == selector)
+            .map(|(_, name)| name)
+    };
+    let class = |name: &Name| match variables.get(&name.text) {
+        Some(class) => Ok(class.clone()),
+        None if program.class(&name.text).is_some() => Ok(name.text.clone()),
+        None => wrong(name.pos, format!("`{}` is neither a variable nor a class", name.text)),
+    };
+    let needed = |selector: Selector| match of(selector) {
+        Some(name) => Ok(name),
+        None => wrong(case.pos, format!("`{}=` is missing", selector.word())),
+    };
+    if case.event == Event::Execute {
+        let src = match of(Selector::Src) {
+            Some(name) => class(name)?,
+            None if program.class(STARTER).is_some() => STARTER.to_owned(),
+            // The kernel starts itself, and in small examples all others.
+            None => match program.class("kl.core.Core") {
+                Some(_) => "kl.core.Core".to_owned(),
+                None => return wrong(case.pos, format!("`src=` is missing, and there is no class {STARTER}")),
+            },
+        };
+        return Ok(Ready {
+            event: case.event,
+            src,
+            dst: class(needed(Selector::Dst)?)?,
+            method: None,
+            message: Built::empty(),
+        });
+    }
+    let src = class(needed(Selector::Src)?)?;
+    let dst = match case.event {
+        Event::Security => String::new(),
+        _ => class(needed(Selector::Dst)?)?,
+    };
+    let server = match case.event {
+        Event::Response | Event::Error => &src,
+        _ => &dst,
+    };
+    let interface = interface_of(program, server, of(Selector::Interface), of(Selector::Endpoint), case)?;
+    let method_name = needed(Selector::Method)?;
+    let method = interface.methods.iter().find(|method| method.name == method_name.text);
+    let method = method.filter(|method| fields_of(case.event, method).is_some());
+    let Some(method) = method else {
+        let known: Vec<_> = interface.methods.iter().map(|method| method.name).collect();
+        let message = format!(
+            "{} has no {} of a method `{}`; its methods are {}",
+            interface.name,
+            case.event.word(),
+            method_name.text,
+            known.join(", ")
+        );
+        return wrong(method_name.pos, message);
+    };
+    let message = Built::new(case.event, interface, method, case.message.as_ref(), case.pos)?;
+    Ok(Ready {
+        event: case.event,
+        src,
+        dst,
+        method: Some((interface, method)),
+        message,
+    })
+}
+
+fn interface_of(
+    program: &Program,
+    server: &str,
+    interface: Option<&Name>,
+    endpoint: Option<&Name>,
+    case: &Case,
+) -> Result<&'static Interface, Mistake> {
+    if let Some(name) = interface {
+        return match program.world.interface(&name.text) {
+            Some(interface) => Ok(interface),
+            None => wrong(name.pos, format!("there is no interface `{}`", name.text)),
+        };
+    }
+    let Some(name) = endpoint else {
+        return wrong(case.pos, "`interface=` or `endpoint=` is missing");
+    };
+    let mut endpoints = program.world.endpoints.iter();
+    let found = endpoints
+        .find(|endpoint| endpoint.name == name.text && endpoint.class.as_deref().is_none_or(|class| class == server));
+    match found {
+        Some(endpoint) => Ok(endpoint.interface),
+        None => wrong(name.pos, format!("there is no endpoint `{}`", name.text)),
+    }
+}
+
+fn run_case(
+    program: &Program,
+    state: &Mutex<State>,
+    variables: &mut Variables,
+    case: &Case,
+) -> Result<Option<Failure>, Mistake> {
+    let ready = ready(program, variables, case)?;
+    let asked = ready.asked();
+    let decision: Decision = decide_on(program, state, &asked);
+    if let (Some(name), true) = (&case.bind, decision.granted) {
+        variables.insert(name.text.clone(), ready.dst.clone());
+    }
+    let expected = match case.expect {
+        Expect::Grant if !decision.granted => "granted",
+        Expect::Deny if decision.granted => "denied",
+        _ => return Ok(None),
+    };
+    Ok(Some(Failure {
+        place: program.place(case.pos),
+        expected,
+        record: record(program, &asked, &decision),
+    }))
+}
+
+impl Program {
+    /// Runs the tests that stand in the policy. Each begins with no contexts.
+    ///
+    /// # Errors
+    ///
+    /// A case that is none: it names what is not there, or its fields make no message.
+    pub fn run_tests(&self) -> Result<Vec<TestResult>, Error> {
+        let mut results = Vec::new();
+        for set in &self.tests {
+            self.run_set(set, &mut results)
+                .map_err(|mistake| Error::new(&self.sources, mistake))?;
+        }
+        Ok(results)
+    }
+
+    fn run_set(&self, set: &TestSet, results: &mut Vec<TestResult>) -> Result<(), Mistake> {
+        for (at, (name, pos, cases)) in set.sequences.iter().enumerate() {
+            let state = Mutex::new(State::new(self));
+            let mut variables = Variables::new();
+            let mut failures = Vec::new();
+            for case in set.setup.iter().chain(cases).chain(&set.finally) {
+                failures.extend(run_case(self, &state, &mut variables, case)?);
+            }
+            results.push(TestResult {
+                set: set.name.clone().unwrap_or_default(),
+                name: name.clone().unwrap_or_else(|| format!("#{}", at + 1)),
+                place: self.place(*pos),
+                failures,
+            });
+        }
+        Ok(())
+    }
+
+    /// Decides on one message in words, a case of a test: `request src=… dst=… interface=… method=…
+    /// {field : value}`. Contexts are as at the start.
+    ///
+    /// # Errors
+    ///
+    /// The words are no case, or name what is not there.
+    pub fn explain(&self, message: &str) -> Result<Record, Error> {
+        let file = u32::try_from(self.sources.len()).unwrap_or(u32::MAX);
+        let mut sources = self.sources.clone();
+        sources.push(Source {
+            name: "message".to_owned(),
+            text: message.to_owned(),
+        });
+        let run = || {
+            let case = parse_case(file, message)?;
+            let ready = ready(self, &Variables::new(), &case)?;
+            let state = Mutex::new(State::new(self));
+            let decision = decide_on(self, &state, &ready.asked());
+            Ok(record(self, &ready.asked(), &decision))
+        };
+        run().map_err(|mistake| Error::new(&sources, mistake))
+    }
+}

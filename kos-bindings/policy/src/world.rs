@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What a policy speaks about: interfaces, and which class offers which at what endpoint.
+
+use kos_bindings::nk::{Field, Interface, Method};
+
+use crate::ast::Event;
+
+/// An endpoint: a named place where an interface is served.
+#[derive(Clone, Debug)]
+pub struct Endpoint {
+    /// The class that has it; `None`: any class that serves the interface.
+    pub class: Option<String>,
+    /// The component that it belongs to, if its class has components.
+    pub component: Option<String>,
+    /// Its qualified name.
+    pub name: String,
+    /// What it serves.
+    pub interface: &'static Interface,
+}
+
+/// The interfaces and endpoints of a system.
+#[derive(Clone, Debug)]
+pub struct World {
+    /// The interfaces.
+    pub interfaces: Vec<&'static Interface>,
+    /// The endpoints.
+    pub endpoints: Vec<Endpoint>,
+}
+
+/// The endpoint name of an interface whose class has one endpoint of it: `linuxcompat.I2c` is at
+/// `i2c`.
+fn endpoint_name(interface: &str) -> String {
+    let last = interface.rsplit('.').next().unwrap_or_default();
+    let mut chars = last.chars();
+    let first = chars.next().map(|c| c.to_ascii_lowercase());
+    first.into_iter().chain(chars).collect()
+}
+
+impl World {
+    /// The world of the hosted kernel: the interfaces of `kos_bindings::idl`. Each class has at
+    /// most one endpoint of an interface, named like it.
+    #[must_use]
+    pub fn hosted() -> Self {
+        Self::of(&kos_bindings::idl::INTERFACES)
+    }
+
+    /// A world where each class has at most one endpoint of an interface, named like it.
+    #[must_use]
+    pub fn of(interfaces: &[&'static Interface]) -> Self {
+        let endpoint = |interface: &&'static Interface| Endpoint {
+            class: None,
+            component: None,
+            name: endpoint_name(interface.name),
+            interface,
+        };
+        Self {
+            interfaces: interfaces.to_vec(),
+            endpoints: interfaces.iter().map(endpoint).collect(),
+        }
+    }
+
+    /// Finds an interface by its name.
+    #[must_use]
+    pub fn interface(&self, name: &str) -> Option<&'static Interface> {
+        self.interfaces.iter().find(|interface| interface.name == name).copied()
+    }
+}
+
+/// The fields of an event's message; `None` if the method has no such message.
+pub(crate) fn fields_of(event: Event, method: &'static Method) -> Option<&'static [Field]> {
+    match event {
+        Event::Execute => Some(&[]),
+        Event::Request | Event::Security => Some(method.fields.request),
+        Event::Response => Some(method.fields.result),
+        Event::Error => method.error.map(|_| method.fields.error),
+    }
+}
