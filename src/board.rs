@@ -83,6 +83,17 @@ pub struct BoardChannel {
     pub name: String,
 }
 
+/// A chip on a bus of a board.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BoardPart {
+    /// The bus's channel.
+    pub channel: String,
+    /// Its node, such as `accelerometer@53`.
+    pub name: String,
+    /// Its address or chip select.
+    pub reg: u32,
+}
+
 /// A board, compiled.
 ///
 /// # Examples
@@ -229,6 +240,76 @@ impl Board {
             }
         }
         found
+    }
+
+    /// The chips on the buses, each with its addresses: a chip that answers at several is there several times.
+    #[must_use]
+    pub fn parts(&self) -> Vec<BoardPart> {
+        let buses = ["linux-compat,i2c", "linux-compat,spi"]
+            .into_iter()
+            .flat_map(|bus| self.tree.compatible(bus));
+        let mut found = Vec::new();
+        for bus in buses.map(|bus| self.tree.node(bus)) {
+            let Some(channel) = bus.string("linux-compat,channel") else {
+                continue;
+            };
+            for node in bus.children.iter().map(|id| self.tree.node(*id)) {
+                if !node.is_enabled() {
+                    continue;
+                }
+                found.extend(node.cells("reg").unwrap_or_default().into_iter().map(|reg| BoardPart {
+                    channel: channel.to_owned(),
+                    name: node.name.clone(),
+                    reg,
+                }));
+            }
+        }
+        found
+    }
+
+    /// The GPIO lines that nodes name in properties such as `reset-gpios`, in order.
+    #[must_use]
+    pub fn lines(&self) -> Vec<u32> {
+        let mut lines = std::collections::BTreeSet::new();
+        let controllers: Vec<u32> = self
+            .tree
+            .compatible("linux-compat,gpio")
+            .filter_map(|id| self.tree.node(id).u32("phandle"))
+            .collect();
+        for node in self
+            .tree
+            .ids()
+            .map(|id| self.tree.node(id))
+            .filter(|node| node.is_enabled())
+        {
+            let is_gpio =
+                |name: &str| matches!(name, "gpio" | "gpios") || name.ends_with("-gpio") || name.ends_with("-gpios");
+            for name in node.prop_names().filter(|name| is_gpio(name)) {
+                // Phandle, line, flags.
+                for cells in node.cells(name).unwrap_or_default().chunks_exact(3) {
+                    if let [phandle, line, _] = cells
+                        && controllers.contains(phandle)
+                    {
+                        lines.insert(*line);
+                    }
+                }
+            }
+        }
+        lines.into_iter().collect()
+    }
+
+    /// The firmware files that nodes name: `firmware-name`.
+    #[must_use]
+    pub fn firmware(&self) -> Vec<String> {
+        let nodes = self
+            .tree
+            .ids()
+            .map(|id| self.tree.node(id))
+            .filter(|node| node.is_enabled());
+        nodes
+            .flat_map(|node| node.strings("firmware-name"))
+            .map(str::to_owned)
+            .collect()
     }
 
     /// The first `compatible` of each chip: of each node below a bus.

@@ -7,6 +7,7 @@
 //! | [`board`] | [`Board`]: what hangs on which bus, as a device tree |
 //! | [`system`] | [`System`] and [`Domain`]: drivers running behind the hosted kernel |
 //! | [`client`] | [`Client`]: a domain's sysfs tree and character devices |
+//! | [`policy`] | what each driver may do, made from its board |
 //! | [`iio`] | sensors in physical units, single readings and buffered capture |
 //! | [`symbol`] | from addresses to functions and lines |
 //! | [`shim`] | where the machine's archives are |
@@ -20,6 +21,7 @@ pub mod board;
 pub mod build;
 pub mod client;
 pub mod iio;
+pub mod policy;
 pub mod shim;
 pub mod symbol;
 pub mod system;

@@ -230,6 +230,11 @@ impl Node {
             .map(|(_, value)| value.as_slice())
     }
 
+    /// The names of its properties.
+    pub fn prop_names(&self) -> impl Iterator<Item = &str> {
+        self.props.iter().map(|(name, _)| name.as_str())
+    }
+
     /// A property of one cell.
     pub fn u32(&self, name: &str) -> Option<u32> {
         let bytes: [u8; 4] = self.prop(name)?.try_into().ok()?;

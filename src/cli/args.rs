@@ -6,6 +6,7 @@ use anyhow::Result;
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use linux_compat::Board;
+use linux_compat::policy::PolicyChoice;
 use linux_compat::system::{ClockKind, Isolation, SystemOptions};
 use linux_headers::{Locate, Profile, Series, Tree};
 use std::path::PathBuf;
@@ -120,6 +121,12 @@ pub(crate) struct RunArgs {
     /// Where drivers find firmware
     #[arg(long, value_name = "DIR")]
     pub(crate) firmware: Option<PathBuf>,
+    /// The security policy, instead of what is made from each driver's board
+    #[arg(long, value_name = "FILE.psl")]
+    pub(crate) policy: Option<PathBuf>,
+    /// Write what the policy refuses to a file, one JSON object a line
+    #[arg(long, value_name = "FILE")]
+    pub(crate) audit: Option<PathBuf>,
     /// Print all of the domains' logs to stderr, not only warnings
     #[arg(long, short)]
     pub(crate) verbose: bool,
@@ -165,6 +172,8 @@ impl RunArgs {
             },
             firmware: self.firmware.clone(),
             on_log: None,
+            policy: self.policy.clone().map_or(PolicyChoice::Generated, PolicyChoice::File),
+            on_audit: None,
             pins_clients: true,
         }
     }

@@ -4,17 +4,17 @@
 use super::death::DeathReport;
 use super::inproc::{InProcess, InProcessTransport};
 use super::servers::{Firmware, Log, LogLine};
-use super::{ClockKind, DriverSpec, SystemError, SystemOptions};
+use super::{ClockKind, DriverSpec, System, SystemError, SystemOptions};
 use crate::board::{Board, ChannelKind};
 use crate::build::{Built, Report};
 use crate::client::Client;
+use crate::policy::{Needs, class_of_channel};
 use crate::symbol::Symbols;
 use ::board::board::Events;
 use ::board::server::{ClockServer, GpioServer, I2cServer, SpiServer};
 use ::board::{BoardOptions, Clock, SharedBoard, SimBoard};
-use kos_bindings::hosted::{ChannelSpec, DomainHandle, DomainSpec, Endpoint, Kernel, Lines, Rights, clock_ns};
+use kos_bindings::hosted::{ChannelSpec, DomainHandle, DomainSpec, Endpoint, Kernel, Lines, Rights, clock_ns, judge};
 use kos_bindings::idl::{clock, firmware, gpio, i2c, log, spi};
-use linux_headers::Tree;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -91,13 +91,16 @@ impl fmt::Debug for Domain {
 const STOP_LIMIT: Duration = Duration::from_millis(500);
 
 impl Domain {
-    pub(super) fn start(
-        kernel: &Arc<Kernel>,
-        options: &SystemOptions,
-        tree: &Tree,
-        spec: &DriverSpec,
-        built: &Built,
-    ) -> Result<Self, SystemError> {
+    pub(super) fn start(system: &System, spec: &DriverSpec, built: &Built) -> Result<Self, SystemError> {
+        let System {
+            kernel,
+            policies,
+            options,
+            tree,
+            ..
+        } = system;
+        let needs = Needs::of(&spec.name, &spec.board, &built.report, options.clock);
+        let class = policies.admit(&needs)?;
         // The measured start begins here, where everything that can be made before is made.
         let decided_ns = clock_ns();
         let board = simulate(spec, options.clock)?;
@@ -106,6 +109,7 @@ impl Domain {
         board.with(|sim| sim.set_line_sink(Box::new(move |line, is_high| wires.set(line, is_high))));
         let log = Log::new(&spec.name, options.on_log.clone());
         let mut domain = DomainSpec::new(&spec.name, &built.image);
+        domain.class = class;
         domain.dtb = spec.board.dtb().to_vec();
         domain.channels = channels(kernel, &spec.board, &board, options);
         domain.channels.push(channel(kernel, "log", log::RIID, {
@@ -121,7 +125,7 @@ impl Domain {
         ];
         let place = match options.isolation {
             Isolation::Process => Place::Process(kernel.spawn(&domain)?),
-            Isolation::None => Place::Here(InProcess::start(domain)?),
+            Isolation::None => Place::Here(InProcess::start(domain, policies.live().clone())?),
         };
         let events = board.run_events().map_err(SystemError::Thread)?;
         Ok(Self {
@@ -214,7 +218,7 @@ impl Domain {
     pub fn client(&self) -> Result<Client, SystemError> {
         match &self.place {
             Place::Process(handle) => {
-                let transport = self.kernel.client("linuxcompat.Client", handle)?;
+                let transport = self.kernel.client(judge::CLIENT, handle)?;
                 if self.pins_clients {
                     // Slower where it does not work, and no worse.
                     let _ = transport.pin_thread();
@@ -266,7 +270,7 @@ impl Domain {
             if handle.death().is_some() {
                 return;
             }
-            if let Ok(mut transport) = self.kernel.client("linuxcompat.Supervisor", handle) {
+            if let Ok(mut transport) = self.kernel.client(judge::SUPERVISOR, handle) {
                 transport.set_timeout_ns(u64::try_from(STOP_LIMIT.as_nanos()).unwrap_or(u64::MAX));
                 let to = transport.handle();
                 let is_stopping = Client::new(transport, to).stop().is_ok();
@@ -320,7 +324,7 @@ fn channel(
     riid: u16,
     server: impl FnMut(u16, kos_bindings::nk::Parts<'_>, kos_bindings::nk::PartsMut<'_>) -> Answer + Send + 'static,
 ) -> ChannelSpec {
-    let endpoint: Endpoint = kernel.register(name, server);
+    let endpoint: Endpoint = kernel.register(&class_of_channel(name), server);
     ChannelSpec {
         name: name.to_owned(),
         riid,

@@ -54,12 +54,16 @@ const SLICE: Duration = Duration::from_millis(1);
 
 impl InProcess {
     /// Maps the image and runs it until it listens.
-    pub(super) fn start(spec: DomainSpec) -> Result<Self, Error> {
+    pub(super) fn start(spec: DomainSpec, policy: kos_policy::Live) -> Result<Self, Error> {
         let (requests, inbox) = channel();
         let (started, start) = channel();
         let end: End = Arc::default();
         let ended = Arc::clone(&end);
-        let thread = move || match InProc::start(&spec, Options::default()) {
+        let options = Options {
+            policy: Box::new(policy),
+            ..Options::default()
+        };
+        let thread = move || match InProc::start(&spec, options) {
             Ok(mut domain) => {
                 // Nobody waits any more if the supervisor is gone; then the loop ends too.
                 let _ = started.send(Ok(domain.handle()));

@@ -18,6 +18,7 @@ pub use servers::{LogLine, OnLog};
 use crate::board::{Board, BoardError};
 use crate::build::{BuildError, BuildRequest, Built, build};
 use crate::client::ClientError;
+use crate::policy::{OnAudit, Policies, PolicyChoice, PolicyError};
 use crate::shim::{self, NoShim};
 use ::board::fault::FaultError;
 use ::board::{Fault, Stimulus};
@@ -55,6 +56,12 @@ pub enum SystemError {
     /// The socket for clients could not be opened.
     #[error("socket for clients: {0}")]
     Door(std::io::Error),
+    /// The file of the policy.
+    #[error("policy: {0}")]
+    PolicyText(#[from] kos_policy::Error),
+    /// The driver has no place in the policy.
+    #[error("policy: {0}")]
+    Policy(#[from] PolicyError),
     /// The domain did not come up.
     #[error(transparent)]
     Client(#[from] ClientError),
@@ -89,6 +96,10 @@ pub struct SystemOptions {
     pub firmware: Option<PathBuf>,
     /// Hears every line of every domain's log.
     pub on_log: Option<OnLog>,
+    /// What domains may do.
+    pub policy: PolicyChoice,
+    /// Hears what the policy refuses, and what else its audit profiles want recorded.
+    pub on_audit: Option<OnAudit>,
     /// Keeps threads that make clients on the kernel's core: hand-overs are then several times faster.
     pub pins_clients: bool,
 }
@@ -104,6 +115,8 @@ impl Default for SystemOptions {
             clock: ClockKind::Real,
             firmware: None,
             on_log: None,
+            policy: PolicyChoice::Generated,
+            on_audit: None,
             pins_clients: false,
         }
     }
@@ -160,6 +173,7 @@ impl DriverSpec {
 /// ```
 pub struct System {
     kernel: Arc<Kernel>,
+    policies: Policies,
     options: SystemOptions,
     tree: Tree,
     notices: Arc<Mutex<Vec<String>>>,
@@ -178,7 +192,9 @@ impl System {
         })?;
         let notices: Arc<Mutex<Vec<String>>> = Arc::default();
         let heard = Arc::clone(&notices);
+        let policies = Policies::new(&options.policy, options.on_audit.clone())?;
         let config = Config {
+            policy: Box::new(policies.live().clone()),
             on_event: Box::new(move |event| {
                 if let Event::ServerPanicked { server, text } = event {
                     heard
@@ -192,6 +208,7 @@ impl System {
         let kernel = Arc::new(Kernel::new(config)?);
         Ok(Self {
             kernel,
+            policies,
             options,
             tree,
             notices,
@@ -208,6 +225,12 @@ impl System {
     #[must_use]
     pub fn tree(&self) -> &Tree {
         &self.tree
+    }
+
+    /// What domains may do.
+    #[must_use]
+    pub fn policies(&self) -> &Policies {
+        &self.policies
     }
 
     /// Takes what went wrong on the trusted side since the last call; empty when all is well.
@@ -238,7 +261,7 @@ impl System {
     ///
     /// The board is not one, a fault has no target, or the domain cannot be made.
     pub fn start(&self, spec: &DriverSpec, built: &Built) -> Result<Domain, SystemError> {
-        Domain::start(&self.kernel, &self.options, &self.tree, spec, built)
+        Domain::start(self, spec, built)
     }
 
     /// Builds and starts a driver on the board that comes with this package, and waits until it has booted.

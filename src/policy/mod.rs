@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! The security policy of drivers: for each driver what it needs, made from its board, and nothing else.
+//!
+//! * [`generate`]: the policy of one driver, as text to be reviewed. [`Needs`]: what it is made from.
+//! * [`Policies`]: the policy of a system, to which domains come while it runs.
+//!
+//! The language and the compiler are `kos_policy`'s.
+
+mod live;
+mod text;
+
+pub use live::{Audit, OnAudit, Policies, PolicyChoice, PolicyError};
+pub use text::{COMMON, generate};
+
+use crate::board::{Board, BoardChannel, BoardPart};
+use crate::build::Report;
+use crate::system::ClockKind;
+
+/// What a driver's policy is made from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Needs {
+    /// The driver, as it was asked for.
+    pub driver: String,
+    /// The board's file.
+    pub board: String,
+    /// Its bus servers.
+    pub channels: Vec<BoardChannel>,
+    /// The chips on its buses.
+    pub parts: Vec<BoardPart>,
+    /// The GPIO lines that its chips name, interrupts aside.
+    pub lines: Vec<u32>,
+    /// The firmware files that its chips name.
+    pub firmware: Vec<String>,
+    /// What its image has of character devices.
+    pub devices: Devices,
+    /// Whether its time comes from the board.
+    pub is_virtual_time: bool,
+}
+
+/// What an image has of character devices.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Devices {
+    /// None.
+    No,
+    /// Buffers of sensors: they are read and waited for.
+    Buffers,
+    /// Any: they are written, and have commands of their own, too.
+    Any,
+}
+
+impl Devices {
+    /// Finds out from the files in an image.
+    #[must_use]
+    pub fn of(report: &Report) -> Self {
+        let has = |end: &str| report.sources.iter().any(|source| source.path.ends_with(end));
+        if has("drivers/iio/industrialio-core.c") {
+            Self::Buffers
+        } else if has("fs/char_dev.c") {
+            Self::Any
+        } else {
+            Self::No
+        }
+    }
+}
+
+impl Needs {
+    /// What a driver needs on its board.
+    #[must_use]
+    pub fn of(driver: &str, board: &Board, report: &Report, clock: ClockKind) -> Self {
+        let name = board.path().file_name().unwrap_or_default();
+        Self {
+            driver: driver.to_owned(),
+            board: name.to_string_lossy().into_owned(),
+            channels: board.channels(),
+            parts: board.parts(),
+            lines: board.lines(),
+            firmware: board.firmware(),
+            devices: Devices::of(report),
+            is_virtual_time: clock == ClockKind::Virtual,
+        }
+    }
+}
+
+/// The name of a driver's class: `adxl345_spi` is `driver.Adxl345Spi`.
+#[must_use]
+pub fn class_of_driver(driver: &str) -> String {
+    let name = driver.rsplit('/').next().unwrap_or(driver);
+    let name = name.strip_suffix(".c").unwrap_or(name);
+    let words = name
+        .split(|c: char| !c.is_ascii_alphanumeric())
+        .filter(|word| !word.is_empty());
+    let capital = |word: &str| {
+        let (first, rest) = word.split_at(1);
+        first.to_ascii_uppercase() + rest
+    };
+    format!("driver.{}", words.map(capital).collect::<String>())
+}
+
+/// The name of a server's class: its channel's, as a word of the language.
+#[must_use]
+pub fn class_of_channel(channel: &str) -> String {
+    let word = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
+    let name: String = channel.chars().map(word).collect();
+    if name.starts_with(|c: char| c.is_ascii_alphabetic()) {
+        name
+    } else {
+        format!("bus_{name}")
+    }
+}
+
+#[cfg(test)]
+mod tests;

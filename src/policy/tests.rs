@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! What generated policies say.
+
+use super::{COMMON, Devices, Needs, class_of_channel, class_of_driver, generate};
+use crate::Board;
+use kos_policy::{Loaded, Program, World, compile};
+
+fn needs(driver: &str) -> Needs {
+    let board = Board::of_driver(driver).unwrap();
+    Needs {
+        driver: driver.to_owned(),
+        board: "board.dts".to_owned(),
+        channels: board.channels(),
+        parts: board.parts(),
+        lines: board.lines(),
+        firmware: board.firmware(),
+        devices: Devices::Buffers,
+        is_virtual_time: false,
+    }
+}
+
+fn policy(needs: &Needs) -> Program {
+    let text = generate(needs, "driver.D");
+    let texts = [("common.psl", COMMON), ("d.psl", text.as_str())];
+    compile(&Loaded::texts(texts).unwrap(), World::hosted()).unwrap_or_else(|error| panic!("{error}\n{text}"))
+}
+
+#[track_caller]
+fn granted(policy: &Program, message: &str) -> bool {
+    policy
+        .explain(message)
+        .unwrap_or_else(|error| panic!("{error}"))
+        .granted
+}
+
+#[test]
+fn classes_are_words_of_the_language() {
+    for (driver, class) in [
+        ("adxl345", "driver.Adxl345"),
+        ("adxl345_spi", "driver.Adxl345Spi"),
+        ("adi,adxl345", "driver.AdiAdxl345"),
+        ("drivers/iio/gyro/bmg160_i2c.c", "driver.Bmg160I2c"),
+    ] {
+        assert_eq!(class_of_driver(driver), class);
+    }
+    assert_eq!(class_of_channel("i2c-0"), "i2c_0");
+    assert_eq!(class_of_channel("0"), "bus_0");
+}
+
+#[test]
+fn an_i2c_driver_reaches_its_chip_only() {
+    let policy = policy(&needs("adxl345"));
+    let xfer = "request src=driver.D dst=i2c0 interface=linuxcompat.I2c method=Xfer";
+    assert!(granted(
+        &policy,
+        &format!("{xfer} {{msgs : [{{addr : 0x53}}, {{addr : 0x53, flags : 1}}]}}")
+    ));
+    for bad in [
+        "{addr : 0x54}",
+        "{addr : 0x53}, {addr : 0x1d}",
+        "{addr : 0x53, flags : 0x10}",
+        "{addr : 0x53, flags : 0x11}",
+    ] {
+        assert!(!granted(&policy, &format!("{xfer} {{msgs : [{bad}]}}")), "{bad}");
+    }
+    // Nobody else's bus, nobody else on its bus, no other way round.
+    assert!(!granted(
+        &policy,
+        &xfer.replace("src=driver.D", "src=linuxcompat.Client")
+    ));
+    assert!(!granted(&policy, &xfer.replace("dst=i2c0", "dst=gpio")));
+    assert!(!granted(
+        &policy,
+        &xfer.replace("request src=driver.D dst=i2c0", "request src=i2c0 dst=driver.D")
+    ));
+}
+
+#[test]
+fn an_spi_driver_reaches_its_chip_select_only() {
+    let policy = policy(&needs("adxl345_spi"));
+    let transfer = "request src=driver.D dst=spi0 interface=linuxcompat.Spi method=Transfer";
+    assert!(granted(&policy, &format!("{transfer} {{cs : 0}}")));
+    assert!(!granted(&policy, &format!("{transfer} {{cs : 1}}")));
+}
+
+#[test]
+fn lines_firmware_and_time_are_there_if_they_are_needed() {
+    let bare = policy(&needs("bmg160"));
+    let line = "request src=driver.D dst=gpio interface=linuxcompat.Gpio method=Set";
+    assert!(!granted(&bare, &format!("{line} {{line : 0}}")), "it is an interrupt");
+    let read = "request src=driver.D dst=firmware interface=linuxcompat.Firmware method=Read";
+    let advance = "request src=driver.D dst=clock interface=linuxcompat.Clock method=Advance";
+    assert!(bare.explain(read).is_err() && bare.explain(advance).is_err());
+
+    let mut more = needs("bmg160");
+    more.lines = vec![2, 5];
+    more.firmware = vec!["chip.bin".to_owned()];
+    more.is_virtual_time = true;
+    let full = policy(&more);
+    for (line_number, is_granted) in [(2, true), (5, true), (0, false), (3, false)] {
+        assert_eq!(granted(&full, &format!("{line} {{line : {line_number}}}")), is_granted);
+    }
+    assert!(granted(&full, &format!("{read} {{name : \"chip.bin\"}}")));
+    assert!(!granted(&full, &format!("{read} {{name : \"../chip.bin\"}}")));
+    assert!(granted(&full, advance));
+}
+
+#[test]
+fn clients_do_what_files_are_for_and_the_supervisor_stops() {
+    let policy = policy(&needs("adxl345"));
+    let ask = |src: &str, what: &str| granted(&policy, &format!("request src={src} dst=driver.D {what}"));
+    let (client, supervisor) = ("linuxcompat.Client", "linuxcompat.Supervisor");
+    assert!(ask(client, "endpoint=sysfs method=Read"));
+    assert!(ask(client, "endpoint=chardev method=Poll"));
+    assert!(!ask(client, "endpoint=chardev method=Ioctl"));
+    assert!(ask(supervisor, "endpoint=control method=Stop"));
+    assert!(!ask(client, "endpoint=control method=Stop"));
+    assert!(!ask(supervisor, "endpoint=sysfs method=Write"));
+    assert!(granted(&policy, "execute src=linuxcompat.Supervisor dst=driver.D"));
+    assert!(!granted(&policy, "execute src=linuxcompat.Client dst=driver.D"));
+}
