@@ -276,12 +276,7 @@ impl Board {
             .compatible("linux-compat,gpio")
             .filter_map(|id| self.tree.node(id).u32("phandle"))
             .collect();
-        for node in self
-            .tree
-            .ids()
-            .map(|id| self.tree.node(id))
-            .filter(|node| node.is_enabled())
-        {
+        for node in self.enabled() {
             let is_gpio =
                 |name: &str| matches!(name, "gpio" | "gpios") || name.ends_with("-gpio") || name.ends_with("-gpios");
             for name in node.prop_names().filter(|name| is_gpio(name)) {
@@ -298,15 +293,15 @@ impl Board {
         lines.into_iter().collect()
     }
 
+    fn enabled(&self) -> impl Iterator<Item = &::board::tree::Node> {
+        let nodes = self.tree.ids().map(|id| self.tree.node(id));
+        nodes.filter(|node| node.is_enabled())
+    }
+
     /// The firmware files that nodes name: `firmware-name`.
     #[must_use]
     pub fn firmware(&self) -> Vec<String> {
-        let nodes = self
-            .tree
-            .ids()
-            .map(|id| self.tree.node(id))
-            .filter(|node| node.is_enabled());
-        nodes
+        self.enabled()
             .flat_map(|node| node.strings("firmware-name"))
             .map(str::to_owned)
             .collect()

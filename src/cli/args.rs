@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! What can be written on the command line.
 
+use super::policy::PolicyArgs;
 use ::board::{Fault, Stimulus};
 use anyhow::Result;
 use clap::builder::NonEmptyStringValueParser;
@@ -20,6 +21,13 @@ Exit status:
   2    the command line is wrong
   3    a domain died; its report is on stderr
   130  a signal ended it before anything ran";
+
+/// Shown below the help of `policy`.
+const POLICY_EXIT_STATUS: &str = "\
+Exit status:
+  0  the policy is right, its tests pass, the message is granted, nothing differs
+  1  it is not so, or a step failed; the message says which
+  2  the command line is wrong";
 
 /// Unmodified Linux drivers, each in its own isolated domain
 #[derive(Debug, Parser)]
@@ -46,6 +54,9 @@ pub(crate) enum Command {
     Watch(WatchArgs),
     /// Build a driver's image and say what went into it
     Build(BuildArgs),
+    /// Check, test, explain, compare and show security policies
+    #[command(after_help = POLICY_EXIT_STATUS)]
+    Policy(PolicyArgs),
     /// Say what is missing on this machine, and what mends it
     #[command(after_help = "Exit status: 0 nothing is missing, 1 something is")]
     Doctor(DoctorArgs),

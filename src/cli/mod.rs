@@ -3,7 +3,7 @@
 //!
 //! * [`args`]: what can be written. [`run`]: drivers running, seen by [`plain`] or [`live`].
 //! * [`report`]: what is said of a domain, as JSON and as text.
-//! * [`access`]: clients of a running domain. [`build`]: an image. [`doctor`]: this machine.
+//! * [`access`]: clients of a running domain. [`build`]: an image. [`policy`]: policies. [`doctor`]: this machine.
 
 mod access;
 mod args;
@@ -11,6 +11,7 @@ mod build;
 mod doctor;
 mod live;
 mod plain;
+mod policy;
 mod report;
 mod run;
 
@@ -56,6 +57,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Write(args) => access::write(&args),
         Command::Watch(args) => access::watch(&args),
         Command::Build(args) => build::command(&args),
+        Command::Policy(args) => policy::command(&args),
         Command::Doctor(args) => doctor::command(&args),
     };
     match done {

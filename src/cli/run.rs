@@ -17,11 +17,13 @@ use anyhow::{Context, Result, anyhow};
 use linux_compat::build::Built;
 use linux_compat::client::{ClientError, Errno};
 use linux_compat::iio::{ChannelName, Device, IioError};
+use linux_compat::policy::{Audit, OnAudit};
 use linux_compat::system::{ClockKind, DeathReport, DriverSpec, LogLine, System};
 use linux_compat::{Board, Client, Domain};
 use std::io::IsTerminal;
+use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -90,6 +92,8 @@ pub(crate) fn command(args: &RunArgs) -> Result<Outcome> {
         // After the end nobody listens any more.
         let _ = logs.send(Update::Log(driver.to_owned(), line.clone()));
     }));
+    let audit = args.audit.as_deref().map(open_audit).transpose()?;
+    options.on_audit = Some(on_audit(audit.as_ref(), &updates));
     let system = System::new(options)?;
     let stop = Arc::default();
     catch_signals(&stop)?;
@@ -122,7 +126,41 @@ pub(crate) fn command(args: &RunArgs) -> Result<Outcome> {
     for notice in system.take_notices() {
         eprintln!("linux-compat: {notice}");
     }
-    Ok(run.outcome)
+    let outcome = run.outcome;
+    if let Some(audit) = audit {
+        // The sinks end with the system: only then is everything written.
+        drop(run);
+        drop(door);
+        drop(system);
+        audit.close().context("audit log")?;
+    }
+    Ok(outcome)
+}
+
+fn open_audit(path: &Path) -> Result<Audit> {
+    Audit::create(path).with_context(|| path.display().to_string())
+}
+
+/// Refusals are shown like warnings; more of them than anybody reads are in the file only.
+fn on_audit(audit: Option<&Audit>, updates: &Sender<Update>) -> OnAudit {
+    const MAX_SHOWN: u64 = 100;
+    let file = audit.map(Audit::sink);
+    let updates = updates.clone();
+    let shown = AtomicU64::new(0);
+    Arc::new(move |record| {
+        if let Some(file) = &file {
+            file(record);
+        }
+        if !record.granted && shown.fetch_add(1, Relaxed) < MAX_SHOWN {
+            let line = LogLine {
+                level: 4,
+                time_ns: 0,
+                text: record.text(),
+            };
+            // After the end nobody listens any more.
+            let _ = updates.send(Update::Log("policy".to_owned(), line));
+        }
+    })
 }
 
 /// Builds all images before the first domain starts: what can be wrong is said before anything runs.

@@ -40,7 +40,7 @@ pub struct Needs {
 /// What an image has of character devices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Devices {
-    /// None.
+    /// None that anybody could open.
     No,
     /// Buffers of sensors: they are read and waited for.
     Buffers,
@@ -52,9 +52,13 @@ impl Devices {
     /// Finds out from the files in an image.
     #[must_use]
     pub fn of(report: &Report) -> Self {
-        let has = |end: &str| report.sources.iter().any(|source| source.path.ends_with(end));
-        if has("drivers/iio/industrialio-core.c") {
+        let has = |part: &str| report.sources.iter().any(|source| source.path.contains(part));
+        // IIO has a device for each sensor with a buffer. One with events only has one too, whose events come by an
+        // ioctl that no client of ours makes: who wants it writes it into a policy of his own.
+        if has("drivers/iio/buffer/") {
             Self::Buffers
+        } else if has("drivers/iio/industrialio-core.c") {
+            Self::No
         } else if has("fs/char_dev.c") {
             Self::Any
         } else {

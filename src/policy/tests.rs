@@ -112,6 +112,8 @@ fn clients_do_what_files_are_for_and_the_supervisor_stops() {
     let (client, supervisor) = ("linuxcompat.Client", "linuxcompat.Supervisor");
     assert!(ask(client, "endpoint=sysfs method=Read"));
     assert!(ask(client, "endpoint=chardev method=Poll"));
+    assert!(ask(client, "endpoint=chardev method=Open {name : \"iio:device0\"}"));
+    assert!(!ask(client, "endpoint=chardev method=Open {name : \"gpiochip0\"}"));
     assert!(!ask(client, "endpoint=chardev method=Ioctl"));
     assert!(ask(supervisor, "endpoint=control method=Stop"));
     assert!(!ask(client, "endpoint=control method=Stop"));

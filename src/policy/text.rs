@@ -52,12 +52,16 @@ impl Text<'_> {
 
     /// What a client asks the driver.
     fn is_asked(&mut self, client: &str, interface: &str, methods: &[&str], may_fail: bool) {
+        let rules: Vec<_> = methods.iter().map(|method| (*method, "grant ()".to_owned())).collect();
+        self.is_asked_so(client, interface, &rules, may_fail);
+    }
+
+    fn is_asked_so(&mut self, client: &str, interface: &str, rules: &[(&str, String)], may_fail: bool) {
         let class = self.class;
         self.line(&format!(
             "request src={client} dst={class} interface=linuxcompat.{interface} {{"
         ));
-        let rules: Vec<_> = methods.iter().map(|method| (*method, "grant ()".to_owned())).collect();
-        self.matches(&rules);
+        self.matches(rules);
         self.answers(class, client, interface, may_fail);
     }
 
@@ -205,21 +209,18 @@ fn spi(text: &mut Text<'_>, server: &str, parts: &[&BoardPart]) {
 }
 
 fn gpio(text: &mut Text<'_>, server: &str, lines: &[u32]) {
-    let mut rules = vec![("Lines", "grant ()".to_owned())];
-    let lines: Vec<_> = lines.iter().map(u32::to_string).collect();
-    if lines.is_empty() {
-        text.paragraph("The lines: their count. Interrupts come without a message, and no chip names a line besides.");
-        text.asks(server, "Gpio", &rules, false);
-        return;
+    // gpiolib asks for the direction of every line when the controller comes up. Interrupts come without a message.
+    let mut rules = vec![("Lines", "grant ()".to_owned()), ("Direction", "grant ()".to_owned())];
+    let mut why = "The lines: how many there are, and which way each works".to_owned();
+    if !lines.is_empty() {
+        let words: Vec<_> = lines.iter().map(u32::to_string).collect();
+        why += &format!("; its chips are given {}", words.join(", "));
+        for method in ["Get", "Set", "SetDirection"] {
+            rules.push((method, format!("assert ({})", one_of("message.line", &words))));
+        }
     }
-    text.paragraph(&format!(
-        "The lines: their count, and what the board gives its chips: {}.",
-        lines.join(", ")
-    ));
-    for method in ["Get", "Set", "Direction", "SetDirection"] {
-        rules.push((method, format!("assert ({})", one_of("message.line", &lines))));
-    }
-    text.asks(server, "Gpio", &rules, true);
+    text.paragraph(&format!("{why}."));
+    text.asks(server, "Gpio", &rules, false);
 }
 
 fn firmware(text: &mut Text<'_>, files: &[String]) {
@@ -242,8 +243,15 @@ fn doors(text: &mut Text<'_>, needs: &Needs) {
     }
     text.is_asked(CLIENT, "Sysfs", &["List", "Read", "Write"], true);
     match needs.devices {
-        Devices::No => {}
-        Devices::Buffers => text.is_asked(CLIENT, "Chardev", &["List", "Open", "Read", "Poll", "Close"], true),
+        // There are none, and whoever asks is told so.
+        Devices::No => text.is_asked(CLIENT, "Chardev", &["List"], false),
+        Devices::Buffers => {
+            // The controller of the lines has a device too, which is not for clients.
+            let names: Vec<_> = (0..needs.parts.len()).map(|i| format!("\"iio:device{i}\"")).collect();
+            let mut rules = vec![("Open", format!("assert ({})", one_of("message.name", &names)))];
+            rules.extend(["List", "Read", "Poll", "Close"].map(|method| (method, "grant ()".to_owned())));
+            text.is_asked_so(CLIENT, "Chardev", &rules, true);
+        }
         Devices::Any => {
             let methods = ["List", "Open", "Read", "Write", "Ioctl", "Poll", "Close"];
             text.is_asked(CLIENT, "Chardev", &methods, true);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What policies mean, and which are none.
 
+mod docs;
 mod language;
 mod live;
 mod mistakes;
