@@ -222,6 +222,18 @@ fn data_ready_interrupts_and_buffers_work_under_the_policy() {
 }
 
 #[test]
+fn a_client_neither_stops_a_domain_nor_moves_its_time() {
+    let (system, refused) = system(PolicyChoice::Generated, Isolation::Process);
+    let domain = system.run("bmg160").unwrap();
+    let mut client = domain.client().unwrap();
+    for error in [client.stop().unwrap_err(), client.advance(1).unwrap_err()] {
+        assert!(error.to_string().contains("rcSecurityDisallow"), "{error}");
+    }
+    assert_eq!(refused.lock().unwrap().len(), 2);
+    assert!(client.state().unwrap().is_booted, "it goes on");
+}
+
+#[test]
 fn domains_come_and_go_under_one_policy() {
     let (system, refused) = system(PolicyChoice::Generated, Isolation::Process);
     for driver in ["adxl345", "bmg160", "adxl345"] {
