@@ -16,6 +16,25 @@ const IMAGES: [(&str, &str, &str); 4] = [
     ("FAULTY", "fuzz/selftest/faulty.c", "drivers/boards/adxl345-i2c.dts"),
 ];
 
+/// What the outer Cargo says about itself, its target and its toolchain; how Cargo reaches its registry stays.
+const OUTER: [&str; 15] = [
+    "CARGO",
+    "CARGO_BUILD_*",
+    "CARGO_CFG_*",
+    "CARGO_CRATE_*",
+    "CARGO_ENCODED_RUSTFLAGS",
+    "CARGO_FEATURE_*",
+    "CARGO_MAKEFLAGS",
+    "CARGO_MANIFEST_*",
+    "CARGO_PKG_*",
+    "CARGO_TARGET_DIR",
+    "HOST",
+    "RUSTC*",
+    "RUSTFLAGS",
+    "RUSTUP_TOOLCHAIN",
+    "TARGET",
+];
+
 fn main() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     for watched in [
@@ -41,12 +60,12 @@ fn main() {
             .args(["run", "--quiet", "--example", "instrumented", "--"])
             .args([&driver, board])
             .current_dir(&root);
-        // What the outer Cargo was told is not for the inner one.
         for (variable, _) in std::env::vars() {
-            let is_of_outer = variable.starts_with("CARGO_") && variable != "CARGO_HOME";
-            if is_of_outer
-                || ["RUSTFLAGS", "RUSTUP_TOOLCHAIN", "RUSTC", "RUSTDOC", "TARGET", "HOST"].contains(&variable.as_str())
-            {
+            let is_of_outer = OUTER.iter().any(|name| match name.strip_suffix('*') {
+                Some(start) => variable.starts_with(start),
+                None => variable == *name,
+            });
+            if is_of_outer {
                 cargo.env_remove(variable);
             }
         }
