@@ -50,8 +50,9 @@ fn measure(domains: usize) -> (f64, f64) {
         constant: &mut constant,
         arena: &mut arena,
     };
+    let msgs = [msg(0), msg(1)];
     let request = i2c::XferReq {
-        msgs: Seq::from(&[msg(0), msg(1)][..]),
+        msgs: Seq::from(&msgs[..]),
         wdata: &[0x32],
     };
     let lens = request.encode(out.reborrow()).unwrap_or_default();

@@ -35,6 +35,11 @@
 //! # Ok::<(), kos_policy::Error>(())
 //! ```
 
+#![cfg_attr(
+    test,
+    expect(clippy::unwrap_used, reason = "a test that unwraps an error has failed")
+)]
+
 pub mod ast;
 mod audit;
 mod compile;

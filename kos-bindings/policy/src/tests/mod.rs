@@ -33,14 +33,12 @@ fn passes(rest: &str) {
     let results = program(rest).run_tests().unwrap_or_else(|error| panic!("{error}"));
     assert!(!results.is_empty(), "there are tests");
     for result in results {
-        for failure in result.failures {
-            panic!(
-                "{}: expected {}: {}",
-                failure.place,
-                failure.expected,
-                failure.record.text()
-            );
-        }
+        let say = |failure: &crate::Failure| {
+            let (place, expected) = (&failure.place, failure.expected);
+            format!("{place}: expected {expected}: {}", failure.record.text())
+        };
+        let failures: Vec<_> = result.failures.iter().map(say).collect();
+        assert!(failures.is_empty(), "{failures:#?}");
     }
 }
 
