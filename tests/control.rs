@@ -1,28 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Acceptance: a domain's orderly end, and virtual time that a client lets pass.
 
+mod open_policy;
+
 use linux_compat::client::ClientError;
 use linux_compat::policy::PolicyChoice;
 use linux_compat::system::{ClockKind, Domain, System, SystemOptions};
+use open_policy::open_policy;
 use std::time::{Duration, Instant};
 
 const SECOND_NS: u64 = 1_000_000_000;
-
-/// Lets every message pass: it is the domain's own answer that is looked at. Under the policy made for it, a client could
-/// neither stop the domain nor ask it to move real time.
-const OPEN: &str = "use nk.base._
-use EDL linuxcompat.Supervisor
-use EDL linuxcompat.Client
-use EDL driver.Bmg160
-use EDL i2c0
-use EDL gpio
-use EDL log
-use EDL firmware
-execute { grant () }
-request { grant () }
-response { grant () }
-error { grant () }
-";
 
 /// Runs the gyroscope, whose driver has interrupts, work and supplies to give back.
 fn gyroscope(clock: ClockKind, policy: PolicyChoice) -> (System, Domain) {
@@ -57,14 +44,14 @@ fn virtual_time_passes_when_a_client_says_so_and_only_then() {
 
 #[test]
 fn real_time_cannot_be_moved() {
-    let (_system, domain) = gyroscope(ClockKind::Real, PolicyChoice::Text(OPEN.to_owned()));
+    let (_system, domain) = gyroscope(ClockKind::Real, open_policy("driver.Bmg160"));
     let refusal = domain.client().expect("a client").advance(SECOND_NS);
     assert!(matches!(refusal, Err(ClientError::Errno { .. })), "{refusal:?}");
 }
 
 #[test]
 fn a_stopped_domain_removes_its_devices_and_exits_well() {
-    let (_system, domain) = gyroscope(ClockKind::Real, PolicyChoice::Text(OPEN.to_owned()));
+    let (_system, domain) = gyroscope(ClockKind::Real, open_policy("driver.Bmg160"));
     let mut client = domain.client().expect("a client");
     assert_eq!(client.state().expect("a state").failed, 0);
     client.stop().expect("an answer");

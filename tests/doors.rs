@@ -2,9 +2,12 @@
 //! Acceptance: the doors of a domain, through a driver of our own (`tests/c/doors.c`): attributes that announce their
 //! changes, open attributes, a device that is polled, firmware, random numbers, and processor hotplug's dynamic states.
 
+mod open_policy;
+
 use linux_compat::client::{Client, ClientError, poll};
 use linux_compat::system::{ClockKind, Domain, DriverSpec, System, SystemOptions};
 use linux_headers::Series;
+use open_policy::open_policy;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -17,6 +20,7 @@ fn start_with(series: Series, clock: ClockKind, firmware: Option<PathBuf>) -> (S
         series: Some(series),
         clock,
         firmware,
+        policy: open_policy("driver.Adxl345"),
         ..SystemOptions::default()
     };
     let system = System::new(options).expect("a system");

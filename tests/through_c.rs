@@ -5,11 +5,14 @@
 //! with Linux's debugging options on and off. It writes its results into the log in the kernel's own test format.
 
 mod ktap;
+mod open_policy;
 
 use linux_compat::board::Board;
 use linux_compat::build::Built;
+use linux_compat::policy::class_of_driver;
 use linux_compat::system::{ClockKind, Domain, DriverSpec, System, SystemOptions};
 use linux_headers::{Profile, Series};
+use open_policy::open_policy;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -27,7 +30,8 @@ const VARIANTS: [(Series, Profile); 4] = [
 ];
 
 fn built(options: SystemOptions, driver: &str) -> (System, DriverSpec, Built) {
-    let system = System::new(options).expect("a system");
+    let policy = open_policy(&class_of_driver(driver));
+    let system = System::new(SystemOptions { policy, ..options }).expect("a system");
     let spec = DriverSpec {
         name: file(driver).display().to_string(),
         board: Board::open(&file("waist.dts")).expect("the board"),

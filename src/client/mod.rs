@@ -43,7 +43,7 @@ pub enum ClientError {
         what: String,
     },
     /// The kernel did not let the request or its answer through.
-    #[error("{what}: {code}")]
+    #[error("{what}: {code}{}", hint(*code))]
     Kernel {
         /// What was asked.
         what: String,
@@ -58,6 +58,15 @@ pub enum ClientError {
         /// What is wrong.
         error: NkErr,
     },
+}
+
+/// What a user can do about a code of the kernel's.
+fn hint(code: Retcode) -> &'static str {
+    if code == Retcode::SECURITY_DISALLOW {
+        " (the security policy lets no client do this; `linux-compat policy show DRIVER` prints it)"
+    } else {
+        ""
+    }
 }
 
 impl ClientError {

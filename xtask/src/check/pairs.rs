@@ -141,7 +141,7 @@ mod tests {
     fn raw_names_and_conditional_exports_are_read() {
         let yields = "same_as_header!(r#yield = yield_);\n#[unsafe(no_mangle)]\npub extern \"C\" fn r#yield() {}";
         assert_eq!(broken(yields), Vec::<String>::new());
-        let conditional = "#[cfg_attr(feature = \"domain\", unsafe(no_mangle))]\npub extern \"C\" fn bcmp() {}";
+        let conditional = "#[cfg_attr(feature = \"domain\", unsafe(no_mangle))]\npub extern \"C\" fn msleep() {}";
         assert_eq!(broken(conditional).len(), 1);
         assert_eq!(
             broken("macro_rules! m { () => { same_as_header!($name); } }"),
