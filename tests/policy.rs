@@ -57,8 +57,15 @@ fn use_doors(client: &mut Client) {
         "in_accel_sampling_frequency",
         "in_anglvel_sampling_frequency",
     ] {
-        if let Ok(text) = client.read_text(&format!("{dir}/{name}")) {
-            let _ = client.write(&format!("{dir}/{name}"), text.as_bytes());
+        let path = format!("{dir}/{name}");
+        if let Ok(text) = client.read_text(&path) {
+            let _ = client.write(&path, text.as_bytes());
+        }
+        if let Ok(file) = client.attribute_open(&path) {
+            let text = client.attribute_read(file).unwrap_or_default();
+            let _ = client.attribute_write(file, &text);
+            let _ = client.attribute_close(file);
+            let _ = client.attribute_wait(&path, 0, Duration::from_millis(1));
         }
     }
     let _ = client.read_text("no/such/file");

@@ -241,7 +241,8 @@ fn doors(text: &mut Text<'_>, needs: &Needs) {
     } else {
         text.is_asked(CLIENT, "Control", &["State"], false);
     }
-    text.is_asked(CLIENT, "Sysfs", &["List", "Read", "Write"], true);
+    let files = ["List", "Read", "Write", "Open", "ReadId", "WriteId", "Close", "Poll"];
+    text.is_asked(CLIENT, "Sysfs", &files, true);
     match needs.devices {
         // There are none, and whoever asks is told so.
         Devices::No => text.is_asked(CLIENT, "Chardev", &["List"], false),
