@@ -174,7 +174,8 @@ fn a_rule_that_no_run_needs_is_found() {
     let built = first.build(driver, &DriverSpec::new(driver).unwrap().board).unwrap();
     let (text, _) = whole(driver, &built);
     let excess = format!(
-        "{text}request src=driver.Adxl345 dst=gpio interface=linuxcompat.Gpio method=Set {{ assert (message.line == 3) }}\n"
+        "{text}request src=driver.Adxl345 dst=gpio interface=linuxcompat.Gpio method=Set {{ assert \
+         (message.line == 3) }}\n"
     );
     let (system, refused) = system(PolicyChoice::Text(excess), Isolation::Process);
     live(&system, driver, &built);

@@ -15,7 +15,8 @@ use kos_policy::{Error, Loaded, World, compile, diff};
 use libfuzzer_sys::fuzz_target;
 
 /// Words without which little compiles, so that they need not be found first.
-const HEAD: &str = "use nk.base._ use nk.flow._ use nk.hashmap._ use nk.staticmap._ use nk.mic._ use linuxcompat.each._ \
+const HEAD: &str = "use nk.base._ use nk.flow._ use nk.hashmap._ use nk.staticmap._ use nk.mic._ use \
+ linuxcompat.each._ \
                     use EDL A use EDL B use EDL linuxcompat.Supervisor\n";
 
 fn is_inside(text: &str, error: &Error) {
@@ -26,7 +27,8 @@ fn is_inside(text: &str, error: &Error) {
 }
 
 fuzz_target!(|text: &str| {
-    let (policy, message) = text.split_once("\n---\n").unwrap_or((text, "request src=A dst=B endpoint=gpio method=Get {}"));
+    let (policy, message) = text.split_once("\n---\n").unwrap_or((text, "request src=A dst=B endpoint=gpio \
+     method=Get {}"));
     let policy = format!("{HEAD}{policy}");
     let load = || compile(&Loaded::text("fuzz", &policy)?, World::hosted());
     match (load(), load()) {

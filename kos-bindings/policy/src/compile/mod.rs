@@ -4,6 +4,7 @@
 //! A binding is compiled once for each method that it covers, so that every name in it is a place
 //! in a message whose layout is known, and every mistake is found before anything runs.
 
+mod args;
 mod expr;
 mod objects;
 mod rules;
@@ -39,7 +40,7 @@ const EMPTY: u16 = 0;
 impl Compiler {
     fn object(&self, name: &Name) -> Checked<(u16, &Model)> {
         let found = self.objects.iter().position(|object| object.name == name.text);
-        match found.and_then(|at| Some((expr::index(at), self.objects.get(at)?))) {
+        match found.and_then(|at| Some((args::index(at), self.objects.get(at)?))) {
             Some((id, object)) => Ok((id, &object.model)),
             None => {
                 let known: Vec<_> = self.objects.iter().map(|object| object.name.as_str()).collect();
@@ -55,7 +56,7 @@ impl Compiler {
 
     fn base(&self, pos: Pos) -> Checked<(u16, &Model)> {
         match self.objects.iter().position(|object| object.name == "base") {
-            Some(at) => Ok((expr::index(at), &Model::Base)),
+            Some(at) => Ok((args::index(at), &Model::Base)),
             None => wrong(pos, "the model Base is not included: `use nk.base._`"),
         }
     }
@@ -85,7 +86,7 @@ impl Compiler {
 
     fn profile(&self, name: &Name) -> Checked<u16> {
         match self.profiles.iter().position(|profile| profile.name == name.text) {
-            Some(at) => Ok(expr::index(at)),
+            Some(at) => Ok(args::index(at)),
             None => wrong(name.pos, format!("there is no audit profile `{}`", name.text)),
         }
     }

@@ -4,7 +4,8 @@
 use std::collections::BTreeSet;
 
 use super::Compiler;
-use super::expr::{Checked, args, constant, index, list, literal, range, size};
+use super::args::{args, constant, index, list, literal, range, size};
+use super::expr::Checked;
 use crate::ast::{Expr, ExprKind, Key, Name, Object};
 use crate::error::wrong;
 use crate::load::file_of_model;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Rules: which model's, with what arguments.
 
-use super::expr::{Checked, Scope, Ty, args, index, key_of, list, literal, no_rule};
+use super::args::{args, index, key_of, list, literal, no_rule};
+use super::expr::{Checked, Scope, Ty};
 use crate::ast::{Call, Expr, ExprKind};
 use crate::error::wrong;
 use crate::program::{Ex, Level, Mic, Model, RuleCall};

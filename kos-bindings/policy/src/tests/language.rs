@@ -144,7 +144,8 @@ fn a_choice_takes_one_option() {
     let set = "request src=Client dst=Server endpoint=gpio method=Set";
     let rules = format!(
         "{set} {{ choice (message.line) {{ 0 : grant () 1 : {{ assert (message.value == 1) }} -1 : deny () }} }}
-         request src=Client dst=Server endpoint=gpio method=Get {{ choice (message.line == 2) {{ true : grant () _ : deny () }} }}"
+         request src=Client dst=Server endpoint=gpio method=Get \
+         {{ choice (message.line == 2) {{ true : grant () _ : deny () }} }}"
     );
     holds(
         &rules,
@@ -183,7 +184,8 @@ fn a_failing_test_says_what_was_decided() {
     assert_eq!(failure.expected, "granted");
     assert_eq!(
         failure.record.text(),
-        "policy: denied request Client → Server linuxcompat.Gpio.Get {\"line\":2}: the condition does not hold (p.psl:6)"
+        "policy: denied request Client → Server linuxcompat.Gpio.Get {\"line\":2}: the condition does not \
+         hold (p.psl:6)"
     );
 }
 

@@ -57,7 +57,8 @@ fn get(live: &Live, client: &str, line: u32) -> Verdict {
     })
 }
 
-const RULES: &str = "audit profile all = { 0 : { base : { kss : [\"granted\", \"denied\"] } }, 1 : { base : { kss : [\"denied\"] } }, 2 : {} }
+const RULES: &str = "audit profile all = { 0 : { base : { kss : [\"granted\", \"denied\"] } }, 1 : { base : \
+ { kss : [\"denied\"] } }, 2 : {} }
 audit default = all 0
 request dst=Server endpoint=gpio method=Get { deny (message.line == 9) }
 request dst=Server endpoint=gpio method=Lines { audit empty grant () }
@@ -83,11 +84,28 @@ fn records_say_who_what_and_by_which_rule() {
     assert_eq!(
         take(&records),
         [
-            r#"{"dst":"Server","event":"request","fields":{"line":1},"interface":"linuxcompat.Gpio","method":"Get","rule":"p.psl:8","src":"Client","verdict":"granted"}"#,
-            r#"{"dst":"Server","event":"request","fields":{"line":9},"interface":"linuxcompat.Gpio","method":"Get","reason":"the rule denies it","rule":"p.psl:8","src":"Client","verdict":"denied"}"#,
-            r#"{"dst":"Server","event":"request","fields":{"line":1},"interface":"linuxcompat.Gpio","method":"Get","reason":"the class Stranger is not in the policy","rule":null,"src":"Stranger","verdict":"denied"}"#,
-            r#"{"dst":"Server","event":"execute","reason":"no rule covers it","rule":null,"src":"Client","verdict":"denied"}"#,
-            r#"{"dst":"Server","event":"request","reason":"the message is not well-formed","rule":null,"src":"Client","verdict":"denied"}"#,
+            concat!(
+                r#"{"dst":"Server","event":"request","fields":{"line":1},"interface":"linuxcompat.Gpio","#,
+                r#""method":"Get","rule":"p.psl:8","src":"Client","verdict":"granted"}"#,
+            ),
+            concat!(
+                r#"{"dst":"Server","event":"request","fields":{"line":9},"interface":"linuxcompat.Gpio","#,
+                r#""method":"Get","reason":"the rule denies it","rule":"p.psl:8","src":"Client","#,
+                r#""verdict":"denied"}"#,
+            ),
+            concat!(
+                r#"{"dst":"Server","event":"request","fields":{"line":1},"interface":"linuxcompat.Gpio","#,
+                r#""method":"Get","reason":"the class Stranger is not in the policy","rule":null,"#,
+                r#""src":"Stranger","verdict":"denied"}"#,
+            ),
+            concat!(
+                r#"{"dst":"Server","event":"execute","reason":"no rule covers it","rule":null,"#,
+                r#""src":"Client","verdict":"denied"}"#,
+            ),
+            concat!(
+                r#"{"dst":"Server","event":"request","reason":"the message is not well-formed","rule":null,"#,
+                r#""src":"Client","verdict":"denied"}"#,
+            ),
         ]
     );
 }
@@ -222,7 +240,8 @@ fn tables_are_flat() {
         let mut rules = String::new();
         for i in 0..count {
             rules += &format!(
-                "use EDL D{i}\nrequest src=D{i} dst=Server endpoint=gpio method=Get {{ assert (message.line == {i}) }}\n"
+                "use EDL D{i}\nrequest src=D{i} dst=Server endpoint=gpio method=Get {{ assert (message.line \
+                 == {i}) }}\n"
             );
         }
         program(&rules)

@@ -203,7 +203,8 @@ fn integrity_of_resources_is_bounded_by_those_who_make_them() {
             request src=Server dst=Other interface=linuxcompat.Gpio {{
                 match method=Set {{ mic.upgrade {{source : src_sid, target : dst_sid, container : (), driver : src_sid,
                     level : {{degree : \"high\", categories : [\"net\"]}}}} }}
-                match method=Get {{ mic.delete {{source : src_sid, target : dst_sid, container : (), driver : src_sid}} }}
+                match method=Get {{ mic.delete {{source : src_sid, target : dst_sid, \
+                    container : (), driver : src_sid}} }}
             }}"
         )
     };
@@ -238,41 +239,145 @@ fn models_that_are_misused_are_refused_with_their_place() {
     let flow = |what: &str| format!("{FLOW}request dst=Server endpoint=gpio {{ {what} }}");
     let set =
         "use nk.hashmap._\npolicy object s : HashSet { type Entry = UInt8 config = { set_size : 2, pool_size : 1 } }\n";
-    let map = "use nk.staticmap._\npolicy object m : StaticMap { type Value = UInt8 config = { keys : {a : 1}, pool_size : 1 } }\n";
+    let map = "use nk.staticmap._\npolicy object m : StaticMap { type Value = UInt8 config = { keys : {a : \
+     1}, pool_size : 1 } }\n";
     let mic = "use nk.mic._\npolicy object i : Mic { config = [\"LOW\", \"HIGH\"] }\n";
     for (text, message) in [
-        (flow("f.enter {sid : dst_sid, state : \"gone\"}"), "\"gone\" is no state; there are sleep, started, stopped"),
-        (flow("f.enter {sid : dst_sid}"), "the field `state` is missing: expected {sid : …, state : …}"),
-        (flow("f.enter {sid : 5, state : \"sleep\"}"), "expected a security id, found a number"),
+        (
+            flow("f.enter {sid : dst_sid, state : \"gone\"}"),
+            "\"gone\" is no state; there are sleep, started, stopped",
+        ),
+        (
+            flow("f.enter {sid : dst_sid}"),
+            "the field `state` is missing: expected {sid : …, state : …}",
+        ),
+        (
+            flow("f.enter {sid : 5, state : \"sleep\"}"),
+            "expected a security id, found a number",
+        ),
         (flow("f.query {sid : dst_sid}"), "the model Flow has no rule `query`"),
-        (flow("assert (f.allow {sid : dst_sid})"), "the model Flow has no expression `allow`"),
-        (flow("choice (f.query {sid : dst_sid}) { \"gone\" : grant () }"), "the value is never \"gone\""),
-        (format!("{set}request {{ s.add {{sid : src_sid, entry : 256}} }}"), "256 is not between 0 and 255"),
-        (format!("{set}request {{ s.add {{sid : src_sid, entry : \"a\"}} }}"), "expected a number, found a text"),
-        (format!("{set}request {{ s.add {{sid : src_sid, sid : src_sid}} }}"), "`sid` stands here twice"),
-        (format!("{set}request {{ s.add {{sid : src_sid, entri : 1}} }}"), "unknown field `entri`"),
-        (format!("{map}request {{ m.set {{sid : src_sid, key : \"b\", value : 1}} }}"), "there is no key \"b\""),
-        (format!("{map}request {{ m.set {{sid : src_sid, key : \"a\", value : 999}} }}"), "999 is not between"),
-        (format!("{mic}execute {{ i.execute {{image : (), target : dst_sid, level : \"MID\", levelR : ()}} }}"), "\"MID\" is no degree"),
-        (format!("{mic}execute {{ i.execute {{image : (), target : dst_sid, level : (), levelR : ()}} }}"), "is not public"),
-        (format!("{mic}execute {{ i.execute {{image : dst_sid, target : dst_sid, level : \"LOW\", levelR : ()}} }}"), "image files have no security id"),
-        (format!("{mic}request {{ i.fly {{source : src_sid}} }}"), "the model Mic has no rule `fly`"),
-        ("policy object f : Flow { }".into(), "the model Flow is not included: `use nk.flow._`"),
-        ("policy object f : Regex { }".into(), "the model Regex is not implemented"),
+        (
+            flow("assert (f.allow {sid : dst_sid})"),
+            "the model Flow has no expression `allow`",
+        ),
+        (
+            flow("choice (f.query {sid : dst_sid}) { \"gone\" : grant () }"),
+            "the value is never \"gone\"",
+        ),
+        (
+            format!("{set}request {{ s.add {{sid : src_sid, entry : 256}} }}"),
+            "256 is not between 0 and 255",
+        ),
+        (
+            format!("{set}request {{ s.add {{sid : src_sid, entry : \"a\"}} }}"),
+            "expected a number, found a text",
+        ),
+        (
+            format!("{set}request {{ s.add {{sid : src_sid, sid : src_sid}} }}"),
+            "`sid` stands here twice",
+        ),
+        (
+            format!("{set}request {{ s.add {{sid : src_sid, entri : 1}} }}"),
+            "unknown field `entri`",
+        ),
+        (
+            format!("{map}request {{ m.set {{sid : src_sid, key : \"b\", value : 1}} }}"),
+            "there is no key \"b\"",
+        ),
+        (
+            format!("{map}request {{ m.set {{sid : src_sid, key : \"a\", value : 999}} }}"),
+            "999 is not between",
+        ),
+        (
+            format!(
+                "{mic}execute {{ i.execute {{image : (), target : dst_sid, level : \"MID\", levelR : ()}} \
+         }}"
+            ),
+            "\"MID\" is no degree",
+        ),
+        (
+            format!(
+                "{mic}execute {{ i.execute {{image : (), target : dst_sid, level : (), levelR : ()}} \
+         }}"
+            ),
+            "is not public",
+        ),
+        (
+            format!(
+                "{mic}execute {{ i.execute {{image : dst_sid, target : dst_sid, level : \"LOW\", levelR : \
+         ()}} }}"
+            ),
+            "image files have no security id",
+        ),
+        (
+            format!("{mic}request {{ i.fly {{source : src_sid}} }}"),
+            "the model Mic has no rule `fly`",
+        ),
+        (
+            "policy object f : Flow { }".into(),
+            "the model Flow is not included: `use nk.flow._`",
+        ),
+        (
+            "policy object f : Regex { }".into(),
+            "the model Regex is not implemented",
+        ),
         ("policy object base : Base { }".into(), "`base` is already declared"),
-        ("policy object b : Base { config = 1 }".into(), "the model Base has no configuration"),
-        ("use nk.flow._ policy object f : Flow { config = {} }".into(), "the field `states` is missing"),
-        ("use nk.flow._ policy object f : Flow { type State = \"a\" }".into(), "`f` lacks its `config`"),
-        ("use nk.flow._ policy object f : Flow { type State = \"a\" config = { states : [\"b\"], initial : \"b\", transitions : {} } }".into(), "`State` and `states` must name the same states"),
-        ("use nk.flow._ policy object f : Flow { type State = \"a\" config = { states : [\"a\", \"a\"], initial : \"a\", transitions : {} } }".into(), "stands here twice"),
-        ("use nk.hashmap._ policy object s : HashSet { type Entry = Text config = { set_size : 2, pool_size : 1 } }".into(), "`Entry` is one integer type"),
-        ("use nk.hashmap._ policy object s : HashSet { type Entry = UInt8 config = { set_size : 0, pool_size : 1 } }".into(), "a size is from 1 to 65535"),
-        ("use nk.staticmap._ policy object m : StaticMap { type Value = UInt8 config = { keys : {a : 256}, pool_size : 1 } }".into(), "256 is not between 0 and 255"),
-        ("use nk.mic._ policy object i : Mic { config = [] }".into(), "there is at least one degree"),
-        ("policy object p : Pred { }".into(), "the model Pred has one object, which is there"),
+        (
+            "policy object b : Base { config = 1 }".into(),
+            "the model Base has no configuration",
+        ),
+        (
+            "use nk.flow._ policy object f : Flow { config = {} }".into(),
+            "the field `states` is missing",
+        ),
+        (
+            "use nk.flow._ policy object f : Flow { type State = \"a\" }".into(),
+            "`f` lacks its `config`",
+        ),
+        (
+            "use nk.flow._ policy object f : Flow { type State = \"a\" config = { states : [\"b\"], initial : \
+         \"b\", transitions : {} } }"
+                .into(),
+            "`State` and `states` must name the same states",
+        ),
+        (
+            "use nk.flow._ policy object f : Flow { type State = \"a\" config = { states : [\"a\", \"a\"], \
+         initial : \"a\", transitions : {} } }"
+                .into(),
+            "stands here twice",
+        ),
+        (
+            "use nk.hashmap._ policy object s : HashSet { type Entry = Text config = { set_size : 2, pool_size \
+         : 1 } }"
+                .into(),
+            "`Entry` is one integer type",
+        ),
+        (
+            "use nk.hashmap._ policy object s : HashSet { type Entry = UInt8 config = { set_size : 0, pool_size \
+         : 1 } }"
+                .into(),
+            "a size is from 1 to 65535",
+        ),
+        (
+            "use nk.staticmap._ policy object m : StaticMap { type Value = UInt8 config = { keys : {a : 256}, \
+         pool_size : 1 } }"
+                .into(),
+            "256 is not between 0 and 255",
+        ),
+        (
+            "use nk.mic._ policy object i : Mic { config = [] }".into(),
+            "there is at least one degree",
+        ),
+        (
+            "policy object p : Pred { }".into(),
+            "the model Pred has one object, which is there",
+        ),
     ] {
         let error = try_program(&text).expect_err(&text);
         assert!(error.message.contains(message), "{text}\n{error}");
-        assert!(error.place.line > super::HEAD_LINES && error.place.column > 1, "{text}\n{error}");
+        assert!(
+            error.place.line > super::HEAD_LINES && error.place.column > 1,
+            "{text}\n{error}"
+        );
     }
 }
