@@ -69,6 +69,7 @@ fn use_doors(client: &mut Client) {
         }
     }
     let _ = client.read_text("no/such/file");
+    let _ = client.device_open("nosuchdevice", false);
     let nodes = client.devices().unwrap_or_default();
     for node in nodes.iter().filter(|node| node.name.starts_with("iio:")) {
         if let Ok(file) = client.device_open(&node.name, false) {

@@ -12,10 +12,10 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 
-/// A known error of upstream's: what the report says, and the function in which or below which it happens.
+/// A known error of upstream's: what the report says, and the innermost function.
 struct Known {
     cause: &'static str,
-    through: &'static str,
+    innermost: &'static str,
 }
 
 /// See `docs/upstream-findings.md`. Both are the poll function that was freed and is still called: its first half in
@@ -23,11 +23,11 @@ struct Known {
 const KNOWN: &[Known] = &[
     Known {
         cause: "heap-use-after-free",
-        through: "iio_pollfunc_store_time",
+        innermost: "iio_pollfunc_store_time",
     },
     Known {
         cause: "heap-use-after-free",
-        through: "bmg160_trigger_handler",
+        innermost: "bmg160_trigger_handler",
     },
 ];
 
@@ -119,10 +119,10 @@ impl Finding {
     }
 
     fn is_known(&self) -> bool {
-        let passes = |function: &str| self.essence().any(|frame| frame.function == function);
+        let innermost = self.essence().next().map(|frame| frame.function.as_str());
         KNOWN
             .iter()
-            .any(|known| self.cause.contains(known.cause) && passes(known.through))
+            .any(|known| self.cause.contains(known.cause) && innermost == Some(known.innermost))
     }
 
     /// Ends the process unless the finding is known; libFuzzer then keeps the input.

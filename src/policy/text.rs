@@ -243,13 +243,27 @@ fn doors(text: &mut Text<'_>, needs: &Needs) {
     }
     let files = ["List", "Read", "Write", "Open", "ReadId", "WriteId", "Close", "Poll"];
     text.is_asked(CLIENT, "Sysfs", &files, true);
+    // The controllers of the lines have devices too, which are not for clients.
+    let controllers = needs
+        .channels
+        .iter()
+        .filter(|channel| channel.kind == ChannelKind::Gpio);
+    let names: Vec<_> = (0..controllers.count())
+        .map(|i| format!("message.name != \"gpiochip{i}\""))
+        .collect();
+    let open = if names.is_empty() {
+        "grant ()".to_owned()
+    } else {
+        format!("assert ({})", names.join(" && "))
+    };
     match needs.devices {
         // There are none, and whoever asks is told so.
-        Devices::No => text.is_asked(CLIENT, "Chardev", &["List"], false),
+        Devices::No => {
+            let rules = [("Open", open), ("List", "grant ()".to_owned())];
+            text.is_asked_so(CLIENT, "Chardev", &rules, true);
+        }
         Devices::Buffers => {
-            // The controller of the lines has a device too, which is not for clients.
-            let names: Vec<_> = (0..needs.parts.len()).map(|i| format!("\"iio:device{i}\"")).collect();
-            let mut rules = vec![("Open", format!("assert ({})", one_of("message.name", &names)))];
+            let mut rules = vec![("Open", open)];
             rules.extend(["List", "Read", "Poll", "Close"].map(|method| (method, "grant ()".to_owned())));
             text.is_asked_so(CLIENT, "Chardev", &rules, true);
         }
