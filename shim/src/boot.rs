@@ -78,11 +78,11 @@ fn argument(boot: &Boot, name: &str) -> Option<&'static str> {
 
 /// Nobody can run: virtual time jumps if somebody waits for it, else the microkernel is asked for news.
 fn idle() {
-    let next = time::next_timer_ns();
     if time::is_virtual() {
         if !door::is_anyone_waiting() || door::has_request() {
             door::wait(FOREVER);
         } else {
+            let next = time::next_timer_ns();
             door::flush();
             if !time::jump(next) {
                 door::wait(FOREVER);
@@ -90,7 +90,7 @@ fn idle() {
         }
         return;
     }
-    let timeout = match next {
+    let timeout = match time::next_timer_ns() {
         time::NEVER => FOREVER,
         next => next.saturating_sub(time::uptime_ns()),
     };

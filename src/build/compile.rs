@@ -8,9 +8,10 @@
 use super::cancel;
 use super::error::BuildError;
 use super::hash::{self, Digest256, Memory};
+use super::hot::Hot;
 use super::kbuild::{Kbuild, Object};
 use super::progress::Progress;
-use linux_headers::flags::Setup;
+use linux_headers::flags::{HOT, Setup};
 use linux_headers::{Tree, cache};
 use serde::{Deserialize, Serialize};
 use std::os::unix::process::ExitStatusExt;
@@ -35,6 +36,8 @@ pub struct Compiler<'a> {
     pub cc: String,
     /// The flags of every file: the setup's that this compiler knows, and what was asked for.
     pub flags: Vec<String>,
+    /// What is compiled for speed.
+    pub hot: Hot,
     /// What is known about files.
     pub memory: &'a Memory,
     /// How often the compiler ran.
@@ -89,6 +92,7 @@ impl<'a> Compiler<'a> {
             setup,
             cc: cc.to_owned(),
             flags,
+            hot: Hot::default(),
             memory,
             ran: AtomicUsize::new(0),
             objects: cache::dir().join("objects"),
@@ -117,7 +121,10 @@ impl<'a> Compiler<'a> {
     }
 
     fn find_or_run(&self, object: &Object) -> Result<Compiled, BuildError> {
-        let own = self.kbuild.flags(object, &self.setup.config, &self.tree.dir);
+        let mut own = self.kbuild.flags(object, &self.setup.config, &self.tree.dir);
+        if self.hot.holds(&object.source) {
+            own.extend(HOT.map(str::to_owned));
+        }
         let mut key = format!("{}\n{}\n{}\n", self.cc, self.version, object.source);
         for flag in self.flags.iter().chain(&own) {
             key.push_str(&self.stored(flag));

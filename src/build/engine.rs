@@ -7,6 +7,7 @@ use super::compile::Compiler;
 use super::error::BuildError;
 use super::fdt::{self, Device};
 use super::hash::{self, Memory};
+use super::hot::Hot;
 use super::index::{Index, compatibles_of};
 use super::kbuild::Object;
 use super::link::Link;
@@ -18,7 +19,7 @@ use super::request::{BuildRequest, Built, Emit};
 use super::script::Script;
 use super::waist::Waist;
 use linux_headers::cache;
-use linux_headers::flags::{self, Setup};
+use linux_headers::flags::{self, Profile, Setup};
 use linux_headers::kconfig::Kconfig;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -90,7 +91,7 @@ impl Build<'_> {
 
         let step = Instant::now();
         let memory = Memory::load(cache::dir().join("files"));
-        let compiler = Compiler::new(
+        let mut compiler = Compiler::new(
             tree,
             &index.kbuild,
             &setup,
@@ -98,6 +99,11 @@ impl Build<'_> {
             &request.cc,
             request.extra_cflags.clone(),
         );
+        let hot = Hot::read(&self.ours("config/hot"))?;
+        // Misuse is found by following the code, step by step: debug images stay as they were written.
+        if request.profile == Profile::Release {
+            compiler.hot = hot.clone();
+        }
         let script = Script::read(&self.ours("link/domain.lds"))?;
         let waist = Waist::read(&self.ours("config/waist"))?;
         let outside: Vec<Object> = found.outside.iter().cloned().collect();
@@ -132,7 +138,7 @@ impl Build<'_> {
         self.timings.compiled = compiler.ran.load(Ordering::Relaxed);
 
         let step = Instant::now();
-        let image_dir = self.link(&closed, &script, &memory)?;
+        let image_dir = self.link(&closed, &script, &hot, &memory)?;
         memory.save();
         self.timings.link_ms = ms(step);
         self.timings.total_ms = ms(start);
@@ -362,15 +368,16 @@ impl Build<'_> {
         changed
     }
 
-    fn link(&self, closed: &Closure, script: &Script, memory: &Memory) -> Result<String, BuildError> {
+    fn link(&self, closed: &Closure, script: &Script, hot: &Hot, memory: &Memory) -> Result<String, BuildError> {
         let request = self.request;
         let objects: Vec<PathBuf> = closed
             .in_link_order()
             .filter_map(|node| node.compiled.as_ref())
             .map(|compiled| compiled.path.clone())
             .collect();
+        let fragment = hot.fragment();
         let mut key = format!(
-            "{:?} {:#x} {:?} {:?}\n",
+            "{:?} {:#x} {:?} {:?}\n{fragment}",
             request.arch, request.image_base, request.emit, request.extra_ldflags
         );
         for path in objects.iter().chain(request.shim_archive.iter()).chain([&script.path]) {
@@ -396,6 +403,7 @@ impl Build<'_> {
             objects,
             archive: request.shim_archive.as_deref(),
             script,
+            hot: &fragment,
             base: request.image_base,
             missing: &closed.missing,
             arch: request.arch,

@@ -3,6 +3,7 @@
 
 use super::closure::Missing;
 use super::error::BuildError;
+use super::hot::FRAGMENT;
 use super::script::Script;
 use linux_headers::{Arch, cache};
 use std::collections::BTreeMap;
@@ -23,6 +24,8 @@ pub struct Link<'a> {
     pub archive: Option<&'a Path>,
     /// The linker script.
     pub script: &'a Script,
+    /// What the script includes as [`FRAGMENT`].
+    pub hot: &'a str,
     /// The address of the image.
     pub base: u64,
     /// Symbols that nobody provides.
@@ -48,6 +51,8 @@ impl Link<'_> {
         };
         std::fs::create_dir_all(dir).map_err(io(dir))?;
         let stubs = self.stubs(dir)?;
+        let fragment = dir.join(FRAGMENT);
+        std::fs::write(&fragment, self.hot).map_err(io(&fragment))?;
         let debug = dir.join("image.debug");
         let mut command = Command::new("ld");
         command.args([
@@ -63,6 +68,8 @@ impl Link<'_> {
             "norelro",
         ]);
         command
+            .arg("-L")
+            .arg(dir)
             .arg("-T")
             .arg(&self.script.path)
             .arg(format!("--defsym=IMAGE_BASE={:#x}", self.base));

@@ -12,6 +12,7 @@ mod error;
 pub mod fdt;
 pub mod hash;
 mod hostgen;
+pub mod hot;
 pub mod index;
 pub mod kbuild;
 pub mod link;

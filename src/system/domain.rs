@@ -119,10 +119,10 @@ impl Domain {
         domain.lines = lines;
         domain.is_virtual_time = options.clock == ClockKind::Virtual;
         domain.start_ns = if domain.is_virtual_time { 0 } else { decided_ns };
-        domain.args = vec![
-            format!("wall_ns={}", wall_ns(options.clock)),
-            format!("seed={}", seed(options.clock)),
-        ];
+        domain.args = vec![format!("wall_ns={}", wall_ns(options.clock))];
+        domain
+            .args
+            .extend(seed(options.clock).map(|seed| format!("seed={seed}")));
         let place = match options.isolation {
             Isolation::Process => Place::Process(kernel.spawn(&domain)?),
             Isolation::None => Place::Here(InProcess::start(domain, policies.live().clone())?),
@@ -384,11 +384,11 @@ fn wall_ns(clock: ClockKind) -> u128 {
 }
 
 /// What the domain's random numbers begin with, in hexadecimal digits. Under virtual time every run must be the same.
-fn seed(clock: ClockKind) -> String {
+fn seed(clock: ClockKind) -> Option<String> {
     let mut bytes = [0x5e; 32];
     if clock == ClockKind::Real {
-        // The shim adds the processor's own numbers: without ours a domain still has those.
-        let _ = rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty());
+        // Without ours the shim takes the processor's own numbers.
+        rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty()).ok()?;
     }
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    Some(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }

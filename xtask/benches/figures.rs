@@ -2,8 +2,8 @@
 //! Measures attribute reads, and the machine's parts inside a domain. Prints `figure NAME VALUE UNIT` lines.
 //!
 //! `cargo xtask bench` runs it and makes the table; alone: `cargo bench --package xtask --bench figures`, with `--
-//! reads` or
-//! `-- machine` for one half.
+//! outside`,
+//! `-- inside` or `-- machine` for a part.
 
 use anyhow::{Context, Result, bail};
 use board::server::{ClockServer, GpioServer, I2cServer};
@@ -40,13 +40,17 @@ fn main() -> Result<()> {
         ..SystemOptions::default()
     };
     let system = System::new(options)?;
-    if wanted("reads") {
+    if wanted("outside") || wanted("inside") {
         let domain = system.run(DRIVER)?;
         let path = attribute(&domain)?;
-        outside(&system, &path)?;
+        if wanted("outside") {
+            outside(&system, &path)?;
+        }
         domain.stop();
         drop(domain);
-        inside(&system, &path)?;
+        if wanted("inside") {
+            inside(&system, &path)?;
+        }
     }
     if wanted("machine") {
         machine(&system)?;

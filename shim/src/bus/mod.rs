@@ -318,14 +318,18 @@ pub fn advance_clock(until_ns: u64) -> u64 {
     })
 }
 
-/// Sends a log line. A log server that is gone is no reason to stop a driver.
-pub fn log(level: u8, text: &str) {
+/// Whether a call can be made now: not before the port is there, nor from the middle of another call.
+pub fn is_free() -> bool {
+    CALLER.try_with(|caller| caller.is_some()).unwrap_or(false)
+}
+
+/// Sends a log line of uptime `time_ns`. A log server that is gone is no reason to stop a driver.
+pub fn log(level: u8, time_ns: u64, text: &str) {
     const MAX_TEXT: usize = 1024;
     let Some(handle) = LOG.get() else {
         return;
     };
     let text = text.get(..text.floor_char_boundary(MAX_TEXT)).unwrap_or_default();
-    let time_ns = crate::time::uptime_ns();
     let _ = CALLER.with(|caller| {
         let caller = caller.as_mut()?;
         log::Client::new(caller, handle)

@@ -51,6 +51,29 @@ enum Job {
 }
 
 impl Request {
+    /// Copies a request out of the port.
+    fn copy(caller: CallerId, parts: Parts<'_>) -> Request {
+        let (mut constant, mut arena) = DOORS.with(|d| core::mem::take(&mut d.spare));
+        constant.extend_from_slice(parts.constant);
+        arena.extend_from_slice(parts.arena);
+        Request {
+            caller,
+            client: Header::self_handle(parts.constant).map_or(0, |me| me.badge),
+            constant,
+            arena,
+        }
+    }
+
+    /// Leaves the buffers to the next request, unless they are so large that they would be missed elsewhere.
+    fn done(mut self) {
+        const KEPT_BYTES: usize = 256;
+        if self.constant.capacity().max(self.arena.capacity()) <= KEPT_BYTES {
+            self.constant.clear();
+            self.arena.clear();
+            DOORS.with(|d| d.spare = (self.constant, self.arena));
+        }
+    }
+
     /// The message.
     #[must_use]
     pub fn parts(&self) -> Parts<'_> {
@@ -73,6 +96,8 @@ struct Doors {
     in_flight: usize,
     /// An answer that lies in the port.
     answer: Option<(CallerId, Lens)>,
+    /// The buffers of a request that was served, for the next one.
+    spare: (Vec<u8>, Vec<u8>),
 }
 
 static DOORS: Global<Doors> = Global::new(Doors {
@@ -81,9 +106,16 @@ static DOORS: Global<Doors> = Global::new(Doors {
     workers: 0,
     in_flight: 0,
     answer: None,
+    spare: (Vec::new(), Vec::new()),
 });
 static LISTENER: Global<Option<Listener>> = Global::new(None);
 static IS_OPEN: Word<bool> = Word::new(false);
+
+/// Whether the start is over, so that requests are served.
+#[must_use]
+pub fn is_open() -> bool {
+    IS_OPEN.get()
+}
 
 /// Takes the server end of the port.
 pub fn init(listener: Listener) {
@@ -123,12 +155,7 @@ pub fn wait(timeout_ns: u64) {
             },
         };
         match event {
-            Event::Request(incoming) => Some(Job::Serve(Request {
-                caller: incoming.caller,
-                client: Header::self_handle(incoming.request.constant).map_or(0, |me| me.badge),
-                constant: incoming.request.constant.to_vec(),
-                arena: incoming.request.arena.to_vec(),
-            })),
+            Event::Request(incoming) => Some(Job::Serve(Request::copy(incoming.caller, incoming.request))),
             Event::ClientGone(client) => {
                 context::orphan(client);
                 Some(Job::CleanUp(client))
@@ -196,7 +223,10 @@ fn serve() {
     loop {
         if let Some(job) = DOORS.with(|d| d.queue.pop_front()) {
             match job {
-                Job::Serve(request) => handle(&request),
+                Job::Serve(request) => {
+                    handle(&request);
+                    request.done();
+                }
                 Job::CleanUp(client) => {
                     files::close_all(client);
                     DOORS.with(|d| d.in_flight -= 1);

@@ -75,11 +75,19 @@ pub fn fatal(cause: fmt::Arguments<'_>) -> ! {
     end(text.as_bytes())
 }
 
+/// Says what was held back, if that can be said in this state: it may tell what led here.
+fn last_lines() {
+    if crate::bus::is_free() {
+        crate::log::flush_held();
+    }
+}
+
 fn end(cause: &[u8]) -> ! {
     let mut frames = [0; MAX_FRAMES];
     let count = if IS_DYING.replace(true) {
         0
     } else {
+        last_lines();
         frames::walk(frames::here(), &mut frames)
     };
     die(
@@ -98,12 +106,13 @@ fn on_fault(crash: Crash<'_>) {
     let count = if IS_DYING.replace(true) {
         0
     } else {
+        last_lines();
         frames::walk(crash.bp, &mut frames)
     };
     let mut text = Line::<256>::new();
     let what = core::str::from_utf8(crash.cause).unwrap_or("signal");
     let task = crate::raw::task::Task::try_current();
-    let is_overflow = task.and_then(|t| t.fiber()).is_some_and(|f| f.is_guard(crash.addr));
+    let is_overflow = crate::raw::fiber::is_guard(crash.addr);
     let _ = match task {
         Some(task) if is_overflow => {
             write!(

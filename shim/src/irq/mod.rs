@@ -14,9 +14,9 @@ use crate::raw::cell::Word;
 /// Set while an interrupt or a softirq is being served.
 static SERVING: Word<bool> = Word::new(false);
 
-/// Turns interrupts off; returns what [`restore`] wants.
+/// Lets interrupts come while a task that may have them off sleeps; returns what [`restore`] wants.
 #[must_use]
-pub fn save() -> bool {
+pub fn open() -> bool {
     let was = ffi::is_off();
     ffi::set_off(false);
     was

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Random numbers: a ChaCha20 generator with fast key erasure, over upstream's `lib/crypto/chacha.c`.
 //!
-//! The seed is the processor's random instruction and what the supervisor gave at the start. Under virtual time it
-//! is the supervisor's alone, so that a run can be repeated. Consulted: `drivers/char/random.c` of Linux 6.12 for
+//! The seed is what the supervisor gave at the start: it has the system's randomness, and under virtual time it repeats a
+//! run. Without one the processor's random instruction seeds, which under a hypervisor costs as much as a transfer. Consulted: `drivers/char/random.c` of Linux 6.12 for
 //! the promises of its functions.
 
 pub mod ffi;
@@ -29,7 +29,7 @@ static GENERATOR: Global<Generator> = Global::new(Generator {
 });
 
 impl Generator {
-    /// Mixes in the supervisor's seed and the hardware's numbers, once: who asks for no number spends nothing on them.
+    /// Mixes in the supervisor's seed, or the hardware's numbers, once: who asks for no number spends nothing on them.
     fn seed_once(&mut self) {
         if self.is_seeded {
             return;
@@ -41,7 +41,7 @@ impl Generator {
                 *word ^= digit << (at % 8 * 4);
             }
         }
-        if crate::time::is_virtual() {
+        if SEED.get().is_some() || crate::time::is_virtual() {
             return;
         }
         for (i, word) in self.key.iter_mut().enumerate() {

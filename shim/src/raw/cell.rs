@@ -43,6 +43,11 @@ impl<T> Global<T> {
         Global(RefCell::new(value))
     }
 
+    /// Lends the state to `f` unless it is lent already.
+    pub fn try_with<R>(&self, f: impl FnOnce(&mut T) -> R) -> Option<R> {
+        self.0.try_borrow_mut().ok().map(|mut state| f(&mut state))
+    }
+
     /// Lends the state to `f`, which must not switch tasks.
     pub fn with<R>(&self, f: impl FnOnce(&mut T) -> R) -> R {
         match self.0.try_borrow_mut() {

@@ -37,6 +37,15 @@ static POOL: Global<Pool> = Global::new(Pool {
     free_len: 0,
 });
 
+/// Whether `addr` lies in the guard page below a task's stack. Any task's: the processor idles on the stack of the one
+/// that slept last.
+pub fn is_guard(addr: u64) -> bool {
+    POOL.with(|pool| {
+        let offset = usize::try_from(addr).ok().and_then(|addr| addr.checked_sub(pool.base));
+        pool.base != 0 && offset.is_some_and(|o| o / SLOT_BYTES < pool.used && o % SLOT_BYTES < PAGE)
+    })
+}
+
 /// One 16 KiB stack above a page that nobody may touch.
 pub struct TaskStack {
     slot: u16,
@@ -116,14 +125,12 @@ pub enum Left {
 pub struct Fiber {
     run: UnsafeCell<Coroutine<(), Left, (), TaskStack>>,
     yielder: Cell<*const Yielder<(), Left>>,
-    low: usize,
 }
 
 impl Fiber {
     /// A fiber that will run `body`; `None` when there is no stack left.
     pub fn new(body: impl FnOnce() + 'static) -> Option<alloc::boxed::Box<Fiber>> {
         let stack = TaskStack::take()?;
-        let low = stack.low;
         let run = Coroutine::with_stack(stack, move |yielder: &Yielder<(), Left>, ()| {
             // The root loop made this fiber the running one before it resumed it.
             if let Some(fiber) = crate::raw::task::Task::current().fiber() {
@@ -134,7 +141,6 @@ impl Fiber {
         Some(alloc::boxed::Box::new(Fiber {
             run: UnsafeCell::new(run),
             yielder: Cell::new(ptr::null()),
-            low,
         }))
     }
 
@@ -151,12 +157,6 @@ impl Fiber {
     pub fn leave(&self, left: Left) {
         // SAFETY: the yielder lives on this fiber's stack below the frame that calls us, from its first line on.
         unsafe { &*self.yielder.get() }.suspend(left);
-    }
-
-    /// Whether `addr` lies in the guard page below this fiber's stack.
-    pub fn is_guard(&self, addr: u64) -> bool {
-        let low = self.low as u64;
-        addr < low && addr >= low - PAGE as u64
     }
 
     /// Frees a fiber that left with [`Left::Finished`] and will never run again.

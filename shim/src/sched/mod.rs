@@ -10,6 +10,9 @@
 //!                                                               └─────do_exit()────▶ dead, stack freed
 //! ```
 //!
+//! The processor also idles on the stack of the task that slept last, as the idle task: if that task is the next one
+//! to run, as a worker that serves one request after the other is, no switch is needed.
+//!
 //! Real-time tasks (threaded interrupt handlers) go before the others, as in Linux; within a class first come,
 //! first served. Consulted: Linux 6.12 `kernel/sched/core.c` for `try_to_wake_up`'s and `schedule`'s promises.
 
@@ -152,9 +155,29 @@ pub fn schedule() {
         }
         enqueue(task);
     }
-    let irqs_off = irq::save();
-    leave(task, Left::Suspended);
+    let irqs_off = irq::open();
+    if !idle_until_first(task) {
+        leave(task, Left::Suspended);
+    }
     irq::restore(irqs_off);
+}
+
+/// Idles on the stack of `task`, which sleeps, until somebody can run. True if that is `task` itself: then it runs.
+fn idle_until_first(task: Task) -> bool {
+    Task::idle().make_current();
+    loop {
+        match QUEUES.with(|q| q[0].head.or(q[1].head)) {
+            Some(first) if first == task => break,
+            Some(_) => return false,
+            None => irq::poll(),
+        }
+        if !is_anyone_ready() && !idle() {
+            return false;
+        }
+    }
+    dequeue();
+    task.make_current();
+    true
 }
 
 /// Ends the running task; the root loop frees its stack.
@@ -172,26 +195,39 @@ fn leave(task: Task, left: Left) {
     }
 }
 
+/// What the root loop was given; set once.
+static LOOP: Word<Option<Loop>> = Word::new(None);
+
+#[derive(Clone, Copy)]
+struct Loop {
+    is_done: fn() -> bool,
+    idle: fn(),
+}
+
 /// Runs ready tasks, with interrupts taken between them, until `is_done` says so; `idle` waits when nobody can run.
-pub fn run(mut is_done: impl FnMut() -> bool, mut idle: impl FnMut()) {
-    let mut turns: u32 = 0;
+pub fn run(is_done: fn() -> bool, idle: fn()) {
+    LOOP.set(Some(Loop { is_done, idle }));
     while !is_done() {
-        // Reading the clock costs more than a switch: timers are looked at every few turns when tasks keep running.
-        if turns.is_multiple_of(8) {
+        if is_anyone_ready() {
+            poll_some();
+        } else {
             irq::poll();
-        } else {
-            irq::poll_lines();
         }
-        turns = turns.wrapping_add(1);
-        if let Some(task) = dequeue() {
-            run_one(task);
-        } else if turns % 8 == 1 {
-            idle();
-            turns = 0;
-        } else {
-            // Nobody is ready: look at the timers before going to sleep.
-            turns = 0;
+        match dequeue() {
+            Some(task) => run_one(task),
+            None => idle(),
         }
+    }
+}
+
+/// Waits for news as the root loop would; false if the root loop is to end, or was not begun.
+fn idle() -> bool {
+    match LOOP.get() {
+        Some(root) if !(root.is_done)() => {
+            (root.idle)();
+            true
+        }
+        _ => false,
     }
 }
 
