@@ -6,7 +6,7 @@
 //! * [`port`]: the shared memory between a thread and the kernel; the one ABI of the hosted back
 //!   end.
 //! * [`domain`]: inside a domain: start, `Call`, `Recv`, `Reply`, memory, clock, last words. No
-//!   libc, no heap.
+//!   libc, no heap. With the feature `kasperskyos` the same over the SDK's C API.
 //! * `hosted` (feature): the trusted side: the kernel, its sandboxed processes, its doors for
 //!   clients.
 #![no_std]
@@ -14,10 +14,15 @@
 #[cfg(feature = "hosted")]
 extern crate std;
 
+#[cfg(not(feature = "kasperskyos"))]
+pub mod domain;
+#[cfg(feature = "kasperskyos")]
+#[path = "kasperskyos/mod.rs"]
 pub mod domain;
 #[cfg(feature = "hosted")]
 pub mod hosted;
 pub mod idl;
 pub mod nk;
 pub mod port;
+#[cfg(any(feature = "hosted", not(feature = "kasperskyos")))]
 mod sys;

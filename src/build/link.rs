@@ -49,7 +49,7 @@ impl Link<'_> {
         std::fs::create_dir_all(dir).map_err(io(dir))?;
         let stubs = self.stubs(dir)?;
         let debug = dir.join("image.debug");
-        let mut command = Command::new("ld");
+        let mut command = Command::new(self.arch.tool("ld"));
         command.args([
             "-static",
             "--gc-sections",
@@ -79,7 +79,7 @@ impl Link<'_> {
             command.arg(archive);
         }
         run(&mut command)?;
-        run(Command::new("strip")
+        run(Command::new(self.arch.tool("strip"))
             .arg("-s")
             .arg("-o")
             .arg(dir.join("image"))
@@ -96,7 +96,7 @@ impl Link<'_> {
             path: dir.to_owned(),
             error,
         })?;
-        run(Command::new("ld")
+        run(Command::new(self.arch.tool("ld"))
             .arg("-r")
             .arg("-o")
             .arg(dir.join("image.o"))

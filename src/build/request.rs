@@ -64,7 +64,7 @@ impl BuildRequest {
             glue_dir: None,
             extra_glue: Vec::new(),
             allow_modified: false,
-            cc: "gcc".to_owned(),
+            cc: Arch::host().tool("gcc"),
             extra_cflags: Vec::new(),
             extra_ldflags: Vec::new(),
             extra_roots: Vec::new(),
