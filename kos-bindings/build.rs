@@ -81,6 +81,9 @@ fn module(root: &Path, file: &str, riid: u16) -> Result<(String, String), Box<dy
 fn check_all_listed(directory: &Path) -> Result<(), Box<dyn Error>> {
     for entry in fs::read_dir(directory)? {
         let name = entry?.file_name();
+        if Path::new(&name).extension().is_none_or(|end| end != "idl") {
+            continue;
+        }
         let is_listed = |file: &str| Path::new(file).file_name() == Some(&*name);
         if !INTERFACES.iter().any(|(file, _)| is_listed(file)) {
             let name = name.display();
