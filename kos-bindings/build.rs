@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::{env, fs, process};
 
 use kos_idl::rust::{doc_lines, generate, module_name};
+use kos_idl::{Files, Library};
 
 /// The interfaces and their numbers in message headers. On KasperskyOS the numbers come from the
 /// task class instead, so nothing may store them.
@@ -34,11 +35,12 @@ fn main() {
 fn run() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=idl");
     let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?).join("idl");
+    let mut library = Library::new(Files::dirs([&root]));
     let mut modules = String::new();
     let mut arms = String::new();
     let mut list = String::new();
     for (file, riid) in INTERFACES {
-        let (module, text) = module(&root, file, riid)?;
+        let (module, text) = module(&mut library, file, riid)?;
         modules += &text;
         arms += &format!("        {module}::RIID => Some(&{module}::INTERFACE),\n");
         list += &format!("    &{module}::INTERFACE,\n");
@@ -62,16 +64,16 @@ pub fn interface(riid: u16) -> Option<&'static Interface> {{
     );
     let out = PathBuf::from(env::var("OUT_DIR")?);
     fs::write(out.join("interfaces.rs"), modules)?;
-    let (_, everything) = module(&root, "test/Everything.idl", u16::MAX)?;
-    fs::write(out.join("everything.rs"), everything)?;
+    let (_, types) = module(&mut library, "test/Types.idl", 0)?;
+    let (_, everything) = module(&mut library, "test/Everything.idl", u16::MAX)?;
+    fs::write(out.join("everything.rs"), types + &everything)?;
     Ok(())
 }
 
 /// Generates one interface; returns its module's name and text.
-fn module(root: &Path, file: &str, riid: u16) -> Result<(String, String), Box<dyn Error>> {
-    let path = root.join(file);
-    let text = fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-    let interface = kos_idl::load(&path.to_string_lossy(), &text)?;
+fn module(library: &mut Library, file: &str, riid: u16) -> Result<(String, String), Box<dyn Error>> {
+    let package = file.trim_end_matches(".idl").replace('/', ".");
+    let interface = library.package(&package)?;
     let (name, doc) = (module_name(&interface), doc_lines(&interface.doc));
     let body = generate(&interface, riid);
     Ok((name.clone(), format!("{doc}pub mod {name} {{\n{body}}}\n\n")))
@@ -81,6 +83,9 @@ fn module(root: &Path, file: &str, riid: u16) -> Result<(String, String), Box<dy
 fn check_all_listed(directory: &Path) -> Result<(), Box<dyn Error>> {
     for entry in fs::read_dir(directory)? {
         let name = entry?.file_name();
+        if Path::new(&name).extension().is_none_or(|end| end != "idl") {
+            continue;
+        }
         let is_listed = |file: &str| Path::new(file).file_name() == Some(&*name);
         if !INTERFACES.iter().any(|(file, _)| is_listed(file)) {
             let name = name.display();

@@ -11,14 +11,16 @@ pub trait Wire: Copy {
     const BYTES: usize;
     /// Natural alignment in bytes.
     const ALIGN: usize;
-    /// The value whose bytes are all zero.
+    /// A value to be overwritten: all zero, or a union's first member that is.
     const ZERO: Self;
+    /// Whether any bytes are a value. Those of a union are none if its tag says nothing.
+    const IS_TOTAL: bool = true;
 
     /// Reads the value that starts at byte `at`.
     ///
     /// # Errors
     ///
-    /// [`NkErr::BadMsg`] if `bytes` ends before the value does.
+    /// [`NkErr::BadMsg`] if `bytes` ends before the value does, or is none.
     fn get(bytes: &[u8], at: usize) -> Result<Self, NkErr>;
 
     /// Writes the value so that it starts at byte `at`, padding as zeros.
@@ -70,6 +72,7 @@ impl<T: Wire, const N: usize> Wire for [T; N] {
     const BYTES: usize = T::BYTES * N;
     const ALIGN: usize = T::ALIGN;
     const ZERO: Self = [T::ZERO; N];
+    const IS_TOTAL: bool = T::IS_TOTAL;
 
     #[inline]
     fn get(bytes: &[u8], at: usize) -> Result<Self, NkErr> {
