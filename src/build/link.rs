@@ -103,6 +103,42 @@ impl Link<'_> {
             .args(&self.objects))
     }
 
+    /// Joins everything into `dir/library.a`, of whose symbols only `entry` is seen from outside, and
+    /// `dir/library.debug.o`, the same with debug information.
+    ///
+    /// # Errors
+    ///
+    /// The linker refuses, a file cannot be written, or code reads data that nobody provides.
+    pub fn library(&self, dir: &Path, entry: &str) -> Result<(), BuildError> {
+        std::fs::create_dir_all(dir).map_err(|error| BuildError::Io {
+            path: dir.to_owned(),
+            error,
+        })?;
+        let stubs = self.stubs(dir)?;
+        let debug = dir.join("library.debug.o");
+        let mut command = Command::new(self.arch.tool("ld"));
+        command
+            .args(["-r", "--gc-sections", "--entry", entry, "--no-warn-mismatch", "--build-id=none"])
+            .arg("-T")
+            .arg(&self.script.path)
+            .args(["--defsym=IMAGE_BASE=0"]);
+        for (name, address) in self.nowhere() {
+            command.arg(format!("--defsym={name}={address:#x}"));
+        }
+        command.args(self.extra).arg("-o").arg(&debug);
+        command.args(&self.objects).args(stubs).args(self.archive);
+        run(&mut command)?;
+        let object = dir.join("library.o");
+        run(Command::new(self.arch.tool("objcopy"))
+            .args(["--strip-debug", "--keep-global-symbol", entry])
+            .arg(&debug)
+            .arg(&object))?;
+        run(Command::new(self.arch.tool("ar"))
+            .arg("rcsD")
+            .arg(dir.join("library.a"))
+            .arg(&object))
+    }
+
     fn nowhere(&self) -> impl Iterator<Item = (&str, u64)> {
         let data = self.missing.iter().filter(|(_, missing)| !missing.is_called);
         data.zip(0u64..)
