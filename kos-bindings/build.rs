@@ -10,7 +10,7 @@ use kos_idl::{Files, Library};
 
 /// The interfaces and their numbers in message headers. On KasperskyOS the numbers come from the
 /// task class instead, so nothing may store them.
-const INTERFACES: [(&str, u16); 10] = [
+const INTERFACES: [(&str, u16); 16] = [
     // What a driver domain calls.
     ("linuxcompat/I2c.idl", 1),
     ("linuxcompat/Spi.idl", 2),
@@ -23,6 +23,14 @@ const INTERFACES: [(&str, u16); 10] = [
     ("linuxcompat/Sysfs.idl", 16),
     ("linuxcompat/Chardev.idl", 17),
     ("linuxcompat/Control.idl", 18),
+    // What the kernel serves: their numbers of edition 1.3, moved out of the way of ours, since here an interface has one
+    // number whoever serves it.
+    ("kl/core/VMM.idl", 0x100),
+    ("kl/core/IO.idl", 0x101),
+    ("kl/core/Handle.idl", 0x103),
+    ("kl/core/CM.idl", 0x10f),
+    ("kl/core/Notice.idl", 0x111),
+    ("kl/core/IPC.idl", 0x112),
 ];
 
 fn main() {
@@ -46,6 +54,7 @@ fn run() -> Result<(), Box<dyn Error>> {
         list += &format!("    &{module}::INTERFACE,\n");
     }
     check_all_listed(&root.join("linuxcompat"))?;
+    check_all_listed(&root.join("kl/core"))?;
     let count = INTERFACES.len();
     modules += &format!(
         "
@@ -89,7 +98,8 @@ fn check_all_listed(directory: &Path) -> Result<(), Box<dyn Error>> {
         let is_listed = |file: &str| Path::new(file).file_name() == Some(&*name);
         if !INTERFACES.iter().any(|(file, _)| is_listed(file)) {
             let name = name.display();
-            return Err(format!("idl/linuxcompat/{name}: has no number in build.rs").into());
+            let directory = directory.display();
+            return Err(format!("{directory}/{name}: has no number in build.rs").into());
         }
     }
     Ok(())

@@ -3,6 +3,7 @@
 //!
 //! * [`nk`]: the message layer: layout, arenas, return codes, what a client needs to send.
 //! * [`idl`]: the interfaces between domains, bus servers and clients, generated from `idl/*.idl`.
+//! * [`kn`]: what the kernel itself offers, over messages: handles, notices, shared memory, interrupts, channels.
 //! * [`port`]: the shared memory between a thread and the kernel; the one ABI of the hosted back
 //!   end.
 //! * [`domain`]: inside a domain: start, `Call`, `Recv`, `Reply`, memory, clock, last words. No
@@ -22,6 +23,7 @@ pub mod domain;
 #[cfg(feature = "hosted")]
 pub mod hosted;
 pub mod idl;
+pub mod kn;
 pub mod nk;
 pub mod port;
 #[cfg(any(feature = "hosted", not(feature = "kasperskyos")))]

@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! KasperskyOS's IPC as it is documented, point by point, on the hosted back end, through Rust.
+//!
+//! A test is named after what it checks: `pNN_…` is point NN of the list in `docs/ipc.md`, `rc_…` a documented return code.
+
+#[path = "world.rs"]
+mod world;
+
+mod points;
