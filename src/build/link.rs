@@ -118,7 +118,14 @@ impl Link<'_> {
         let debug = dir.join("library.debug.o");
         let mut command = Command::new(self.arch.tool("ld"));
         command
-            .args(["-r", "--gc-sections", "--entry", entry, "--no-warn-mismatch", "--build-id=none"])
+            .args([
+                "-r",
+                "--gc-sections",
+                "--entry",
+                entry,
+                "--no-warn-mismatch",
+                "--build-id=none",
+            ])
             .arg("-T")
             .arg(&self.script.path)
             .args(["--defsym=IMAGE_BASE=0"]);

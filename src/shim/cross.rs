@@ -24,8 +24,10 @@ pub enum CrossError {
 }
 
 /// The functions of `lc_kos.h`: what the project that links a driver's library defines.
-pub const LINKED_BY_THE_PROJECT: &str =
-    include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/kos-bindings/kasperskyos/lc_kos.h"));
+pub const LINKED_BY_THE_PROJECT: &str = include_str!(concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/kos-bindings/kasperskyos/lc_kos.h"
+));
 
 /// Compiles the shim for KasperskyOS, or finds it compiled, and returns its archive.
 ///
@@ -82,7 +84,5 @@ fn has_library(rustc: &Path, target: &str) -> bool {
         .args(["--print", "target-libdir", "--target", target])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output();
-    asked.is_ok_and(|out| {
-        out.status.success() && Path::new(String::from_utf8_lossy(&out.stdout).trim()).is_dir()
-    })
+    asked.is_ok_and(|out| out.status.success() && Path::new(String::from_utf8_lossy(&out.stdout).trim()).is_dir())
 }

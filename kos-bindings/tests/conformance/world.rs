@@ -8,7 +8,8 @@ use kos_bindings::hosted::judge::{Kind, Policy, Subject, Verdict};
 use kos_bindings::hosted::{Config, Kernel, Room, Task, TaskSpec, Thread};
 use kos_bindings::kn::EventDesc;
 use kos_bindings::nk::{
-    Fields, Handle, HandleDesc, Header, Interface, Lens, Method, NkErr, Parts, PartsMut, Retcode, Sizes, Transport, Wire,
+    Fields, Handle, HandleDesc, Header, Interface, Lens, Method, NkErr, Parts, PartsMut, Retcode, Sizes, Transport,
+    Wire,
 };
 
 /// Longer than anything here takes on a busy machine.
@@ -123,10 +124,7 @@ pub fn world() -> (Kernel, Audit) {
 }
 
 /// A kernel with `config`'s other settings, whose policy is `rule`.
-pub fn world_with(
-    config: Config,
-    rule: impl Fn(&Subject<'_>) -> Verdict + Send + Sync + 'static,
-) -> (Kernel, Audit) {
+pub fn world_with(config: Config, rule: impl Fn(&Subject<'_>) -> Verdict + Send + Sync + 'static) -> (Kernel, Audit) {
     let audit = Audit::default();
     let policy = Box::new(Ruled {
         rule: Box::new(rule),
@@ -160,7 +158,9 @@ pub fn large_task(kernel: &Kernel, name: &str) -> Task {
 /// Makes a client and a server with a static channel `ch` between them, and a thread of each.
 pub fn pair(kernel: &Kernel) -> Pair {
     let (server, client) = (task(kernel, "server"), task(kernel, "client"));
-    kernel.connect(&client, &server, "ch", &[("send", RIID)]).expect("a channel");
+    kernel
+        .connect(&client, &server, "ch", &[("send", RIID)])
+        .expect("a channel");
     let (s, c) = (server.attach().expect("a thread"), client.attach().expect("a thread"));
     let listener = s.service_locator_register("ch");
     let channel = c.service_locator_connect("ch");
@@ -292,5 +292,8 @@ pub fn events(thread: &mut Thread, notice: Handle, ms: u32) -> Result<Vec<(u64, 
         counter: 0,
     }; 128];
     let count = thread.kn().notice_get_event(notice, ms, &mut list)?;
-    Ok(list[..count].iter().map(|one| (one.ev_id, one.mask, one.counter)).collect())
+    Ok(list[..count]
+        .iter()
+        .map(|one| (one.ev_id, one.mask, one.counter))
+        .collect())
 }

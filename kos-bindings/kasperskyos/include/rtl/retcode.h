@@ -21,6 +21,8 @@ typedef rtl_int32_t Retcode;
 #define rcBusy RC_GENERAL(5)
 #define rcAlreadyExists RC_GENERAL(6)
 #define rcHandleRevoked RC_GENERAL(7)
+/* What a synchronisation object's interruption is called is not public. */
+#define rcIpcInterrupt RC_GENERAL(8)
 #define rcTimeout RC_GENERAL(20)
 
 #endif
