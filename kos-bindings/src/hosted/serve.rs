@@ -337,7 +337,7 @@ impl Thread {
             return Err(Retcode::INVALID_ARGUMENT);
         }
         let known = self.kernel.judge.request(between, riid, self.message.parts(lens))?;
-        let granted = transfer(&self.me.task, &server.task, self.message.room().constant);
+        let granted = transfer(&self.me.task, &server.task, self.message.constant(lens));
         let granted = granted.map_err(|code| self.refused(between, lens, code))?;
         set_self(&mut self.message, own)?;
         let sync = way.sync.clone();
@@ -380,7 +380,7 @@ impl Thread {
         };
         let owner = listener.owner.upgrade().ok_or(Retcode::NOT_CONNECTED)?;
         let known = self.kernel.judge.request(between, riid, self.message.parts(lens))?;
-        let granted = transfer(&self.me.task, &owner, self.message.room().constant);
+        let granted = transfer(&self.me.task, &owner, self.message.constant(lens));
         let granted = granted.map_err(|code| self.refused(between, lens, code))?;
         set_self(&mut self.message, own)?;
         let sync = way.sync.clone();
@@ -449,7 +449,7 @@ impl Thread {
         let judged = self.judge_reply(&request, lens);
         let granted = judged.and_then(|()| match lens {
             lens if lens == Lens::default() => Ok(Granted::default()),
-            _ => transfer(&self.me.task, &request.client.task, self.message.room().constant),
+            _ => transfer(&self.me.task, &request.client.task, self.message.constant(lens)),
         });
         let answer = granted.as_ref().map(|_| self.message.parts(lens)).map_err(|code| *code);
         let code = match answer {

@@ -148,7 +148,8 @@ fn connect_static(
     if super::notice::lock(&client.clients).contains_key(name) {
         return Err(Retcode::ALREADY_EXISTS);
     }
-    let served = match super::notice::lock(&server.servers).get(name).cloned() {
+    let known = super::notice::lock(&server.servers).get(name).cloned();
+    let served = match known {
         Some(served) => served.handle,
         None => {
             let handle = listener(server)?;
