@@ -264,7 +264,13 @@ impl<T: Transport> Kn<T> {
     /// # Errors
     ///
     /// The module's.
-    pub fn notice_subscribe(&mut self, notice: Handle, object: Handle, mask: u32, event_id: u64) -> Result<(), Retcode> {
+    pub fn notice_subscribe(
+        &mut self,
+        notice: Handle,
+        object: Handle,
+        mask: u32,
+        event_id: u64,
+    ) -> Result<(), Retcode> {
         let request = notice::SubscribeToObjectReq {
             notify: own(notice),
             object: own(object),
@@ -382,7 +388,11 @@ impl<T: Transport> Kn<T> {
     ///
     /// The module's.
     pub fn ipc_clear_interrupt(&mut self, sync: Handle) -> Result<(), Retcode> {
-        ask!(self, ipc.clear_interrupt, ipc::ClearInterruptReq { sync_handle: own(sync) });
+        ask!(
+            self,
+            ipc.clear_interrupt,
+            ipc::ClearInterruptReq { sync_handle: own(sync) }
+        );
         Ok(())
     }
 
@@ -392,7 +402,9 @@ impl<T: Transport> Kn<T> {
     ///
     /// The module's.
     pub fn mdl_create(&mut self, bytes: u64, prot: u32) -> Result<Handle, Retcode> {
-        Ok(ask!(self, vmm.mdl_create, vmm::MdlCreateReq { size: bytes, prot }).handle.handle)
+        Ok(ask!(self, vmm.mdl_create, vmm::MdlCreateReq { size: bytes, prot })
+            .handle
+            .handle)
     }
 
     /// Returns the bytes of `mdl`.
@@ -456,7 +468,9 @@ impl<T: Transport> Kn<T> {
     ///
     /// `rcAlreadyExists` if somebody has it and does not share.
     pub fn register_irq(&mut self, irq: u32, flags: u32) -> Result<Handle, Retcode> {
-        Ok(ask!(self, io.register_irq, io::RegisterIrqReq { irq, flags }).resource.handle)
+        Ok(ask!(self, io.register_irq, io::RegisterIrqReq { irq, flags })
+            .resource
+            .handle)
     }
 
     /// Gives the line `resource` back, also from whom it was passed on to.
@@ -465,7 +479,13 @@ impl<T: Transport> Kn<T> {
     ///
     /// The module's.
     pub fn revoke_resource(&mut self, resource: Handle) -> Result<(), Retcode> {
-        ask!(self, io.revoke_resource, io::RevokeResourceReq { resource: own(resource) });
+        ask!(
+            self,
+            io.revoke_resource,
+            io::RevokeResourceReq {
+                resource: own(resource)
+            }
+        );
         Ok(())
     }
 
@@ -488,7 +508,13 @@ impl<T: Transport> Kn<T> {
     ///
     /// The module's.
     pub fn detach_irq(&mut self, resource: Handle) -> Result<(), Retcode> {
-        ask!(self, io.detach_irq, io::DetachIrqReq { resource: own(resource) });
+        ask!(
+            self,
+            io.detach_irq,
+            io::DetachIrqReq {
+                resource: own(resource)
+            }
+        );
         Ok(())
     }
 
@@ -498,7 +524,13 @@ impl<T: Transport> Kn<T> {
     ///
     /// The module's.
     pub fn enable_irq(&mut self, resource: Handle) -> Result<(), Retcode> {
-        ask!(self, io.enable_irq, io::EnableIrqReq { resource: own(resource) });
+        ask!(
+            self,
+            io.enable_irq,
+            io::EnableIrqReq {
+                resource: own(resource)
+            }
+        );
         Ok(())
     }
 
@@ -508,7 +540,13 @@ impl<T: Transport> Kn<T> {
     ///
     /// The module's.
     pub fn disable_irq(&mut self, resource: Handle) -> Result<(), Retcode> {
-        ask!(self, io.disable_irq, io::DisableIrqReq { resource: own(resource) });
+        ask!(
+            self,
+            io.disable_irq,
+            io::DisableIrqReq {
+                resource: own(resource)
+            }
+        );
         Ok(())
     }
 
@@ -534,7 +572,12 @@ impl<T: Transport> Kn<T> {
     /// # Errors
     ///
     /// `rcTimeout`.
-    pub fn cm_listen<R>(&mut self, filter: &str, mdelay: u32, then: impl FnOnce(&str, &str) -> R) -> Result<R, Retcode> {
+    pub fn cm_listen<R>(
+        &mut self,
+        filter: &str,
+        mdelay: u32,
+        then: impl FnOnce(&str, &str) -> R,
+    ) -> Result<R, Retcode> {
         let request = cm::ListenReq { filter, msecs: mdelay };
         let mut client = cm::Client::new(&mut self.transport, self.kernel);
         let asked = client.listen(&request).map_err(code)?;

@@ -13,12 +13,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak, mpsc};
 use std::thread::JoinHandle;
 use std::vec::Vec;
 
+use super::cm::Manager;
 use super::config::{Config, Event};
 use super::cpu;
 use super::domain::DomainHandle;
 use super::elf::Headers;
 use super::error::Error;
-use super::cm::Manager;
 use super::handles::{Rights, Target};
 use super::irq::Interrupts;
 use super::judge::{AllowAll, CLIENT, Counts, Judge, Sharing};
@@ -72,7 +72,11 @@ impl Inner {
     pub(crate) fn add_task(&self, task: &Arc<Task>) -> Result<(), Retcode> {
         let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
         tasks.retain(|task| task.upgrade().is_some_and(|task| !task.is_dead()));
-        if tasks.iter().filter_map(Weak::upgrade).any(|other| other.name == task.name) {
+        if tasks
+            .iter()
+            .filter_map(Weak::upgrade)
+            .any(|other| other.name == task.name)
+        {
             return Err(Retcode::ALREADY_EXISTS);
         }
         tasks.push(Arc::downgrade(task));

@@ -118,7 +118,11 @@ impl Listener {
             state = lock(&self.state);
         }
         if state.is_closed || deadline_ns == 0 {
-            let code = if state.is_closed { Retcode::NOT_CONNECTED } else { Retcode::TIMEOUT };
+            let code = if state.is_closed {
+                Retcode::NOT_CONNECTED
+            } else {
+                Retcode::TIMEOUT
+            };
             drop(state);
             thread.finish(code);
             return;

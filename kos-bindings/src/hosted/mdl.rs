@@ -104,7 +104,16 @@ impl Mdl {
         flags.set(ProtFlags::WRITE, prot & PROT_WRITE != 0);
         let from = self.offset + offset;
         // SAFETY: a fresh mapping at an address that the system chooses takes no memory from anybody.
-        let at = unsafe { mmap(std::ptr::null_mut(), len, flags, MapFlags::SHARED, &self.memory.file, from) };
+        let at = unsafe {
+            mmap(
+                std::ptr::null_mut(),
+                len,
+                flags,
+                MapFlags::SHARED,
+                &self.memory.file,
+                from,
+            )
+        };
         let at = at.map_err(|_| Retcode::FAIL)?;
         Ok(Mapping {
             at: at.expose_provenance(),

@@ -18,7 +18,10 @@ use crate::nk::Retcode;
 #[derive(Debug)]
 pub(crate) enum Kind {
     /// What a process was born to call: a server object or a domain; one interface or any (0).
-    Born { target: Target, riid: u16 },
+    Born {
+        target: Target,
+        riid: u16,
+    },
     /// The kernel's own services.
     Kernel,
     /// The client's end of a channel.

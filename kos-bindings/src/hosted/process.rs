@@ -444,7 +444,9 @@ impl Process {
     pub(crate) fn expire(&self, now_ns: u64, watchdog_ns: u64) -> Expired {
         let mut state = lock(&self.state);
         match &mut state.phase {
-            Phase::Receiving { deadline_ns, serial, .. } if *deadline_ns <= now_ns => {
+            Phase::Receiving {
+                deadline_ns, serial, ..
+            } if *deadline_ns <= now_ns => {
                 let is_domains = *serial == 0;
                 state.phase = Phase::Running;
                 drop(state);

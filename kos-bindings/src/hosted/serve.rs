@@ -244,10 +244,12 @@ impl Thread {
             Kind::User(user) => {
                 let listener = user.listener.as_ref().ok_or(Retcode::INVALID_ARGUMENT)?;
                 let listener = listener.upgrade().ok_or(Retcode::NOT_CONNECTED)?;
-                own.handle = node.ancestor_in(user.issuer).unwrap_or(match node.owner == user.issuer {
-                    true => handle,
-                    false => Handle::INVALID,
-                });
+                own.handle = node
+                    .ancestor_in(user.issuer)
+                    .unwrap_or(match node.owner == user.issuer {
+                        true => handle,
+                        false => Handle::INVALID,
+                    });
                 own.rights |= HandleDesc::DEREFERENCED;
                 own.badge = node.context_of(user.issuer);
                 drop(node);
@@ -259,7 +261,13 @@ impl Thread {
     }
 
     /// Lets a server object in this process answer.
-    fn serve_here(&mut self, server: &Arc<ServerObject>, riid: u16, own: HandleDesc, lens: Lens) -> Result<(), Retcode> {
+    fn serve_here(
+        &mut self,
+        server: &Arc<ServerObject>,
+        riid: u16,
+        own: HandleDesc,
+        lens: Lens,
+    ) -> Result<(), Retcode> {
         let between = Between {
             client: &self.me.class,
             server: &server.name,
@@ -365,14 +373,7 @@ impl Thread {
     }
 
     /// Sends the message in hand to a listener.
-    fn queue(
-        &mut self,
-        riid: u16,
-        own: HandleDesc,
-        object: &Arc<Object>,
-        lens: Lens,
-        way: Way,
-    ) -> Result<(), Retcode> {
+    fn queue(&mut self, riid: u16, own: HandleDesc, object: &Arc<Object>, lens: Lens, way: Way) -> Result<(), Retcode> {
         let listener = object.listener()?;
         let between = Between {
             client: &self.me.class,
@@ -429,7 +430,10 @@ impl Thread {
         let lens = load(&port.serve_response);
         let handle = Handle(port.handle.load(Relaxed));
         let client = u64::from(port.thread.load(Relaxed));
-        let object = self.me.task.object(handle, Rights(right::LISTEN), Retcode::NOT_CONNECTED);
+        let object = self
+            .me
+            .task
+            .object(handle, Rights(right::LISTEN), Retcode::NOT_CONNECTED);
         let taken = object.and_then(|object| object.listener()?.take(client, self.me.id));
         match taken {
             Ok(request) => self.answer_request(request, lens),

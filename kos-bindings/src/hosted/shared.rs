@@ -17,8 +17,8 @@ use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 
 use crate::nk::{Lens, Parts, PartsMut};
 use crate::port::{
-    AREAS_AT, ARENA_BYTES, Area, BOOT_AT, BootInfo, CAUSE_BYTES, CONSTANT_BYTES, EPITAPH_AT, Epitaph, MAX_FRAMES, PORT_BYTES,
-    Port,
+    AREAS_AT, ARENA_BYTES, Area, BOOT_AT, BootInfo, CAUSE_BYTES, CONSTANT_BYTES, EPITAPH_AT, Epitaph, MAX_FRAMES,
+    PORT_BYTES, Port,
 };
 
 /// Room for a message of each kind in a port, in bytes.
@@ -218,7 +218,13 @@ impl Shared {
         let arena = to.arena.get_mut(..lens.arena)?;
         // SAFETY: `lens` was checked against the area. The peer may write meanwhile: we get some
         // mix of bytes, which is as good as any other hostile message.
-        unsafe { copy(self.at(self.room.constant_at(area)), constant.as_mut_ptr(), lens.constant) };
+        unsafe {
+            copy(
+                self.at(self.room.constant_at(area)),
+                constant.as_mut_ptr(),
+                lens.constant,
+            )
+        };
         // SAFETY: as above.
         unsafe { copy(self.at(self.room.arena_at(area)), arena.as_mut_ptr(), lens.arena) };
         Some(())
@@ -231,7 +237,13 @@ impl Shared {
             arena: parts.arena.len().min(self.room.arena),
         };
         // SAFETY: cut to the area.
-        unsafe { copy(parts.constant.as_ptr(), self.at(self.room.constant_at(area)), lens.constant) };
+        unsafe {
+            copy(
+                parts.constant.as_ptr(),
+                self.at(self.room.constant_at(area)),
+                lens.constant,
+            )
+        };
         // SAFETY: as above.
         unsafe { copy(parts.arena.as_ptr(), self.at(self.room.arena_at(area)), lens.arena) };
         lens
@@ -262,7 +274,9 @@ impl Shared {
     pub(crate) unsafe fn room(&self, area: Area) -> PartsMut<'_> {
         PartsMut {
             // SAFETY: an area is that long; unshared by our caller's promise.
-            constant: unsafe { std::slice::from_raw_parts_mut(self.at(self.room.constant_at(area)), self.room.constant) },
+            constant: unsafe {
+                std::slice::from_raw_parts_mut(self.at(self.room.constant_at(area)), self.room.constant)
+            },
             // SAFETY: as above.
             arena: unsafe { std::slice::from_raw_parts_mut(self.at(self.room.arena_at(area)), self.room.arena) },
         }

@@ -293,7 +293,9 @@ impl Thread {
     /// or `None` (`INVALID_RIID`).
     #[must_use]
     pub fn service_locator_get_riid(&self, channel: Handle, endpoint: &str) -> Option<u16> {
-        let clients = super::notice::lock(&self.process.task.clients);
+        let task = &self.process.task;
+        task.node(channel, Retcode::NOT_CONNECTED).ok()?;
+        let clients = super::notice::lock(&task.clients);
         let named = clients.values().find(|named| named.handle == channel)?;
         let found = named.endpoints.iter().find(|(name, _)| name == endpoint)?;
         Some(found.1)

@@ -83,7 +83,8 @@ fn badge_of(from: &Task, badge: u64) -> Result<Option<Arc<super::object::Object>
     if value == 0 || !Handle(value).is_valid() {
         return Ok(None);
     }
-    from.object(Handle(value), Rights::NONE, Retcode::INVALID_ARGUMENT).map(Some)
+    from.object(Handle(value), Rights::NONE, Retcode::INVALID_ARGUMENT)
+        .map(Some)
 }
 
 /// Returns the rights that `asked` leaves of `has`.

@@ -8,7 +8,8 @@ use kos_bindings::hosted::judge::{Kind, Policy, Subject, Verdict};
 use kos_bindings::hosted::{Config, Kernel, Room, Task, TaskSpec, Thread};
 use kos_bindings::kn::EventDesc;
 use kos_bindings::nk::{
-    Fields, Handle, HandleDesc, Header, Interface, Lens, Method, NkErr, Parts, PartsMut, Retcode, Sizes, Transport, Wire,
+    Fields, Handle, HandleDesc, Header, Interface, Lens, Method, NkErr, Parts, PartsMut, Retcode, Sizes, Transport,
+    Wire,
 };
 
 /// Longer than anything here takes on a busy machine.
@@ -17,6 +18,16 @@ pub const SOON: Duration = Duration::from_secs(10);
 pub const RIID: u16 = 0x7001;
 /// Its largest method, so its most handles.
 pub const METHODS: usize = 4;
+
+/// A response may be the error form: no handles, and eight bytes for a number.
+fn valid_response(parts: Parts<'_>) -> Result<(), NkErr> {
+    let header = Header::read(parts.constant)?;
+    match header.is_error {
+        true if parts.constant.len() == 32 && header.handles == 0 && parts.arena.is_empty() => Ok(()),
+        true => Err(NkErr::BadMsg),
+        false => valid(parts),
+    }
+}
 
 /// A message of the test interface has just the handles that its method says, and its length.
 fn valid(parts: Parts<'_>) -> Result<(), NkErr> {
@@ -36,10 +47,14 @@ const fn method(mid: u16) -> Method {
         name: "Send",
         mid,
         validate_request: valid,
-        validate_response: valid,
+        validate_response: valid_response,
         request: sizes,
         result: sizes,
-        error: None,
+        error: Some(Sizes {
+            constant: 32,
+            arena_max: 0,
+            handles: 0,
+        }),
         fields: Fields {
             request: &[],
             result: &[],
@@ -123,10 +138,7 @@ pub fn world() -> (Kernel, Audit) {
 }
 
 /// A kernel with `config`'s other settings, whose policy is `rule`.
-pub fn world_with(
-    config: Config,
-    rule: impl Fn(&Subject<'_>) -> Verdict + Send + Sync + 'static,
-) -> (Kernel, Audit) {
+pub fn world_with(config: Config, rule: impl Fn(&Subject<'_>) -> Verdict + Send + Sync + 'static) -> (Kernel, Audit) {
     let audit = Audit::default();
     let policy = Box::new(Ruled {
         rule: Box::new(rule),
@@ -160,7 +172,9 @@ pub fn large_task(kernel: &Kernel, name: &str) -> Task {
 /// Makes a client and a server with a static channel `ch` between them, and a thread of each.
 pub fn pair(kernel: &Kernel) -> Pair {
     let (server, client) = (task(kernel, "server"), task(kernel, "client"));
-    kernel.connect(&client, &server, "ch", &[("send", RIID)]).expect("a channel");
+    kernel
+        .connect(&client, &server, "ch", &[("send", RIID)])
+        .expect("a channel");
     let (s, c) = (server.attach().expect("a thread"), client.attach().expect("a thread"));
     let listener = s.service_locator_register("ch");
     let channel = c.service_locator_connect("ch");
@@ -292,5 +306,8 @@ pub fn events(thread: &mut Thread, notice: Handle, ms: u32) -> Result<Vec<(u64, 
         counter: 0,
     }; 128];
     let count = thread.kn().notice_get_event(notice, ms, &mut list)?;
-    Ok(list[..count].iter().map(|one| (one.ev_id, one.mask, one.counter)).collect())
+    Ok(list[..count]
+        .iter()
+        .map(|one| (one.ev_id, one.mask, one.counter))
+        .collect())
 }

@@ -223,7 +223,10 @@ impl cm::Server for Core<'_> {
     }
 
     fn listen(&mut self, request: cm::ListenReq<'_>, response: PartsMut<'_>) -> Answer {
-        let asked = self.kernel.manager.listen(self.task, request.filter, end(request.msecs));
+        let asked = self
+            .kernel
+            .manager
+            .listen(self.task, request.filter, end(request.msecs));
         let rc = code(asked.as_ref().map(drop).map_err(|code| *code));
         let (client, service) = asked.unwrap_or_default();
         let answer = cm::ListenRes {

@@ -48,7 +48,9 @@ impl Core<'_> {
     }
 
     fn mdl_clone(&self, request: &MdlCloneReq) -> Result<Handle, Retcode> {
-        let node = self.task.node(request.origin_handle.handle, Retcode::INVALID_ARGUMENT)?;
+        let node = self
+            .task
+            .node(request.origin_handle.handle, Retcode::INVALID_ARGUMENT)?;
         let object = node.object()?;
         let part = object.mdl()?.part(request.offset, request.length)?;
         // A copy by another name: it needs the same right, and gets no more rights than its origin has.

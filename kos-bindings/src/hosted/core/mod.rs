@@ -52,12 +52,7 @@ impl<'a> Core<'a> {
     }
 
     /// Answers a valid request of service `riid`.
-    pub(crate) fn dispatch(
-        &mut self,
-        riid: u16,
-        request: Parts<'_>,
-        response: PartsMut<'_>,
-    ) -> Result<Lens, Retcode> {
+    pub(crate) fn dispatch(&mut self, riid: u16, request: Parts<'_>, response: PartsMut<'_>) -> Result<Lens, Retcode> {
         let done = match riid {
             handle_idl::RIID => handle_idl::dispatch(self, request, response),
             notice_idl::RIID => notice_idl::dispatch(self, request, response),
