@@ -32,7 +32,7 @@ fn valid_response(parts: Parts<'_>) -> Result<(), NkErr> {
 /// A message of the test interface has just the handles that its method says, and its length.
 fn valid(parts: Parts<'_>) -> Result<(), NkErr> {
     let header = Header::read(parts.constant)?;
-    let is_form = usize::from(header.handles) == usize::from(header.mid) && !header.is_error;
+    let is_form = usize::from(header.handles) == usize::from(header.mid) && !header.is_error && header.riid == RIID;
     let is_long = parts.constant.len() == 24 + 16 * usize::from(header.mid);
     if is_form && is_long { Ok(()) } else { Err(NkErr::BadMsg) }
 }
