@@ -131,14 +131,17 @@ impl Node {
         Ok(Arc::clone(&live.object))
     }
 
-    /// Finds, on the way to the tree's root, the handle that process `owner` has.
+    /// Finds, on the way to the tree's root, the handle to the same thing that process `owner` has.
     pub(crate) fn ancestor_in(&self, owner: u64) -> Option<Handle> {
+        let object = self.object().ok()?;
         let _tree = lock(&TREE);
         let mut next = lock(&self.links).parent.clone();
         while let Some(node) = next {
             if node.owner == owner {
-                let is_live = lock(&node.live).is_some();
-                return is_live.then_some(node.value);
+                // Of a part the ancestor is the whole: that is another thing.
+                let live = lock(&node.live);
+                let is_same = live.as_ref().is_some_and(|live| Arc::ptr_eq(&live.object, &object));
+                return is_same.then_some(node.value);
             }
             next = lock(&node.links).parent.clone();
         }
@@ -203,12 +206,28 @@ pub(crate) fn derive(
     badge: Option<&Arc<Badge>>,
     payer: &Task,
 ) -> Result<Handle, Retcode> {
+    derive_as(parent, None, to, rights, badge, payer)
+}
+
+/// As [`derive`], but the descendant leads to `part`, a part of what its parent leads to.
+///
+/// # Errors
+///
+/// As [`derive`].
+pub(crate) fn derive_as(
+    parent: &Arc<Node>,
+    part: Option<Arc<Object>>,
+    to: &Task,
+    rights: Rights,
+    badge: Option<&Arc<Badge>>,
+    payer: &Task,
+) -> Result<Handle, Retcode> {
     let charge = payer.quota.take(What::Handles, 1)?;
     let _tree = lock(&TREE);
     let (object, outer) = {
         let live = lock(&parent.live);
         let live = live.as_ref().ok_or(Retcode::HANDLE_REVOKED)?;
-        (Arc::clone(&live.object), live.token.clone())
+        (part.unwrap_or_else(|| Arc::clone(&live.object)), live.token.clone())
     };
     let token = match badge {
         Some(badge) => Some(Token::new(

@@ -68,8 +68,9 @@ pub trait Policy: Send + Sync {
         let _ = (sender, receiver, kind, message);
     }
 
-    /// Hears of a request that was well-formed and allowed, but whose handles the kernel refused to hand over: they do not
-    /// exist, were revoked, may not be passed on, or would gain rights. `code` is what the sender gets.
+    /// Hears of what the kernel refused for another reason than form and policy: a handle that does not exist, was
+    /// revoked, lacks a right, may not be passed on or would gain rights; a reply that nobody asked for. `code` is what the
+    /// sender gets; `receiver` is empty if it was none, and so is the message if there was none.
     fn refused(&self, sender: &str, receiver: &str, message: Parts<'_>, code: Retcode) {
         let _ = code;
         self.malformed(sender, receiver, Kind::Request, message);

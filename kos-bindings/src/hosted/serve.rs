@@ -15,7 +15,7 @@ use super::process::{Expired, Peer, Pending, Process, Request};
 use super::server::ServerObject;
 use super::shared::Message;
 use super::sync::Sync;
-use super::transfer::{Granted, transfer};
+use super::transfer::transfer;
 use crate::kn::right;
 use crate::nk::{Handle, HandleDesc, Header, Lens, Retcode};
 use crate::port::{Area, FOREVER, PortLens, op, turn};
@@ -133,6 +133,9 @@ impl Thread {
             }
             op::RECV_ON => {
                 if let Err(code) = self.receive_on() {
+                    if code != Retcode::IPC_INTERRUPT {
+                        self.audit(Lens::default(), code);
+                    }
                     self.me.finish(code);
                 }
             }
@@ -204,11 +207,12 @@ impl Thread {
 
     /// Sends the message in hand to what `handle` leads to.
     pub(super) fn send(&mut self, handle: Handle, lens: Lens, timeout_ns: u64, sync: u32) -> Result<(), Retcode> {
-        let node = self.me.task.node(handle, Retcode::NOT_CONNECTED)?;
-        let object = node.object()?;
+        let forged = |code| self.audit(lens, code);
+        let node = self.me.task.node(handle, Retcode::NOT_CONNECTED).map_err(forged)?;
+        let object = node.object().map_err(forged)?;
         let rights = node.rights;
         if !rights.contains(Rights::CALL) {
-            return Err(Retcode::SECURITY_DISALLOW);
+            return Err(self.audit(lens, Retcode::SECURITY_DISALLOW));
         }
         if lens.constant.saturating_add(lens.arena) > self.kernel.config.message_bytes {
             return Err(Retcode::INVALID_ARGUMENT);
@@ -294,8 +298,12 @@ impl Thread {
         let request = self.message.parts(lens);
         let known = self.kernel.judge.core_request(between, core::interface, request)?;
         let mut core = Core::new(&self.kernel, &self.me);
-        let lens = core.dispatch(known.interface.riid, request, self.answer.room())?;
-        self.answer_here(CORE, known, lens)
+        let answered = core.dispatch(known.interface.riid, request, self.answer.room())?;
+        let code = core::return_code(known.method, self.answer.parts(answered));
+        if !matches!(code, Retcode::OK | Retcode::TIMEOUT | Retcode::NOT_CONNECTED) {
+            self.refused(between, lens, code);
+        }
+        self.answer_here(CORE, known, answered)
     }
 
     /// Judges the answer in hand and ends the call with it.
@@ -345,7 +353,7 @@ impl Thread {
             return Err(Retcode::INVALID_ARGUMENT);
         }
         let known = self.kernel.judge.request(between, riid, self.message.parts(lens))?;
-        let granted = transfer(&self.me.task, &server.task, self.message.room().constant);
+        let granted = transfer(&self.me.task, &server.task, self.message.constant(lens));
         let granted = granted.map_err(|code| self.refused(between, lens, code))?;
         set_self(&mut self.message, own)?;
         let sync = way.sync.clone();
@@ -381,7 +389,7 @@ impl Thread {
         };
         let owner = listener.owner.upgrade().ok_or(Retcode::NOT_CONNECTED)?;
         let known = self.kernel.judge.request(between, riid, self.message.parts(lens))?;
-        let granted = transfer(&self.me.task, &owner, self.message.room().constant);
+        let granted = transfer(&self.me.task, &owner, self.message.constant(lens));
         let granted = granted.map_err(|code| self.refused(between, lens, code))?;
         set_self(&mut self.message, own)?;
         let sync = way.sync.clone();
@@ -404,6 +412,15 @@ impl Thread {
         }
         recheck(&self.me, sync.as_ref());
         Ok(())
+    }
+
+    /// Tells the audit of what a thread asked that led nowhere; `lens` is of the message in hand, if there is one.
+    fn audit(&self, lens: Lens, code: Retcode) -> Retcode {
+        let between = Between {
+            client: &self.me.class,
+            server: NOBODY,
+        };
+        self.refused(between, lens, code)
     }
 
     /// Tells the audit of a request that is well-formed and allowed, but not possible.
@@ -434,10 +451,15 @@ impl Thread {
             .me
             .task
             .object(handle, Rights(right::LISTEN), Retcode::NOT_CONNECTED);
-        let taken = object.and_then(|object| object.listener()?.take(client, self.me.id));
+        let object = match object {
+            Ok(object) => object,
+            Err(code) => return (self.audit(Lens::default(), code), None),
+        };
+        let taken = object.listener().and_then(|listener| listener.take(client, self.me.id));
         match taken {
             Ok(request) => self.answer_request(request, lens),
-            Err(code) => (self.told(code), None),
+            Err(Retcode::NOT_CONNECTED) => (self.told(Retcode::NOT_CONNECTED), None),
+            Err(code) => (self.audit(Lens::default(), code), None),
         }
     }
 
@@ -451,9 +473,13 @@ impl Thread {
 
     fn answer_request(&mut self, request: Request, lens: Lens) -> (Retcode, Option<Arc<Process>>) {
         let judged = self.judge_reply(&request, lens);
-        let granted = judged.and_then(|()| match lens {
-            lens if lens == Lens::default() => Ok(Granted::default()),
-            _ => transfer(&self.me.task, &request.client.task, self.message.room().constant),
+        let granted = judged.and_then(|()| {
+            let passed = transfer(&self.me.task, &request.client.task, self.message.constant(lens));
+            let between = Between {
+                client: &self.me.class,
+                server: &request.client.class,
+            };
+            passed.map_err(|code| self.refused(between, lens, code))
         });
         let answer = granted.as_ref().map(|_| self.message.parts(lens)).map_err(|code| *code);
         let code = match answer {
@@ -490,6 +516,9 @@ impl Thread {
             .response(between, request.known, self.message.parts(lens))
     }
 }
+
+/// In the audit: a handle that leads nowhere.
+const NOBODY: &str = "";
 
 /// How long a call may take, and what may interrupt it.
 struct Way {

@@ -87,6 +87,11 @@ impl Message {
         }
     }
 
+    /// Lends the constant part of a message of `lens`, to be changed.
+    pub(crate) fn constant(&mut self, lens: Lens) -> &mut [u8] {
+        self.constant.get_mut(..lens.constant).unwrap_or_default()
+    }
+
     /// Lends the whole room.
     pub(crate) fn room(&mut self) -> PartsMut<'_> {
         PartsMut {

@@ -148,7 +148,8 @@ fn connect_static(
     if super::notice::lock(&client.clients).contains_key(name) {
         return Err(Retcode::ALREADY_EXISTS);
     }
-    let served = match super::notice::lock(&server.servers).get(name).cloned() {
+    let known = super::notice::lock(&server.servers).get(name).cloned();
+    let served = match known {
         Some(served) => served.handle,
         None => {
             let handle = listener(server)?;
@@ -292,7 +293,9 @@ impl Thread {
     /// or `None` (`INVALID_RIID`).
     #[must_use]
     pub fn service_locator_get_riid(&self, channel: Handle, endpoint: &str) -> Option<u16> {
-        let clients = super::notice::lock(&self.process.task.clients);
+        let task = &self.process.task;
+        task.node(channel, Retcode::NOT_CONNECTED).ok()?;
+        let clients = super::notice::lock(&task.clients);
         let named = clients.values().find(|named| named.handle == channel)?;
         let found = named.endpoints.iter().find(|(name, _)| name == endpoint)?;
         Some(found.1)

@@ -19,10 +19,20 @@ pub const RIID: u16 = 0x7001;
 /// Its largest method, so its most handles.
 pub const METHODS: usize = 4;
 
+/// A response may be the error form: no handles, and eight bytes for a number.
+fn valid_response(parts: Parts<'_>) -> Result<(), NkErr> {
+    let header = Header::read(parts.constant)?;
+    match header.is_error {
+        true if parts.constant.len() == 32 && header.handles == 0 && parts.arena.is_empty() => Ok(()),
+        true => Err(NkErr::BadMsg),
+        false => valid(parts),
+    }
+}
+
 /// A message of the test interface has just the handles that its method says, and its length.
 fn valid(parts: Parts<'_>) -> Result<(), NkErr> {
     let header = Header::read(parts.constant)?;
-    let is_form = usize::from(header.handles) == usize::from(header.mid) && !header.is_error;
+    let is_form = usize::from(header.handles) == usize::from(header.mid) && !header.is_error && header.riid == RIID;
     let is_long = parts.constant.len() == 24 + 16 * usize::from(header.mid);
     if is_form && is_long { Ok(()) } else { Err(NkErr::BadMsg) }
 }
@@ -37,10 +47,14 @@ const fn method(mid: u16) -> Method {
         name: "Send",
         mid,
         validate_request: valid,
-        validate_response: valid,
+        validate_response: valid_response,
         request: sizes,
         result: sizes,
-        error: None,
+        error: Some(Sizes {
+            constant: 32,
+            arena_max: 0,
+            handles: 0,
+        }),
         fields: Fields {
             request: &[],
             result: &[],

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `kl.core.VMM`: shared memory.
 
-use super::{Core, answer, code, right};
+use super::{Core, answer, caps, code, right};
 use crate::hosted::mdl::{Mdl, check_prot};
 use crate::hosted::notice::lock;
-use crate::hosted::object::Kind;
+use crate::hosted::object::{Kind, Object};
 use crate::hosted::quota::What;
 use crate::idl::vmm::{
     FreeReq, FreeRes, MdlCloneReq, MdlCloneRes, MdlCreateReq, MdlCreateRes, MdlGetSizeReq, MdlGetSizeRes, MdlMapReq,
@@ -57,7 +57,10 @@ impl Core<'_> {
         if node.rights.bits() & right::COPY == 0 {
             return Err(Retcode::SECURITY_DISALLOW);
         }
-        self.make(Kind::Mdl(part), node.rights.bits())
+        let charge = self.task.quota.take(What::Objects, 1)?;
+        let part = Object::new(Kind::Mdl(part), Some(charge));
+        // A descendant: who takes the whole back takes its parts back.
+        caps::derive_as(&node, Some(part), self.task, node.rights, None, self.task)
     }
 
     fn free(&self, request: &FreeReq) -> Result<(), Retcode> {

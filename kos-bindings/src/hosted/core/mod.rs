@@ -23,7 +23,7 @@ use super::task::Task;
 use super::{caps, transfer};
 use crate::idl::{cm, handle as handle_idl, io as io_idl, ipc, notice as notice_idl, vmm};
 use crate::kn::{INFINITE, right};
-use crate::nk::{Handle, HandleDesc, Interface, Lens, NkErr, Parts, PartsMut, Retcode};
+use crate::nk::{Handle, HandleDesc, Interface, Lens, Method, NkErr, Parts, PartsMut, Retcode, Wire};
 
 /// Finds a service of the kernel by the number in a message's header.
 pub(crate) fn interface(riid: u16) -> Option<&'static Interface> {
@@ -75,6 +75,13 @@ impl<'a> Core<'a> {
         let charge = self.task.quota.take(What::Objects, 1)?;
         caps::root(self.task, Object::new(kind, Some(charge)), Rights(rights))
     }
+}
+
+/// Reads the return code in an answer of the kernel's.
+pub(crate) fn return_code(method: &Method, answer: Parts<'_>) -> Retcode {
+    let field = method.fields.result.iter().find(|field| field.name == "rc");
+    let code = field.and_then(|field| i32::get(answer.constant, field.at).ok());
+    code.map_or(Retcode::OK, Retcode)
 }
 
 /// Splits an outcome into what the answer holds: a handle, and the return code.
