@@ -4,14 +4,14 @@
 //!
 //! * [`class_edl`], [`server_edl`]: the class of one domain, and of one bus server, as EDL.
 //! * [`files`]: all interface, component and class descriptions that a set of drivers needs.
-//! * [`init_yaml`]: their processes and static channels.
+//! * [`init_yaml`]: their processes and static channels. [`locator`]: who finds whom by which name.
 //!
 //! All of it comes from the same [`Needs`] as the policy, and the policy speaks of the same classes. On the hosted back
 //! end the same classes are judged, so what is tested there is what is shipped.
 
 mod text;
 
-pub use text::{class_edl, files, init_yaml, server_edl};
+pub use text::{class_edl, files, init_yaml, locator, server_edl};
 
 use crate::policy::Needs;
 

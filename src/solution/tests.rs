@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! What descriptions say of our drivers.
 
-use super::{Domain, FIXED, files, init_yaml};
+use super::{Domain, FIXED, files, init_yaml, locator};
 use crate::Board;
 use crate::policy::{Devices, Needs};
 use std::path::Path;
@@ -42,7 +42,7 @@ fn a_driver_is_connected_with_what_it_needs() {
         needs: &needs,
         class: "driver.Adxl345",
     };
-    insta::assert_snapshot!(init_yaml(&[domain]), @r"
+    insta::assert_snapshot!(init_yaml(&[domain]).to_string(), @r"
     entities:
     - name: driver.Adxl345
       connections:
@@ -88,4 +88,44 @@ fn a_driver_is_connected_with_what_it_needs() {
         bus : linuxcompat.I2cBus
     }
     "#);
+}
+
+/// Every board of ours, as one solution: all descriptions are right, and everybody finds whom he needs.
+#[test]
+fn descriptions_of_all_boards_fit_together() {
+    let (i2c, spi, gyro) = (needs("adxl345"), needs("adxl345_spi"), needs("bmg160"));
+    let domain = |needs, class| Domain { needs, class };
+    let domains = [
+        domain(&i2c, "driver.Adxl345"),
+        domain(&spi, "driver.Adxl345Spi"),
+        domain(&gyro, "driver.Bmg160"),
+    ];
+    let system = locator(&domains).unwrap_or_else(|error| panic!("{error}"));
+    let riid = |client, id, endpoint| system.riid(client, id, endpoint);
+    assert_eq!(
+        riid("driver.Adxl345", "i2c0", "bus.i2c"),
+        Some(kos_bindings::idl::i2c::RIID)
+    );
+    assert_eq!(
+        riid("driver.Adxl345Spi", "spi0", "bus.spi"),
+        Some(kos_bindings::idl::spi::RIID)
+    );
+    assert_eq!(riid("driver.Bmg160", "log", "log"), Some(kos_bindings::idl::log::RIID));
+    assert_eq!(
+        riid("driver.Bmg160", "gpio", "controller.gpio"),
+        Some(kos_bindings::idl::gpio::RIID)
+    );
+    let (client, driver) = ("linuxcompat.Client", "driver.Bmg160");
+    assert_eq!(riid(client, driver, "sysfs"), Some(kos_bindings::idl::sysfs::RIID));
+    assert_eq!(
+        riid(client, driver, "driver.Bmg160.chardev"),
+        Some(kos_bindings::idl::chardev::RIID)
+    );
+    // Nobody has a channel that his board does not ask for.
+    assert_eq!(riid("driver.Adxl345", "spi0", "bus.spi"), None);
+    assert_eq!(riid("driver.Bmg160", "firmware", "firmware"), None);
+    assert_eq!(system.listeners("server.Log")["log"].len(), 3);
+
+    let twice = locator(&[domains[0], domains[0]]).unwrap_err();
+    assert_eq!(twice.message, "task `driver.Adxl345` is already there, at line 0");
 }

@@ -4,8 +4,10 @@
 use super::{Domain, FIXED};
 use crate::board::ChannelKind;
 use crate::policy::{Needs, class_of_channel};
+use kos_bindings::idl::INTERFACES;
+use kos_idl::{Files, Library};
+use kos_init::{Connection, Entity, Init, Rules, System};
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write;
 
 /// Where a class or a package is described, below an include directory.
 fn path_of(name: &str, extension: &str) -> String {
@@ -102,64 +104,61 @@ fn channels(needs: &Needs) -> Vec<&str> {
     names
 }
 
-/// Writes the `init.yaml` of these domains, of their servers and of a client: each process, and on the client's side
-/// each static channel. Its text may be pasted into a larger one.
+/// Lists the processes of these domains, of their servers and of a client, and on the client's side each static channel.
+/// Its text, `to_string()`, is an `init.yaml`.
 ///
 /// A domain finds a server by the channel's name, as it does on the hosted back end; the client finds a driver by its
 /// class.
 #[must_use]
-pub fn init_yaml(domains: &[Domain<'_>]) -> String {
+pub fn init_yaml(domains: &[Domain<'_>]) -> Init {
     let mut servers = BTreeSet::new();
-    let mut out = "entities:\n".to_owned();
+    let mut entities = Vec::new();
     for domain in domains {
-        entity(&mut out, domain.class);
-        let channels = channels(domain.needs);
-        connections(
-            &mut out,
-            channels.iter().map(|name| (class_of_channel(name), (*name).to_owned())),
-        );
-        servers.extend(channels.into_iter().map(class_of_channel));
-    }
-    for server in &servers {
-        entity(&mut out, server);
-    }
-    entity(&mut out, "linuxcompat.Client");
-    let drivers = domains.iter().map(|domain| domain.class.to_owned());
-    connections(&mut out, drivers.map(|class| (class.clone(), class)));
-    out
-}
-
-fn entity(out: &mut String, class: &str) {
-    // Writing to a string cannot fail. The file in the image is named like the class, which is the default.
-    let _ = writeln!(out, "- name: {class}");
-}
-
-fn connections(out: &mut String, targets: impl Iterator<Item = (String, String)>) {
-    for (i, (target, id)) in targets.enumerate() {
-        if i == 0 {
-            *out += "  connections:\n";
+        let mut entity = Entity::of_class(domain.class);
+        for name in channels(domain.needs) {
+            let class = class_of_channel(name);
+            entity.connections.push(connection(&class, name));
+            servers.insert(class);
         }
-        let _ = writeln!(out, "  - target: {target}\n    id: {}", scalar(&id));
+        entities.push(entity);
+    }
+    entities.extend(servers.iter().map(|server| Entity::of_class(server)));
+    let mut client = Entity::of_class("linuxcompat.Client");
+    client.connections = domains
+        .iter()
+        .map(|domain| connection(domain.class, domain.class))
+        .collect();
+    entities.push(client);
+    Init {
+        file: "init.yaml".to_owned(),
+        entities,
     }
 }
 
-/// A text as a YAML scalar: plain if no reader could take it for anything else, else between quotes.
-fn scalar(text: &str) -> String {
-    let is_plain = text.starts_with(|c: char| c.is_ascii_lowercase())
-        && text
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'))
-        && !matches!(
-            text,
-            "true" | "false" | "null" | "yes" | "no" | "on" | "off" | "y" | "n"
-        );
-    if is_plain {
-        return text.to_owned();
+fn connection(target: &str, id: &str) -> Connection {
+    Connection {
+        target: target.into(),
+        id: id.into(),
     }
-    let escaped = |c: char| match c {
-        '"' | '\\' => format!("\\{c}"),
-        c if c.is_control() => format!("\\U{:08x}", u32::from(c)),
-        c => c.to_string(),
+}
+
+/// Checks the descriptions against one another, and makes the table that the service locator answers from. Endpoints
+/// have the numbers of the hosted back end's registry, `kos_bindings::idl`.
+///
+/// # Errors
+///
+/// The first mistake, such as two drivers of one class.
+pub fn locator(domains: &[Domain<'_>]) -> Result<System, kos_init::Error> {
+    let rules = Rules {
+        riid: |class, index| {
+            let endpoint = class.endpoints.get(index)?;
+            let mut interfaces = INTERFACES.iter();
+            interfaces
+                .find(|known| known.name == endpoint.interface)
+                .map(|known| known.riid)
+        },
+        ..Rules::default()
     };
-    format!("\"{}\"", text.chars().map(escaped).collect::<String>())
+    let mut library = Library::new(Files::texts(files(domains)));
+    System::check(&init_yaml(domains), &mut library, &rules)
 }

@@ -190,11 +190,15 @@ fn unknown_operator<'a>(input: &mut Input<'a>) -> ModalResult<Infix<Input<'a>, E
 }
 
 fn atom(input: &mut Input<'_>) -> ModalResult<Expr> {
-    count_operand(input)?;
     let grouped = delimited("(", |input: &mut Input<'_>| nested(input, expr), cut_err(symbol(")")));
-    preceded(blank, alt((grouped, number, word.map(Expr::Name))))
+    preceded(blank, alt((grouped, operand)))
         .context(expected("a number or a constant"))
         .parse_next(input)
+}
+
+fn operand(input: &mut Input<'_>) -> ModalResult<Expr> {
+    count_operand(input)?;
+    alt((number, word.map(Expr::Name))).parse_next(input)
 }
 
 /// Parses `12`, `0x1f` or `0o17`, in either case.

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use winnow::ModalResult;
 use winnow::ascii::multispace1;
-use winnow::combinator::{alt, opt, preceded, repeat, separated};
+use winnow::combinator::{alt, opt, preceded, repeat};
 use winnow::error::{AddContext, ContextError, ErrMode, StrContext, StrContextValue};
 use winnow::prelude::*;
 use winnow::stream::{LocatingSlice, Location, Stateful, Stream};
@@ -163,7 +163,10 @@ pub(super) fn keyword<'a, T: Copy>(
 
 /// Parses `a.b.Name`.
 pub(super) fn dotted(input: &mut Input<'_>) -> ModalResult<Ident> {
-    let parts: Vec<Ident> = separated(1.., ident, symbol(".")).parse_next(input)?;
+    let mut parts = vec![ident(input)?];
+    while opt(symbol(".")).parse_next(input)?.is_some() {
+        parts.push(ident(input)?);
+    }
     let words: Vec<_> = parts.iter().map(|part| part.text.as_str()).collect();
     Ok(Ident {
         text: words.join("."),

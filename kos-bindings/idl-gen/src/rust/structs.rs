@@ -1,10 +1,19 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Structs and unions: types of fixed size.
 
+use std::collections::BTreeSet;
+
 use super::doc_lines;
 use super::message::{declarations, rust_type};
 use super::names::{camel, variable};
-use crate::model::{FIRST_UNION_TAG, Struct};
+use crate::model::{FIRST_UNION_TAG, Struct, Type};
+
+fn is_integer(ty: &Type) -> bool {
+    match ty {
+        Type::Array(item, _) => is_integer(item),
+        ty => matches!(ty, Type::Int(..)),
+    }
+}
 
 /// Writes a struct.
 pub(super) fn structure(item: &Struct) -> String {
@@ -18,12 +27,16 @@ pub(super) fn structure(item: &Struct) -> String {
     let zero = each(&|field, _| format!("{field}: Wire::ZERO, "));
     let get = each(&|field, at| format!("{field}: Wire::get(bytes, {at})?, "));
     let put = each(&|field, at| format!("self.{field}.put(bytes, {at})?;\n"));
-    let totals: Vec<_> = item
-        .fields
-        .iter()
+    // Integers always are; of the others, each is asked once.
+    let others = item.fields.iter().filter(|field| !is_integer(&field.ty));
+    let others: BTreeSet<_> = others
         .map(|field| format!("<{} as Wire>::IS_TOTAL", rust_type(&field.ty)))
         .collect();
-    let total = totals.join(" && ");
+    let total = if others.is_empty() {
+        "true".to_owned()
+    } else {
+        others.into_iter().collect::<Vec<_>>().join(" && ")
+    };
     let (doc, fields) = (doc_lines(&item.doc), declarations(&item.fields));
     format!(
         "

@@ -1,5 +1,14 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What the parser and the checks accept, what they refuse, and where they say it is.
+//!
+//! * here: one package. `names`: several files, and how names lead from one to the other.
+//! * `classes`: components and classes. `layout`: where parameters lie, whatever they are.
+//! * `own`: the interfaces, components and classes of this repository.
+
+mod classes;
+mod layout;
+mod names;
+mod own;
 
 use crate::load;
 use crate::model::{Interface, Type};
@@ -47,6 +56,30 @@ fn syntax_errors_say_where_and_what_was_expected() {
         (
             "interface { Set(in UInt8 a,); }",
             "2:28: expected `in`, `out` or `error`, found `)`",
+        ),
+        ("import ", "2:8: expected a name, found the end of the file"),
+        ("import a.", "2:10: expected a name, found the end of the file"),
+        (
+            "const UInt8 A = 1; import a.B",
+            "2:20: expected `const`, `typedef`, `struct`, `union` or `interface`, found `import`",
+        ),
+        ("union A { UInt8 a }", "2:19: expected `;`, found `}`"),
+        ("union { UInt8 a; }", "2:7: expected a name, found `{`"),
+        ("typedef handle A;", "2:16: expected `<`, found `A`"),
+        ("typedef handle<> A;", "2:16: expected a name, found `>`"),
+        ("typedef handle<a.B A;", "2:20: expected `>`, found `A`"),
+        (
+            "const UInt8 A = 4 - 1;",
+            "2:19: only `<<`, `+`, `*` and `**` are known of the language's operators",
+        ),
+        (
+            "const UInt8 A = 4 / 2;",
+            "2:19: only `<<`, `+`, `*` and `**` are known of the language's operators",
+        ),
+        ("const UInt8 A = 4 >> 2;", "2:19: expected `;`, found `>`"),
+        (
+            "const UInt8 A = -1;",
+            "2:17: expected a number or a constant, found `-`",
         ),
         ("const UInt8 A 1;", "2:15: expected `=`, found `1`"),
         ("const UInt8 A = ;", "2:17: expected a number or a constant, found `;`"),
@@ -132,6 +165,22 @@ fn names_orders_and_sizes_are_checked() {
         ),
         ("struct A { A a; }", "2:12: no type `A` is declared above or imported"),
         ("struct A { }", "2:8: a struct has at least one field"),
+        ("union A { }", "2:7: a union has at least one field"),
+        (
+            "union A { UInt8 tag; }",
+            "2:17: `tag` is what says which member a union holds",
+        ),
+        ("union A { UInt8 a; UInt8 a; }", "2:26: `a` is already declared"),
+        (
+            "union A { bytes<4> a; }",
+            "2:20: a field must have a fixed size and hold no handles",
+        ),
+        (
+            "struct A { array<UInt8, 1 << 22> a; array<UInt8, 1 << 22> b; }",
+            "2:59: it is larger than a constant part may be: 2^23 - 1 bytes",
+        ),
+        ("struct Handle { UInt8 a; }", "2:8: `Handle` is a built-in type"),
+        ("typedef UInt8 string;", "2:15: `string` is a built-in type"),
         (
             "struct A { Handle h; }",
             "2:19: a field must have a fixed size and hold no handles",
@@ -219,6 +268,7 @@ fn operators_bind_as_in_arithmetic() {
     assert_eq!(value("2 * 3 ** 2"), 18);
     assert_eq!(value("2 ** 3 ** 2"), 512);
     assert_eq!(value("0x10 + 0o10 /* eight */ + 10"), 34);
+    assert_eq!(value("0X1f + 0O7"), 38);
 }
 
 #[test]
@@ -232,6 +282,49 @@ fn handles_move_to_the_front() {
     assert_eq!(at, [56, 24, 64, 40, 72]);
     assert_eq!((request.constant, request.handles, request.arena_max), (80, 2, 4));
     assert_eq!(request.fields[3].ty, Type::Handle);
+}
+
+#[test]
+fn unions_have_a_tag_and_one_body() {
+    let lamp = good(
+        "package demo.Lamp\nstruct Pair { UInt8 a; UInt64 b; }\n\
+         union Either { UInt8 small; Pair pair; UInt32 number; }\nunion Small { UInt8 a; UInt16 b; }\n\
+         interface { Set(in UInt8 first, in Either either, in array<Small, 2> two); }",
+    );
+    let sizes: Vec<_> = lamp.structs.iter().map(|item| (item.bytes, item.align)).collect();
+    assert_eq!(sizes, [(16, 8), (24, 8), (8, 4)]);
+    let at: Vec<_> = lamp.structs[1].fields.iter().map(|field| field.at).collect();
+    assert_eq!(at, [8, 8, 8]);
+    let at: Vec<_> = lamp.methods[0].request.fields.iter().map(|field| field.at).collect();
+    assert_eq!(at, [24, 32, 56]);
+    assert_eq!(lamp.methods[0].request.constant, 72);
+}
+
+#[test]
+fn sizes_of_the_platform_are_those_of_aarch64() {
+    let lamp = good("package demo.Lamp interface { Set(in UInt8 a, in UIntSize b, in UIntPtr c); }");
+    let fields = &lamp.methods[0].request.fields;
+    assert_eq!(fields[1].ty, Type::Int("u64", 8));
+    assert_eq!(fields.iter().map(|field| field.at).collect::<Vec<_>>(), [24, 32, 40]);
+}
+
+/// Whoever writes a description must not be able to exhaust the stack of whoever reads it.
+#[test]
+fn nesting_and_length_are_bounded() {
+    let (open, close) = ("(".repeat(65), ")".repeat(65));
+    let message = refusal(&format!("const UInt8 A = {open}1{close};"));
+    assert_eq!(message, "2:82: nested more than 64 deep");
+    let message = refusal(&format!("const UInt64 A = {}1;", "1 + ".repeat(64)));
+    assert_eq!(message, "2:274: an expression has at most 64 operands");
+    let message = refusal(&format!("typedef {} A;", "sequence<".repeat(66)));
+    assert_eq!(message, "2:594: nested more than 64 deep");
+    let grown: String = (1..70)
+        .map(|i| format!("typedef array<T{}, 1> T{i};\n", i - 1))
+        .collect();
+    let message = refusal(&format!("typedef UInt8 T0;\n{grown}"));
+    assert_eq!(message, "67:9: containers are nested more than 64 deep");
+    let deep = format!("const UInt64 A = {}1{};", "(".repeat(60), ")".repeat(60));
+    assert_eq!(good(&format!("package demo.Lamp {deep}")).consts[0].value, 1);
 }
 
 #[test]
