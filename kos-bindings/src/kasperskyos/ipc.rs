@@ -191,10 +191,8 @@ pub struct Listener {
     response: Room,
     handle: Handle,
     served: [Endpoint; MAX_ENDPOINTS],
-    /// Interrupts `Recv` when an interrupt came.
+    /// Ends `Recv` when an interrupt came.
     wake: u32,
-    /// Always interrupts: with it, `Recv` only looks.
-    look: u32,
 }
 
 /// What a try to receive gave.
@@ -205,24 +203,17 @@ enum Got {
 }
 
 impl Listener {
-    pub(super) fn new(
-        rooms: (Room, Room),
-        handle: Handle,
-        served: [Endpoint; MAX_ENDPOINTS],
-        wake: u32,
-        look: u32,
-    ) -> Self {
+    pub(super) fn new(rooms: (Room, Room), handle: Handle, served: [Endpoint; MAX_ENDPOINTS], wake: u32) -> Self {
         Self {
             request: rooms.0,
             response: rooms.1,
             handle,
             served,
             wake,
-            look,
         }
     }
 
-    /// Waits up to `timeout_ns` for a request or an interrupt. 0 only looks.
+    /// Waits up to `timeout_ns` for a request or an interrupt. 0 only looks, for a millisecond.
     ///
     /// # Errors
     ///
@@ -235,25 +226,28 @@ impl Listener {
                 FOREVER => FOREVER,
                 _ => deadline_ns.saturating_sub(super::clock_ns()),
             };
-            let is_pending = IrqSource::new().is_pending();
-            // Below a millisecond the kernel has no time-out: look again and again.
-            let is_look = is_pending || left_ns < 1_000_000;
-            let got = if is_look {
-                self.take(ffi::FOREVER, self.look)
-            } else if left_ns == FOREVER {
-                self.take(ffi::FOREVER, self.wake)
-            } else {
-                self.take(u32::try_from(left_ns / 1_000_000).unwrap_or(ffi::FOREVER), self.wake)
+            if IrqSource::new().is_pending() {
+                return Ok(Event::Irq);
+            }
+            let msec = match left_ns {
+                FOREVER => ffi::FOREVER,
+                // The kernel has no shorter time-out, and what none at all means is not public.
+                0 if timeout_ns == 0 => 1,
+                0 => return Ok(Event::Timeout),
+                // Too short to be waited for: the clock is looked at again.
+                1..1_000_000 => continue,
+                _ => u32::try_from(left_ns / 1_000_000).unwrap_or(ffi::FOREVER - 1),
             };
-            match got {
+            match self.take(msec) {
                 Ok(Got::Request(caller, lens)) => break (caller, lens),
                 Ok(Got::Refused) => {}
-                Err(_) if is_pending => return Ok(Event::Irq),
-                Err(_) if is_look && left_ns == 0 => return Ok(Event::Timeout),
-                Err(_) if is_look => {}
                 Err(code) => {
                     let is_woken = irq::was_woken();
-                    if !is_woken && code != Retcode::TIMEOUT {
+                    let is_late = code == Retcode::TIMEOUT;
+                    if is_late && timeout_ns == 0 {
+                        return Ok(Event::Timeout);
+                    }
+                    if !is_woken && !is_late {
                         return Err(code);
                     }
                 }
@@ -267,11 +261,20 @@ impl Listener {
     }
 
     /// Receives one request.
-    fn take(&mut self, msec: u32, sync: u32) -> Result<Got, Retcode> {
+    fn take(&mut self, msec: u32) -> Result<Got, Retcode> {
         let (mut head, mut origin) = (Head::default(), Origin::default());
         let mut into = self.request.message(Lens::default())?;
         // SAFETY: C writes head, origin, and the request's parts within the room that the message names.
-        let code = unsafe { ffi::lc_recv(self.handle.0, &raw mut head, &raw mut into, &raw mut origin, msec, sync) };
+        let code = unsafe {
+            ffi::lc_recv(
+                self.handle.0,
+                &raw mut head,
+                &raw mut into,
+                &raw mut origin,
+                msec,
+                self.wake,
+            )
+        };
         Retcode(code).ok()?;
         let caller = CallerId(u64::from(origin.reply_handle) << 32 | u64::from(origin.thread));
         if let Ok(lens) = lens(&into)

@@ -230,17 +230,11 @@ pub unsafe fn entry(board: *const Board, main: EntryFn) -> ! {
 unsafe fn listen(board: &Board, rooms: (Room, Room)) -> Listener {
     // SAFETY: our caller's promise.
     let name = unsafe { text(board.listener) };
-    let (mut handle, mut look) = (0, 0);
+    let mut handle = 0;
     // SAFETY: C reads the name and writes one handle.
     let code = Retcode(unsafe { ffi::lc_listen(board.listener, &raw mut handle) });
     if !code.is_ok() {
         refuse(b"nobody may be heard on", name, code);
-    }
-    // SAFETY: C writes one handle.
-    let made = Retcode(unsafe { ffi::lc_sync_create(&raw mut look) });
-    let code = made.ok().and_then(|()| Retcode(ffi::lc_sync_set(look)).ok());
-    if let Err(code) = code {
-        refuse(b"there is no synchronisation object for", name, code);
     }
     // SAFETY: our caller's promise.
     let irqs = unsafe { slice(board.irqs, board.irq_count) };
@@ -257,7 +251,7 @@ unsafe fn listen(board: &Board, rooms: (Room, Room)) -> Listener {
     for (slot, endpoint) in served.iter_mut().zip(table) {
         *slot = (endpoint.riid, endpoint.class_riid);
     }
-    Listener::new(rooms, Handle(handle), served, wake, look)
+    Listener::new(rooms, Handle(handle), served, wake)
 }
 
 /// Defines the library's entry point `lc_domain_start`, which ends up in `$main`, an `fn(Domain) -> !`.
