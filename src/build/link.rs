@@ -137,7 +137,7 @@ impl Link<'_> {
         run(&mut command)?;
         let object = dir.join("library.o");
         run(Command::new(self.arch.tool("objcopy"))
-            .args(["--strip-debug", "--keep-global-symbol", entry])
+            .args(["--strip-unneeded", "--remove-section=.llvm_addrsig", "--keep-global-symbol", entry])
             .arg(&debug)
             .arg(&object))?;
         run(Command::new(self.arch.tool("ar"))

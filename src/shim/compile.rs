@@ -60,10 +60,7 @@ pub(crate) fn compile(variant: Variant<'_>, rustc: Option<&Path>, out: &Path) ->
         .arg(&target)
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .env("LINUX_COMPAT_CFLAGS", &cflags_file)
-        .env(
-            "RUSTFLAGS",
-            "-Crelocation-model=static -Cforce-frame-pointers=yes --cap-lints=warn",
-        );
+        .env("RUSTFLAGS", rustflags(arch));
     // What the outer Cargo says about itself is not for the inner one.
     for variable in [
         "CARGO_ENCODED_RUSTFLAGS",
@@ -94,4 +91,13 @@ pub(crate) fn compile(variant: Variant<'_>, rustc: Option<&Path>, out: &Path) ->
     let archive = out.join(format!("libshim-{name}.a"));
     fs::copy(&made, &archive).map_err(|e| format!("{}: {e}", made.display()))?;
     Ok(archive)
+}
+
+fn rustflags(arch: Arch) -> String {
+    let mut flags = "-Crelocation-model=static -Cforce-frame-pointers=yes --cap-lints=warn".to_owned();
+    if arch == Arch::Aarch64 {
+        // Atomic operations in place: the functions that do them otherwise ask a libc which instructions there are.
+        flags.push_str(" -Ctarget-feature=-outline-atomics");
+    }
+    flags
 }
