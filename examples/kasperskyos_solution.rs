@@ -4,6 +4,7 @@
 //! `tests/kasperskyos.rs` makes the driver's folder, compiles the folder's C files against the declarations in
 //! `kos-bindings/kasperskyos/include`, and builds this program with them (`--cfg linked`). Here the process `einit` is: it
 //! makes processes and static channels as `init.yaml` says.
+#![allow(unexpected_cfgs, reason = "`linked` is for the test that builds this with a library")]
 #![cfg_attr(linked, allow(unsafe_code, reason = "calls the driver's library"))]
 
 #[cfg(not(linked))]
@@ -28,7 +29,9 @@ mod linked {
     use linux_compat::board::ChannelKind;
     use linux_compat::client::Client;
     use linux_compat::iio::Device;
-    use linux_compat::policy::{Needs, Policies, PolicyChoice, class_of_channel};
+    use linux_compat::policy::{
+        COMMON, Needs, OnAudit, Policies, PolicyChoice, class_of_channel, class_of_driver, generate,
+    };
     use std::ffi::c_void;
     use std::sync::Arc;
 
@@ -72,19 +75,38 @@ mod linked {
         log::WriteRes {}.encode(room).map_err(|_| Retcode::INVALID_ARGUMENT)
     }
 
+    /// What the driver asks the hosted kernel for, and that the solution's other processes may start.
+    fn rest(class: &str, board: &Board) -> String {
+        let mut others: Vec<String> = board.channels().iter().map(|one| class_of_channel(&one.name)).collect();
+        others.extend([class_of_channel("log"), "linuxcompat.Client".to_owned()]);
+        let others = others
+            .iter()
+            .map(|one| format!("execute src=linuxcompat.Supervisor dst={one} {{ grant () }}\n"));
+        let others: String = others.collect();
+        others
+            + &format!(
+                "use EDL kl.core.Core\n\
+             request src={class} dst=kl.core.Core interface=kl.core.IPC {{ grant () }}\n\
+             request src={class} dst=kl.core.Core interface=kl.core.IO {{ grant () }}\n\
+             response src=kl.core.Core dst={class} {{ grant () }}\n"
+            )
+    }
+
     pub(super) fn main() {
         std::hint::black_box(kos_c::symbols::all());
         let board = Board::of_driver(DRIVER).expect("a board");
-        let policies = Policies::new(&PolicyChoice::Generated, None).expect("a policy");
+        let report: linux_compat::build::Report =
+            serde_json::from_str(&std::env::var("REPORT").expect("a report")).expect("a report");
+        let needs = Needs::of(DRIVER, &board, &report, linux_compat::system::ClockKind::Real);
+        let class = class_of_driver(DRIVER);
+        let text = format!("{COMMON}{}{}", generate(&needs, &class), rest(&class, &board));
+        let refused: OnAudit = Arc::new(|record| eprintln!("refused: {record:?}"));
+        let policies = Policies::new(&PolicyChoice::Text(text), Some(refused)).expect("a policy");
         let config = Config {
             policy: Box::new(policies.live().clone()),
             ..Config::default()
         };
         let kernel = Kernel::new(config).expect("this machine permits the sandbox");
-        let report: linux_compat::build::Report =
-            serde_json::from_str(&std::env::var("REPORT").expect("a report")).expect("a report");
-        let needs = Needs::of(DRIVER, &board, &report, linux_compat::system::ClockKind::Real);
-        let class = policies.admit(&needs).expect("a place in the policy");
         let task = |name: &str| {
             let spec = TaskSpec::new(name);
             Arc::new(kernel.task(&spec).unwrap_or_else(|error| panic!("{name}: {error}")))

@@ -99,6 +99,8 @@ fn a_driver_for_kasperskyos_runs_on_the_hosted_kernel() {
     let exported = export(Arch::host(), &[line], place.path());
     check_boundary(Arch::host(), &exported.library);
     let mut objects = compile(Arch::host(), place.path());
+    // The solution has a main function of its own, which starts the driver as a process among others.
+    objects.retain(|object| !object.ends_with("main.o"));
     let member = place.path().join("driver.o");
     passes(
         Command::new("ar")

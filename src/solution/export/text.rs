@@ -29,6 +29,8 @@ int main(void)
 pub(super) fn kernel_psl(class: &str, irqs: &[Interrupt]) -> String {
     let mut out = format!(
         "
+use EDL kl.core.Core
+
 // Memory, interruption of its own waiting, and time. UNCONFIRMED: what the SDK's libraries ask beside this when a process
 // starts differs between editions; the audit log of a first run shows it.
 request src={class} dst=kl.core.Core {{
