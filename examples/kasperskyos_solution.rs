@@ -2,8 +2,8 @@
 //! A KasperskyOS solution on the hosted kernel: a driver that was built for KasperskyOS, its servers and a client.
 //!
 //! `tests/kasperskyos.rs` makes the driver's folder, compiles the folder's C files against the declarations in
-//! `kos-bindings/kasperskyos/include`, and builds this program with them (`--cfg linked`). Here the process `einit` is: it
-//! makes processes and static channels as `init.yaml` says.
+//! `kos-bindings/kasperskyos/include`, and builds this program with them (`--cfg linked`). It is what `Einit` is on
+//! KasperskyOS: it makes processes and static channels as `init.yaml` says.
 #![allow(unexpected_cfgs, reason = "`linked` is for the test that builds this with a library")]
 #![cfg_attr(linked, allow(unsafe_code, reason = "calls the driver's library"))]
 

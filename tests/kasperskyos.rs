@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! A driver built for KasperskyOS: its folder's C files compile against the declarations, and it boots and measures on the
-//! hosted kernel, whose functions are then KasperskyOS's.
+//! A driver built for KasperskyOS: its folder's C files compile against the declarations, and it boots and measures on
+//! the hosted kernel, whose functions are then KasperskyOS's.
 
 mod common;
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! The shim for KasperskyOS, which is compiled when somebody asks for it: few need it, and it needs a compiler for another
-//! machine.
+//! The shim for KasperskyOS, which is compiled when somebody asks for it: few need it, and it needs a compiler for
+//! another machine.
 
 use super::compile::{self, Variant};
 use linux_headers::{Arch, Profile, Tree, cache};

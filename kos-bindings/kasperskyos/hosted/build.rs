@@ -8,6 +8,8 @@ fn main() {
         "tests/c/handles.c",
         "tests/c/notices.c",
         "tests/c/machine.c",
+        "tests/c/boundary.c",
+        "../lc_kos.c",
     ];
     for path in ["tests/c", "../include", "../lc_kos.c", "../lc_kos.h"] {
         println!("cargo::rerun-if-changed={path}");
@@ -15,6 +17,7 @@ fn main() {
     let objects = cc::Build::new()
         .std("c17")
         .include("../include")
+        .include("..")
         .include("tests/c")
         .warnings_into_errors(true)
         .extra_warnings(true)

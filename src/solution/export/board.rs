@@ -50,8 +50,8 @@ pub(super) fn table(domain: &Domain<'_>, dtb: &[u8], irqs: &[Interrupt]) -> Stri
         domain.needs.driver, domain.needs.board
     );
     // Writing to a string cannot fail, here and below.
-    out += "/*\n * Numbers of the class's endpoints in messages: in the order of the EDL file, as nk-gen-c is seen to number \
-            them.\n * The generated header has them; define these if it says otherwise.\n */\n";
+    out += "/*\n * Numbers of the class's endpoints in messages: in the order of the EDL file, which is a guess.\n";
+    out += " * The header that nk-gen-c makes has them; define these if it says otherwise.\n */\n";
     for (number, (name, _)) in SERVED.iter().enumerate() {
         let _ = writeln!(out, "#ifndef LC_RIID_{name}\n#define LC_RIID_{name} {number}\n#endif");
     }

@@ -186,8 +186,8 @@ pub fn boundary() -> Vec<String> {
     names
 }
 
-/// The absolute symbols that code of a library refers to: what nobody provides, at addresses that mean something only in
-/// an image of our own.
+/// The absolute symbols that code of a library refers to: what nobody provides, at addresses that mean something only
+/// in an image of our own.
 fn absolute(library: &Path) -> Result<Vec<String>, ExportError> {
     use object::{Object, ObjectSection, ObjectSymbol, RelocationTarget, SectionKind, SymbolSection};
     let bad = |what: String| {

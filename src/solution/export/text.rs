@@ -31,8 +31,8 @@ pub(super) fn kernel_psl(class: &str, irqs: &[Interrupt]) -> String {
         "
 use EDL kl.core.Core
 
-// Memory, interruption of its own waiting, and time. UNCONFIRMED: what the SDK's libraries ask beside this when a process
-// starts differs between editions; the audit log of a first run shows it.
+// Memory, and interruption of its own waiting. UNCONFIRMED: what the SDK's libraries ask beside this when a
+// process starts differs between editions; the audit log of a first run shows it.
 request src={class} dst=kl.core.Core {{
     match endpoint=vmm.VMM {{
         match method=Allocate {{ grant () }}
@@ -145,8 +145,9 @@ pub(super) fn cmake(domain: &Domain<'_>, name: &str) -> String {
     format!(
         "\
 # SPDX-License-Identifier: GPL-2.0-only
-# {driver} as a program of a KasperskyOS solution: add_subdirectory this folder from the project, list {program} among the
-# IMAGE_FILES, merge init.yaml and security.psl into the project's. Made by linux-compat; not run on KasperskyOS yet.
+# {driver} as a program of a KasperskyOS solution: add_subdirectory this folder from the project, list {program} among
+# the IMAGE_FILES, merge init.yaml and security.psl into the project's.
+# Made by linux-compat; not run on KasperskyOS yet.
 include (platform/nk)
 
 {idl}{edl}
@@ -187,16 +188,16 @@ pub(super) fn readme(domain: &Domain<'_>, name: &str, report: &Report) -> String
 <!-- SPDX-License-Identifier: GPL-2.0-only -->
 # {driver} for KasperskyOS
 
-The Linux driver `{driver}`, unmodified, as a process of the class `{class}`: Linux {kernel}, {files} files, {lines} lines,
-with the machine that it runs on in `lib/lib{name}.a`.
+The Linux driver `{driver}`, unmodified, as a process of the class `{class}`: Linux {kernel}, {files} files,
+{lines} lines, with the machine that it runs on in `lib/lib{name}.a`.
 
 **This has not run on KasperskyOS itself.** The library's code, `src/lc_kos.c` and the table in `src/board.c` run in
-linux-compat's tests against another implementation of the same C functions, declared from the public documents (editions
-1.1 to 1.4). What those documents leave open is marked UNCONFIRMED in `src/lc_kos.c` and below.
+linux-compat's tests against another implementation of the same C functions, declared from the public documents
+(editions 1.1 to 1.4). What those documents leave open is marked UNCONFIRMED in `src/lc_kos.c` and below.
 
 | file | what |
 |---|---|
-| `lib/lib{name}.a` | driver, the upstream code that it needs, and the machine: one object, one entry point, `lc_domain_start` |
+| `lib/lib{name}.a` | driver, upstream code that it needs, and machine: one object, one entry point, `lc_domain_start` |
 | `src/board.c` | device tree, channels, interrupts: to be looked through |
 | `src/lc_kos.c` | the SDK's functions and macros as the library wants them |
 | `src/checks.c` | stops the build where the SDK's compiler lays messages out differently |
@@ -211,14 +212,15 @@ A server for each channel that the driver calls:
 | channel | class | endpoint | interface |
 |---|---|---|---|
 {servers}
-An I2C or GPIO server of that interface is a thin one over the SDK's own drivers: `linuxcompat.I2c`'s messages are those of
-`I2cXfer`. Interrupts: `linux-compat build --irq LINE=NUMBER` puts them into `src/board.c` and `security.psl`.
+An I2C or GPIO server of that interface is a thin one over the SDK's own drivers: `linuxcompat.I2c`'s messages are
+those of `I2cXfer`. Interrupts: `linux-compat build --irq LINE=NUMBER` puts them into `src/board.c` and
+`security.psl`.
 
 ## What is not known
 
-* UNCONFIRMED: the numbers of the class's endpoints (`LC_RIID_…` in `src/board.c`), the order of RecvEx's arguments, what
-  the received sizes are read from, the form's bit in a header, which requests to the kernel the SDK's libraries make when
-  a process starts (`security.psl`).
+* UNCONFIRMED: the numbers of the class's endpoints (`LC_RIID_…` in `src/board.c`), the order of RecvEx's arguments,
+  what the received sizes are read from, the form's bit in a header, which requests to the kernel the SDK's libraries
+  make when a process starts (`security.psl`).
 * A client that dies leaves open what it had open: nothing public tells a server so on a static channel.
 * A fault ends the process without a call trace.
 * Symbols of Linux that nobody provides; calling one ends the process and names it:{missing}

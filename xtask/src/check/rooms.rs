@@ -10,8 +10,14 @@ const PLACES: [(&str, &str); 13] = [
     ("kos-bindings/src/sys", "system calls"),
     ("kos-bindings/src/domain/", "the domain's own system layer"),
     ("kos-bindings/src/hosted/", "processes, shared memory and the sandbox"),
-    ("kos-bindings/src/kasperskyos/", "the domain's system layer on KasperskyOS"),
-    ("kos-bindings/kasperskyos/hosted/", "KasperskyOS's C API, and its tests in C"),
+    (
+        "kos-bindings/src/kasperskyos/",
+        "the domain's system layer on KasperskyOS",
+    ),
+    (
+        "kos-bindings/kasperskyos/hosted/",
+        "KasperskyOS's C API, and its tests in C",
+    ),
     ("examples/kasperskyos_solution", "calls a driver's library"),
     ("kos-bindings/src/port", "memory shared between processes"),
     ("shim/src/bindings", "generated declarations"),

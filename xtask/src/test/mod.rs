@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! `cargo xtask test`: every test there is, and one line at the end that adds the runners' own totals up.
 //!
-//! [`tally`] reads what the test runners say; [`aarch64`] runs the domain side on that architecture; [`fuzz`] runs each fuzz target for a minute.
+//! [`tally`] reads what the test runners say; [`aarch64`] runs the domain side on that architecture;
+//! [`fuzz`] runs each fuzz target for a minute.
 
 pub(crate) mod aarch64;
 mod fuzz;

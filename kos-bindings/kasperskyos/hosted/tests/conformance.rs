@@ -23,6 +23,7 @@ unsafe extern "C" {
     static handle_scenarios: Scenario;
     static notice_scenarios: Scenario;
     static machine_scenarios: Scenario;
+    static boundary_scenarios: Scenario;
 }
 
 static FAILED: Mutex<Vec<String>> = Mutex::new(Vec::new());
@@ -198,4 +199,9 @@ fn notices() {
 #[test]
 fn machine() {
     run_all(&raw const machine_scenarios);
+}
+
+#[test]
+fn boundary() {
+    run_all(&raw const boundary_scenarios);
 }
