@@ -187,7 +187,10 @@ pub(crate) unsafe extern "C" fn Reply(handle: u32, out: *const SMsgHdr) -> i32 {
 /// The pointers are null or to such things.
 unsafe fn pack(header: *mut SMsgHdr, message: *mut Message, arena: Option<(*mut u8, usize)>) -> i32 {
     // SAFETY: our caller's promise.
-    let (header, size) = match unsafe { (header.as_mut(), message.as_ref()) } {
+    let header = unsafe { header.as_mut() };
+    // SAFETY: our caller's promise.
+    let seen = unsafe { message.as_ref() };
+    let (header, size) = match (header, seen) {
         (Some(header), Some(message)) => (header, message.word & ((1 << SIZE_BITS) - 1)),
         _ => return NK_EINVAL,
     };

@@ -40,7 +40,9 @@ unsafe extern "C" fn harness_failed(
     wanted: c_longlong,
 ) {
     // SAFETY: C passes its own texts.
-    let (file, what) = unsafe { (CStr::from_ptr(file), CStr::from_ptr(what)) };
+    let file = unsafe { CStr::from_ptr(file) };
+    // SAFETY: as above.
+    let what = unsafe { CStr::from_ptr(what) };
     let text = format!(
         "{}:{line}: {}: {found:#x}, not {wanted:#x}",
         file.to_string_lossy(),
