@@ -23,3 +23,4 @@ pub mod kn;
 pub mod nk;
 pub mod port;
 mod sys;
+mod turn;

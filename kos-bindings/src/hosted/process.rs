@@ -32,8 +32,8 @@ use super::sync::Sync;
 use super::task::Task;
 use super::transfer::Granted;
 use crate::nk::{Lens, Parts, Retcode};
-use crate::port::{Area, PortLens, event, turn};
-use crate::sys;
+use crate::port::{Area, PortLens, event};
+use crate::{sys, turn};
 use notice::Notice;
 
 /// The most requests that wait for one listener; the next one gets `rcBusy`.
@@ -248,8 +248,7 @@ impl Process {
     pub(crate) fn give_turn(&self) {
         self.running_since_ns.store(super::clock_ns(), Relaxed);
         let port = self.shared.port();
-        port.turn.store(turn::USER, Release);
-        sys::futex_wake(&port.turn, turn::USER_BIT);
+        turn::give(&port.turn);
     }
 
     /// Ends an operation that did not have to wait.
@@ -551,13 +550,9 @@ impl Process {
         }
     }
 
-    /// Wakes both sides of a dead port. The word changes too, so a side that is just going to sleep
-    /// does not.
+    /// Wakes both sides of a dead port.
     pub(crate) fn close_port(&self) {
-        let port = self.shared.port();
-        port.turn.store(turn::DEAD, Release);
-        sys::futex_wake(&port.turn, turn::USER_BIT);
-        sys::futex_wake(&port.turn, turn::KERNEL_BIT);
+        turn::close(&self.shared.port().turn);
     }
 
     /// Waits until the process received for the first time. Returns whether it did, and lives.

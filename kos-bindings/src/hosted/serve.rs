@@ -3,7 +3,7 @@
 //! to finish.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
+use std::sync::atomic::Ordering::{Acquire, Relaxed};
 
 use super::config::Event;
 use super::core::{self, Core};
@@ -26,11 +26,13 @@ pub(super) fn serve(kernel: &Arc<Inner>, process: &Arc<Process>) {
     let mut thread = Thread::new(Arc::clone(kernel), Arc::clone(process));
     let word = &process.shared.port().turn;
     while !process.is_dead() {
-        match word.compare_exchange(turn::KERNEL, turn::BUSY, AcqRel, Acquire) {
-            Ok(_) => {
+        match crate::turn::take(word) {
+            Ok(()) => {
                 process.entered();
                 thread.enter();
             }
+            // Either it died just now, or it wrote that itself, which is against the protocol.
+            Err(turn::DEAD) => return process.break_off(),
             Err(seen) => thread.idle(seen, turn::KERNEL_BIT),
         }
     }

@@ -60,8 +60,8 @@ use super::task::{self, Named};
 use super::{caps, cpu};
 use crate::kn::{INFINITE, Kn, right};
 use crate::nk::{Handle, Lens, Parts, PartsMut, Retcode, Transport};
-use crate::port::{Area, FOREVER, PortLens, event, op, turn};
-use crate::sys;
+use crate::port::{Area, FOREVER, PortLens, event, op};
+use crate::turn;
 
 /// A process to be made.
 #[derive(Clone, Debug)]
@@ -315,24 +315,11 @@ impl Thread {
     /// Posts what the port asks and waits for the turn.
     fn enter(&self, op: u32) -> Result<(), Retcode> {
         let port = self.process.shared.port();
-        if port.turn.load(Acquire) == turn::DEAD {
-            return Err(Retcode::NOT_CONNECTED);
-        }
         port.op.store(op, Relaxed);
-        // Not a plain store: the process may be ended just now, and its port must stay dead.
-        let posted = port
-            .turn
-            .compare_exchange(turn::USER, turn::KERNEL, std::sync::atomic::Ordering::AcqRel, Acquire);
-        if posted.is_err() {
-            return Err(Retcode::NOT_CONNECTED);
-        }
-        sys::futex_wake(&port.turn, turn::KERNEL_BIT);
-        loop {
-            match port.turn.load(Acquire) {
-                turn::USER => return Retcode(port.result.load(Acquire).cast_signed()).ok(),
-                turn::DEAD => return Err(Retcode::NOT_CONNECTED),
-                seen => sys::futex_wait(&port.turn, seen, turn::USER_BIT, None),
-            }
+        if turn::post(&port.turn) && turn::wait(&port.turn) {
+            Retcode(port.result.load(Acquire).cast_signed()).ok()
+        } else {
+            Err(Retcode::NOT_CONNECTED)
         }
     }
 
