@@ -10,6 +10,10 @@ use crate::port::turn;
 use crate::sys;
 
 /// A word that two sides sleep on, each with its own wake bit: a futex.
+#[cfg_attr(
+    not(feature = "hosted"),
+    expect(dead_code, reason = "a domain only posts here; how it waits is in `domain`")
+)]
 pub(crate) trait Word {
     fn load(&self) -> u32;
     fn store(&self, value: u32);
@@ -150,7 +154,11 @@ mod tests {
         }
 
         fn sleepers(&self, bit: u32) -> &Condvar {
-            if bit == turn::USER_BIT { &self.user } else { &self.kernel }
+            if bit == turn::USER_BIT {
+                &self.user
+            } else {
+                &self.kernel
+            }
         }
 
         #[expect(unsafe_code, reason = "what loom checks")]

@@ -133,13 +133,14 @@ impl Thread {
                 self.receive();
                 wake(client);
             }
-            op::RECV_ON => {
-                if let Err(code) = self.receive_on() {
-                    if code != Retcode::IPC_INTERRUPT {
-                        self.audit(Lens::default(), code);
-                    }
-                    self.me.finish(code);
-                }
+            op::RECV_ON => self.receive_or_finish(),
+            op::REPLY_RECV_ON => {
+                let (code, client) = self.reply_on();
+                let port = self.me.shared.port();
+                port.reply_result.store(code.0.cast_unsigned(), Relaxed);
+                // As above: the server listens before its client goes on.
+                self.receive_or_finish();
+                wake(client);
             }
             op::REPLY_ON => {
                 let (code, client) = self.reply_on();
@@ -147,6 +148,15 @@ impl Thread {
                 wake(client);
             }
             _ => self.me.finish(Retcode::INVALID_ARGUMENT),
+        }
+    }
+
+    fn receive_or_finish(&self) {
+        if let Err(code) = self.receive_on() {
+            if code != Retcode::IPC_INTERRUPT {
+                self.audit(Lens::default(), code);
+            }
+            self.me.finish(code);
         }
     }
 

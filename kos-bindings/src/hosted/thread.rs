@@ -374,6 +374,12 @@ impl Thread {
         port.timeout_ns.store(nanoseconds(mdelay), Relaxed);
         port.sync.store(sync.0, Relaxed);
         self.enter(op::RECV_ON)?;
+        self.received(handle)
+    }
+
+    /// Returns what was received on `handle`.
+    fn received(&mut self, handle: Handle) -> Result<Received<'_>, Retcode> {
+        let port = self.process.shared.port();
         if port.event.load(Acquire) != event::REQUEST {
             return Ok(Received {
                 reply_handle: handle,
@@ -417,6 +423,35 @@ impl Thread {
         store(&port.serve_response, lens);
         self.enter(op::REPLY_ON)
     }
+
+    /// [`Thread::reply`], then [`Thread::recv_ex`] on the same handle, in one entry into the kernel: what a server does all
+    /// the time, for two hand-overs less. The first result is the reply's.
+    #[expect(clippy::missing_errors_doc, reason = "those of the two calls")]
+    pub fn reply_recv(
+        &mut self,
+        reply_handle: Handle,
+        client: u32,
+        lens: Lens,
+        mdelay: u32,
+        sync: Handle,
+    ) -> (Result<(), Retcode>, Result<Received<'_>, Retcode>) {
+        let port = self.process.shared.port();
+        port.handle.store(reply_handle.0, Relaxed);
+        port.thread.store(client, Relaxed);
+        port.timeout_ns.store(nanoseconds(mdelay), Relaxed);
+        port.sync.store(sync.0, Relaxed);
+        store(&port.serve_response, lens);
+        port.reply_result
+            .store(Retcode::NOT_CONNECTED.0.cast_unsigned(), Relaxed);
+        let entered = self.enter(op::REPLY_RECV_ON);
+        let replied = Retcode(port_word(&self.process, |port| &port.reply_result)).ok();
+        (replied, entered.and_then(|()| self.received(reply_handle)))
+    }
+}
+
+/// Reads a word of the port that holds a return code.
+fn port_word(process: &Process, word: impl FnOnce(&crate::port::Port) -> &std::sync::atomic::AtomicU32) -> i32 {
+    word(process.shared.port()).load(Relaxed).cast_signed()
 }
 
 impl Transport for Thread {
