@@ -97,7 +97,8 @@ impl Interrupts {
         let line = line.ok_or(Retcode::INVALID_ARGUMENT)?;
         line.owners
             .retain(|owner| owner.upgrade().is_some_and(|owner| !lock(&owner.state).is_revoked));
-        if !line.owners.is_empty() && !(is_shared && line.is_shared) {
+        let all_share = is_shared && line.is_shared;
+        if !(line.owners.is_empty() || all_share) {
             return Err(Retcode::ALREADY_EXISTS);
         }
         line.is_shared = is_shared;

@@ -426,7 +426,6 @@ impl Thread {
 
     /// [`Thread::reply`], then [`Thread::recv_ex`] on the same handle, in one entry into the kernel: what a server does all
     /// the time, for two hand-overs less. The first result is the reply's.
-    #[expect(clippy::missing_errors_doc, reason = "those of the two calls")]
     pub fn reply_recv(
         &mut self,
         reply_handle: Handle,

@@ -61,12 +61,10 @@ impl Process {
         let is_it = |other: &Option<Arc<Sync>>| other.as_ref().is_some_and(|other| Arc::ptr_eq(other, sync));
         let mut state = lock(&self.state);
         match &state.phase {
-            Phase::Receiving { sync: own, .. } if is_it(own) => {
-                if sync.take() {
-                    state.phase = Phase::Running;
-                    drop(state);
-                    self.finish(Retcode::IPC_INTERRUPT);
-                }
+            Phase::Receiving { sync: own, .. } if is_it(own) && sync.take() => {
+                state.phase = Phase::Running;
+                drop(state);
+                self.finish(Retcode::IPC_INTERRUPT);
             }
             Phase::Calling(pending) if is_it(&pending.sync) => {
                 let (id, server) = (pending.id, pending.server.clone());
