@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Measures IPC between two processes that are threads of this program: a round trip against bare hand-overs, messages a
-//! second, 1 MiB through shared memory against 1 MiB in messages, and what a flood does to a neighbour.
+//! Measures IPC between two processes that are threads of this program: a round trip against bare hand-overs,
+//! messages a second, 1 MiB through shared memory against 1 MiB in messages, and what a flood does to a neighbour.
 //!
 //! `cargo bench -p kos-bindings --features hosted --bench ipc`
 
@@ -61,7 +61,8 @@ fn shortest(mut run: impl FnMut()) -> f64 {
 #[expect(unsafe_code, reason = "the kernel mapped this memory")]
 fn memory<'a>(thread: &mut Thread, mdl: Handle, prot: u32) -> &'a mut [u8] {
     let at = thread.kn().mdl_map(mdl, 0, MIB as u64, prot).expect("a mapping");
-    // SAFETY: it was just mapped and is never unmapped; sender and receiver touch it in turn, ordered by their messages.
+    // SAFETY: it was just mapped and is never unmapped; sender and receiver touch it in turn, ordered by their
+    // messages.
     unsafe { std::slice::from_raw_parts_mut(std::ptr::with_exposed_provenance_mut(at), MIB) }
 }
 

@@ -90,16 +90,16 @@ pub(crate) fn wait(word: &impl Word) -> bool {
     }
 }
 
-/// The kernel takes what was posted, or returns what it may sleep on; on [`turn::DEAD`] it must not, since nobody wakes it
-/// any more.
+/// The kernel takes what was posted, or returns what it may sleep on; on [`turn::DEAD`] it must not, since nobody
+/// wakes it any more.
 #[cfg(feature = "hosted")]
 #[inline]
 pub(crate) fn take(word: &impl Word) -> Result<(), u32> {
     word.replace(turn::KERNEL, turn::BUSY)
 }
 
-/// The kernel gives the turn back. Any of its threads may, but only one does for what was posted once. A dead port stays
-/// dead: without that a client could be told to go on whose kernel thread is gone, and then wait for ever.
+/// The kernel gives the turn back. Any of its threads may, but only one does for what was posted once. A dead port
+/// stays dead: without that a client could be told to go on whose kernel thread is gone, and then wait for ever.
 #[cfg(feature = "hosted")]
 #[inline]
 pub(crate) fn give(word: &impl Word) {
@@ -129,8 +129,8 @@ mod tests {
     use super::{Acquire, Release, Word, close, give, post, post_alive, take, wait};
     use crate::port::turn;
 
-    /// A word with Linux's promise for futexes: the word is compared and the sleeper queued in one step, as seen by those
-    /// who wake it.
+    /// A word with Linux's promise for futexes: the word is compared and the sleeper queued in one step, as seen by
+    /// those who wake it.
     struct Futex {
         word: AtomicU32,
         queue: Mutex<()>,

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Interrupts as handles: a process registers a line, binds one of its threads, and that thread waits with `Recv`.
 //!
-//! There is no interrupt context: what comes while the thread works is remembered once, and is there at its next `Recv`.
+//! There is no interrupt context: what comes while the thread works is remembered once, and is there at its next
+//! `Recv`.
 
 use std::sync::{Arc, Mutex, Weak};
 use std::vec::Vec;

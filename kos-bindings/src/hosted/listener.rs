@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The server's end of channels: requests of all clients queue here, any thread of the server receives them, and answers
-//! go out in any order, addressed by the client's thread.
+//! The server's end of channels: requests of all clients queue here, any thread of the server receives them, and
+//! answers go out in any order, addressed by the client's thread.
 //!
 //! Locks: a listener's, then a thread's, never the other way round.
 
@@ -80,8 +80,8 @@ impl Listener {
     ///
     /// # Errors
     ///
-    /// The request, with `rcNotConnected` if the server is gone, `rcBusy` if too many wait, `rcInvalidArgument` if it does
-    /// not fit into the server's ports, `rcFail` if too much of its client's waits.
+    /// The request, with `rcNotConnected` if the server is gone, `rcBusy` if too many wait, `rcInvalidArgument` if it
+    /// does not fit into the server's ports, `rcFail` if too much of its client's waits.
     pub(crate) fn deliver(&self, request: Request, parts: Parts<'_>) -> Result<(), (Request, Retcode)> {
         if !self.room.holds(parts) {
             return Err((request, Retcode::INVALID_ARGUMENT));

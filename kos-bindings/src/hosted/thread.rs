@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Processes whose threads are threads of this program, and the three calls as they make them.
 //!
-//! Each thread has a port and a kernel thread of its own, as a sandboxed domain has, and is trusted no more. What such a
-//! process is not is sandboxed: it is for servers of the supervisor's, for tests, and for code that was written against
-//! KasperskyOS's C interface.
+//! Each thread has a port and a kernel thread of its own, as a sandboxed domain has, and is trusted no more. What
+//! such a process is not is sandboxed: it is for servers of the supervisor's, for tests, and for code that was
+//! written against KasperskyOS's C interface.
 //!
 //! # Examples
 //!
@@ -89,8 +89,8 @@ impl TaskSpec {
     }
 }
 
-/// A process. It ends when this is dropped: its threads' calls fail, its handles are closed, those who wait for an answer
-/// of it get [`super::Unknowns::server_death`].
+/// A process. It ends when this is dropped: its threads' calls fail, its handles are closed, those who wait for an
+/// answer of it get [`super::Unknowns::server_death`].
 #[derive(Debug)]
 pub struct Task {
     kernel: Arc<Inner>,
@@ -119,9 +119,9 @@ impl Kernel {
         })
     }
 
-    /// Makes a static channel before `client` and `server` begin: `client` finds it as `name`, and so does `server`, whose
-    /// channels of one name share a listener. `endpoints` are what the server has there: `component.endpoint` (or just
-    /// `endpoint`) and its number.
+    /// Makes a static channel before `client` and `server` begin: `client` finds it as `name`, and so does `server`,
+    /// whose channels of one name share a listener. `endpoints` are what the server has there: `component.endpoint`
+    /// (or just `endpoint`) and its number.
     ///
     /// # Errors
     ///
@@ -273,7 +273,8 @@ impl Thread {
         Kn::new(self, core)
     }
 
-    /// Returns the static channel called `name` for its client, or the invalid handle if there is none or it was closed.
+    /// Returns the static channel called `name` for its client, or the invalid handle if there is none or it was
+    /// closed.
     #[must_use]
     pub fn service_locator_connect(&self, name: &str) -> Handle {
         let task = &self.process.task;
@@ -289,8 +290,8 @@ impl Thread {
             .map_or(Handle::INVALID, |named| named.handle)
     }
 
-    /// Returns the number of endpoint `endpoint` (`component.endpoint`, or just `endpoint`) on the static channel `channel`,
-    /// or `None` (`INVALID_RIID`).
+    /// Returns the number of endpoint `endpoint` (`component.endpoint`, or just `endpoint`) on the static channel
+    /// `channel`, or `None` (`INVALID_RIID`).
     #[must_use]
     pub fn service_locator_get_riid(&self, channel: Handle, endpoint: &str) -> Option<u16> {
         let task = &self.process.task;
@@ -329,9 +330,10 @@ impl Thread {
     ///
     /// # Errors
     ///
-    /// | | |
+    /// | code | when |
     /// |---|---|
-    /// | `rcInvalidArgument` | request or answer is malformed or too long, a handle in it does not exist, `handle` cannot be called |
+    /// | `rcInvalidArgument` | request or answer is malformed or too long, or `handle` cannot be called |
+    /// | | a handle in the request does not exist, or `sync` is no synchronisation object |
     /// | `rcSecurityDisallow` | the policy refused request or answer, or a right is missing |
     /// | `rcNotConnected` | there is no such handle, or no server behind it any more |
     /// | `rcHandleRevoked` | the handle, or one in the request, was taken back |
@@ -360,14 +362,14 @@ impl Thread {
         self.recv_ex(handle, INFINITE, Handle::INVALID)
     }
 
-    /// `RecvEx`: waits for a request on a listener, or for an interrupt on what [`Kn::attach_irq`] returned, up to `mdelay`
-    /// milliseconds (0: only looks) or until `sync` interrupts.
+    /// `RecvEx`: waits for a request on a listener, or for an interrupt on what [`Kn::attach_irq`] returned, up to
+    /// `mdelay` milliseconds (0: only looks) or until `sync` interrupts.
     ///
     /// # Errors
     ///
     /// `rcNotConnected` if there is no such handle, the listener was closed or the line detached; `rcHandleRevoked`;
-    /// `rcSecurityDisallow` without the right to receive; `rcInvalidArgument` if it is nothing to receive on, or another
-    /// thread's; `rcTimeout`; `rcIpcInterrupt`.
+    /// `rcSecurityDisallow` without the right to receive; `rcInvalidArgument` if it is nothing to receive on, or
+    /// another thread's; `rcTimeout`; `rcIpcInterrupt`.
     pub fn recv_ex(&mut self, handle: Handle, mdelay: u32, sync: Handle) -> Result<Received<'_>, Retcode> {
         let port = self.process.shared.port();
         port.handle.store(handle.0, Relaxed);
@@ -413,9 +415,9 @@ impl Thread {
     ///
     /// # Errors
     ///
-    /// `rcInvalidArgument` if it is owed no answer, or the answer is malformed, too long, or has handles that do not exist;
-    /// `rcSecurityDisallow` if the policy refused it, or a right is missing: the client's `Call` then fails so too.
-    /// `rcNotConnected` if the client is gone or gave up; `rcHandleRevoked`.
+    /// `rcInvalidArgument` if it is owed no answer, or the answer is malformed, too long, or has handles that do not
+    /// exist; `rcSecurityDisallow` if the policy refused it, or a right is missing: the client's `Call` then fails so
+    /// too. `rcNotConnected` if the client is gone or gave up; `rcHandleRevoked`.
     pub fn reply(&mut self, reply_handle: Handle, client: u32, lens: Lens) -> Result<(), Retcode> {
         let port = self.process.shared.port();
         port.handle.store(reply_handle.0, Relaxed);
@@ -424,8 +426,8 @@ impl Thread {
         self.enter(op::REPLY_ON)
     }
 
-    /// [`Thread::reply`], then [`Thread::recv_ex`] on the same handle, in one entry into the kernel: what a server does all
-    /// the time, for two hand-overs less. The first result is the reply's.
+    /// [`Thread::reply`], then [`Thread::recv_ex`] on the same handle, in one entry into the kernel: what a server
+    /// does all the time, for two hand-overs less. The first result is the reply's.
     pub fn reply_recv(
         &mut self,
         reply_handle: Handle,

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::{Area, Expired, Peer, Phase, Process, Request, event, lock, store};
+use super::{Area, Phase, Process, Request, event, lock, store};
 use crate::hosted::sync::Sync;
 use crate::nk::{Parts, Retcode};
 
@@ -25,8 +25,8 @@ impl Process {
         Some(serial)
     }
 
-    /// Ends reception `serial` and lets `put` say with what; the caller then gives the turn. Returns whether it was still
-    /// open.
+    /// Ends reception `serial` and lets `put` say with what; the caller then gives the turn. Returns whether it was
+    /// still open.
     pub(crate) fn end_receive(&self, serial: u64, put: impl FnOnce(&Self)) -> bool {
         let mut state = lock(&self.state);
         if !matches!(&state.phase, Phase::Receiving { serial: open, .. } if *open == serial) {
@@ -76,19 +76,5 @@ impl Process {
             }
             _ => {}
         }
-    }
-
-    /// Ends call `id` at the client's own deadline if no server took it; otherwise only the kernel's deadline is left.
-    pub(super) fn expire_before_service(&self, id: u64, server: &Peer) -> Expired {
-        if server.withdraw(id) {
-            self.complete(id, Err(Retcode::TIMEOUT));
-            return Expired::Nothing;
-        }
-        if let Phase::Calling(pending) = &mut lock(&self.state).phase
-            && pending.id == id
-        {
-            pending.deadline_ns = pending.kernel_deadline_ns;
-        }
-        Expired::Nothing
     }
 }
