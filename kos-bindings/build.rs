@@ -23,8 +23,8 @@ const INTERFACES: [(&str, u16); 16] = [
     ("linuxcompat/Sysfs.idl", 16),
     ("linuxcompat/Chardev.idl", 17),
     ("linuxcompat/Control.idl", 18),
-    // What the kernel serves: their numbers of edition 1.3, moved out of the way of ours, since here an interface has one
-    // number whoever serves it.
+    // What the kernel serves: their numbers of edition 1.3, moved out of the way of ours, since here an interface has
+    // one number whoever serves it.
     ("kl/core/VMM.idl", 0x100),
     ("kl/core/IO.idl", 0x101),
     ("kl/core/Handle.idl", 0x103),

@@ -28,3 +28,4 @@ pub mod nk;
 pub mod port;
 #[cfg(any(feature = "hosted", not(feature = "kasperskyos")))]
 mod sys;
+mod turn;

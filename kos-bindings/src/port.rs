@@ -66,6 +66,8 @@ pub mod op {
     pub const RECV_ON: u32 = 5;
     /// `Reply` on `handle`, a listener, to client thread `thread`.
     pub const REPLY_ON: u32 = 6;
+    /// `Reply` on `handle`, then `Recv` on it, in one entry.
+    pub const REPLY_RECV_ON: u32 = 7;
 }
 
 /// Values of [`Port::event`]: what ended a `Recv`.
@@ -143,6 +145,8 @@ pub struct Port {
     pub sender: AtomicU32,
     /// The thread that asked (`Recv` on a handle) or is answered (`Reply` on a handle; 0: the first that waits).
     pub thread: AtomicU32,
+    /// The [`crate::nk::Retcode`] of the `Reply` in `REPLY_RECV_ON`, whose `result` is that of the `Recv`.
+    pub reply_result: AtomicU32,
 }
 
 /// Size of a page; the layout below is in whole pages.

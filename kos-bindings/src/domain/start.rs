@@ -115,7 +115,7 @@ pub(super) fn enter(op: u32) {
         unsafe { (host.enter)(host.context) };
         return;
     }
-    sys::post(&port.turn);
+    crate::turn::post_alive(&port.turn);
     loop {
         match port.turn.load(Acquire) {
             turn::USER => return,

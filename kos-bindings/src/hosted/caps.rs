@@ -8,8 +8,9 @@
 //!                              └ closed: C's 3 hangs from A's 1
 //! ```
 //!
-//! A node is one handle. It lives as long as its table has it, or a descendant needs it to be found. What it leads to it
-//! lets go of at once when it is closed or revoked. The tree changes under one lock; looking a handle up takes none of it.
+//! A node is one handle. It lives as long as its table has it, or a descendant needs it to be found. What it leads to
+//! it lets go of at once when it is closed or revoked. The tree changes under one lock; looking a handle up takes
+//! none of it.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, Weak};
@@ -198,7 +199,8 @@ pub(crate) fn root(task: &Task, object: Arc<Object>, rights: Rights) -> Result<H
 ///
 /// # Errors
 ///
-/// `rcHandleRevoked` if the parent is not good any more, `rcFail` if a limit is reached, `rcNotConnected` if `to` is dead.
+/// `rcHandleRevoked` if the parent is not good any more, `rcFail` if a limit is reached, `rcNotConnected` if `to` is
+/// dead.
 pub(crate) fn derive(
     parent: &Arc<Node>,
     to: &Task,

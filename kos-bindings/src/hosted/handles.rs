@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What a process is born with: whom it may call, and what may be done with a handle. How handles spread from there is in
-//! [`super::caps`].
+//! What a process is born with: whom it may call, and what may be done with a handle. How handles spread from there
+//! is in [`super::caps`].
 
 use std::sync::{Arc, Weak};
 use std::vec::Vec;

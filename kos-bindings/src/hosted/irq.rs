@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Interrupts as handles: a process registers a line, binds one of its threads, and that thread waits with `Recv`.
 //!
-//! There is no interrupt context: what comes while the thread works is remembered once, and is there at its next `Recv`.
+//! There is no interrupt context: what comes while the thread works is remembered once, and is there at its next
+//! `Recv`.
 
 use std::sync::{Arc, Mutex, Weak};
 use std::vec::Vec;
@@ -97,7 +98,8 @@ impl Interrupts {
         let line = line.ok_or(Retcode::INVALID_ARGUMENT)?;
         line.owners
             .retain(|owner| owner.upgrade().is_some_and(|owner| !lock(&owner.state).is_revoked));
-        if !line.owners.is_empty() && !(is_shared && line.is_shared) {
+        let all_share = is_shared && line.is_shared;
+        if !(line.owners.is_empty() || all_share) {
             return Err(Retcode::ALREADY_EXISTS);
         }
         line.is_shared = is_shared;

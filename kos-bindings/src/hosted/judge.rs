@@ -69,8 +69,8 @@ pub trait Policy: Send + Sync {
     }
 
     /// Hears of what the kernel refused for another reason than form and policy: a handle that does not exist, was
-    /// revoked, lacks a right, may not be passed on or would gain rights; a reply that nobody asked for. `code` is what the
-    /// sender gets; `receiver` is empty if it was none, and so is the message if there was none.
+    /// revoked, lacks a right, may not be passed on or would gain rights; a reply that nobody asked for. `code` is
+    /// what the sender gets; `receiver` is empty if it was none, and so is the message if there was none.
     fn refused(&self, sender: &str, receiver: &str, message: Parts<'_>, code: Retcode) {
         let _ = code;
         self.malformed(sender, receiver, Kind::Request, message);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The server's end of channels: requests of all clients queue here, any thread of the server receives them, and answers
-//! go out in any order, addressed by the client's thread.
+//! The server's end of channels: requests of all clients queue here, any thread of the server receives them, and
+//! answers go out in any order, addressed by the client's thread.
 //!
 //! Locks: a listener's, then a thread's, never the other way round.
 
@@ -29,6 +29,8 @@ struct Queued {
 struct State {
     is_closed: bool,
     queue: VecDeque<Queued>,
+    /// Whose request was received last.
+    last: u64,
     /// Threads in `Recv`, and which of their receptions it is.
     receivers: VecDeque<(Arc<Process>, u64)>,
     /// Requests to be answered, and which thread took them.
@@ -50,6 +52,18 @@ pub(crate) struct Listener {
     state: Mutex<State>,
 }
 
+impl State {
+    /// Takes the request that is next: the oldest, but not of the same process twice in a row while another waits. So
+    /// however many threads a process asks with, its neighbours wait for one of its requests at a time.
+    fn next(&mut self) -> Option<Queued> {
+        let is_other = |queued: &Queued| queued.request.client.task.id != self.last;
+        let at = self.queue.iter().position(is_other).unwrap_or(0);
+        let queued = self.queue.remove(at)?;
+        self.last = queued.request.client.task.id;
+        Some(queued)
+    }
+}
+
 impl Listener {
     pub(crate) fn new(owner: &Arc<Task>, death: Retcode) -> Self {
         Self {
@@ -66,8 +80,8 @@ impl Listener {
     ///
     /// # Errors
     ///
-    /// The request, with `rcNotConnected` if the server is gone, `rcBusy` if too many wait, `rcInvalidArgument` if it does
-    /// not fit into the server's ports, `rcFail` if too much of its client's waits.
+    /// The request, with `rcNotConnected` if the server is gone, `rcBusy` if too many wait, `rcInvalidArgument` if it
+    /// does not fit into the server's ports, `rcFail` if too much of its client's waits.
     pub(crate) fn deliver(&self, request: Request, parts: Parts<'_>) -> Result<(), (Request, Retcode)> {
         if !self.room.holds(parts) {
             return Err((request, Retcode::INVALID_ARGUMENT));
@@ -78,6 +92,7 @@ impl Listener {
         }
         while let Some((thread, serial)) = state.receivers.pop_front() {
             if thread.end_receive(serial, |thread| thread.put_incoming(&request, parts)) {
+                state.last = request.client.task.id;
                 state.taken.push((request, thread.id));
                 drop(state);
                 thread.give_turn();
@@ -103,7 +118,7 @@ impl Listener {
     /// `Recv` of `thread`: hands it a request, or lets it wait.
     pub(crate) fn receive(&self, thread: &Arc<Process>, deadline_ns: u64, sync: Option<Arc<Sync>>) {
         let mut state = lock(&self.state);
-        while let Some(Queued { request, message, .. }) = state.queue.pop_front() {
+        while let Some(Queued { request, message, .. }) = state.next() {
             // A client that gave up or died is passed over.
             if request.client.waits_for(request.id) {
                 thread.put_incoming(&request, message.whole());

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Memory that processes share: sealed memory files, and their mappings into processes that are this one.
 //!
-//! A sandboxed domain holds no file and its memory cannot be changed from here, so it can pass an MDL on but not map one.
+//! A sandboxed domain holds no file and its memory cannot be changed from here, so it can pass an MDL on but not map
+//! one.
 #![expect(unsafe_code, reason = "maps and unmaps memory files")]
 
 use std::os::fd::OwnedFd;
@@ -135,8 +136,8 @@ pub(crate) struct Mapping {
 
 impl Drop for Mapping {
     fn drop(&mut self) {
-        // SAFETY: the range was mapped by `Mdl::map`, and whoever was told its address asked for this, or all threads of
-        // its process are gone.
+        // SAFETY: the range was mapped by `Mdl::map`, and whoever was told its address asked for this, or all threads
+        // of its process are gone.
         let done = unsafe { munmap(std::ptr::with_exposed_provenance_mut(self.at), self.len) };
         debug_assert!(done.is_ok(), "a whole mapping can always be unmapped");
     }

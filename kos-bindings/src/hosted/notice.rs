@@ -2,8 +2,8 @@
 //! Notices: who hears of which events of which objects, and what waits to be read; and badges, which tell when a handle
 //! that was passed on is gone.
 //!
-//! Events under one identifier coalesce into one record with a mask and a counter, so a flood costs one record. A record
-//! holds the charge of the subscription that it came from until it is read.
+//! Events under one identifier coalesce into one record with a mask and a counter, so a flood costs one record. A
+//! record holds the charge of the subscription that it came from until it is read.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
@@ -221,7 +221,8 @@ impl Drop for Badge {
     }
 }
 
-/// Held by a handle that was passed on with a badge, and by all its descendants: when the last lets go, the badge tells.
+/// Held by a handle that was passed on with a badge, and by all its descendants: when the last lets go, the badge
+/// tells.
 #[derive(Debug)]
 pub(crate) struct Token {
     pub(crate) badge: Arc<Badge>,

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! A thread with its port as the kernel sees it, and, for a domain, which has one thread, the requests that wait for it.
+//! A thread with its port as the kernel sees it, and, for a domain, which has one thread, the requests that wait for
+//! it.
 //!
 //! ```text
 //!   phase        who changes it                          what it waits for
@@ -13,102 +14,33 @@
 //!
 //! No function holds the locks of two processes, so there is no order to keep.
 
+mod expire;
 mod notice;
+mod pending;
 mod recv;
 
 use std::collections::VecDeque;
 use std::string::String;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicBool, AtomicU64};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use std::vec::Vec;
 
 use super::judge::Known;
 use super::life::{Cause, LAST_WORDS, Life};
-use super::object::Object;
 use super::shared::{Message, Shared};
 use super::sync::Sync;
 use super::task::Task;
 use super::transfer::Granted;
 use crate::nk::{Lens, Parts, Retcode};
-use crate::port::{Area, PortLens, event, turn};
-use crate::sys;
+use crate::port::{Area, PortLens, event};
+use crate::{sys, turn};
 use notice::Notice;
+pub(crate) use pending::{Peer, Pending};
 
 /// The most requests that wait for one listener; the next one gets `rcBusy`.
 pub(crate) const MAX_QUEUED: usize = 256;
-
-/// A `Call` that waits for its answer, as its client sees it.
-#[derive(Debug)]
-pub(crate) struct Pending {
-    pub(crate) id: u64,
-    /// On `CLOCK_MONOTONIC`; `u64::MAX` is never.
-    pub(crate) deadline_ns: u64,
-    /// The deadline that the kernel sets; the client's own may be earlier.
-    pub(crate) kernel_deadline_ns: u64,
-    /// Whether the client's own deadline stands after a server took the request.
-    pub(crate) covers_service: bool,
-    /// When the server is to be looked at next, if it is watched.
-    pub(crate) watch_ns: u64,
-    pub(crate) server: Peer,
-    /// What may interrupt it.
-    pub(crate) sync: Option<Arc<Sync>>,
-}
-
-/// Where a request went.
-#[derive(Clone, Debug)]
-pub(crate) enum Peer {
-    /// To a domain.
-    Domain(Weak<Process>),
-    /// To a listener.
-    Listener(Weak<Object>),
-}
-
-impl Peer {
-    /// Tells the server that the client gave up.
-    pub(crate) fn abandon(&self, id: u64) {
-        match self {
-            Self::Domain(server) => {
-                if let Some(server) = server.upgrade() {
-                    server.abandon(id);
-                }
-            }
-            Self::Listener(object) => {
-                if let Some(object) = object.upgrade()
-                    && let Ok(listener) = object.listener()
-                {
-                    listener.abandon(id);
-                }
-            }
-        }
-    }
-
-    /// Takes request `id` back if no server took it. Returns whether that was so.
-    pub(crate) fn withdraw(&self, id: u64) -> bool {
-        match self {
-            Self::Domain(server) => server.upgrade().is_some_and(|server| server.withdraw(id)),
-            Self::Listener(object) => object
-                .upgrade()
-                .is_some_and(|object| object.listener().is_ok_and(|listener| listener.withdraw(id))),
-        }
-    }
-
-    fn domain(&self) -> Option<Arc<Process>> {
-        match self {
-            Self::Domain(server) => server.upgrade(),
-            Self::Listener(_) => None,
-        }
-    }
-
-    /// Returns the server's number.
-    fn number(&self) -> Option<u64> {
-        match self {
-            Self::Domain(server) => server.upgrade().map(|server| server.id),
-            Self::Listener(object) => object.upgrade()?.listener().ok().map(|listener| listener.owner_id),
-        }
-    }
-}
 
 /// What a deadline brought to light.
 #[derive(Debug)]
@@ -248,8 +180,7 @@ impl Process {
     pub(crate) fn give_turn(&self) {
         self.running_since_ns.store(super::clock_ns(), Relaxed);
         let port = self.shared.port();
-        port.turn.store(turn::USER, Release);
-        sys::futex_wake(&port.turn, turn::USER_BIT);
+        turn::give(&port.turn);
     }
 
     /// Ends an operation that did not have to wait.
@@ -430,71 +361,6 @@ impl Process {
         Err(Retcode::NOT_CONNECTED)
     }
 
-    /// Returns when [`Process::expire`] wants to be called, or `u64::MAX`.
-    pub(crate) fn deadline_ns(&self) -> u64 {
-        match &lock(&self.state).phase {
-            Phase::Receiving { deadline_ns, .. } => *deadline_ns,
-            Phase::Calling(pending) => pending.deadline_ns.min(pending.watch_ns),
-            Phase::Running | Phase::Dead => u64::MAX,
-        }
-    }
-
-    /// Ends what waited until `now_ns`, and tells what is to be said of the server that was waited
-    /// for.
-    pub(crate) fn expire(&self, now_ns: u64, watchdog_ns: u64) -> Expired {
-        let mut state = lock(&self.state);
-        match &mut state.phase {
-            Phase::Receiving {
-                deadline_ns, serial, ..
-            } if *deadline_ns <= now_ns => {
-                let is_domains = *serial == 0;
-                state.phase = Phase::Running;
-                drop(state);
-                if is_domains {
-                    self.put_event(event::TIMEOUT);
-                } else {
-                    self.set_result(Retcode::TIMEOUT);
-                }
-                self.give_turn();
-                Expired::Nothing
-            }
-            Phase::Calling(pending) if pending.deadline_ns <= now_ns => {
-                let (id, server) = (pending.id, pending.server.clone());
-                let is_own_limit = pending.deadline_ns < pending.kernel_deadline_ns;
-                if is_own_limit && !pending.covers_service {
-                    drop(state);
-                    return self.expire_before_service(id, &server);
-                }
-                state.phase = Phase::Running;
-                drop(state);
-                server.abandon(id);
-                self.finish(Retcode::TIMEOUT);
-                match server.number() {
-                    Some(number) if !is_own_limit => Expired::Unanswered(number),
-                    _ => Expired::Nothing,
-                }
-            }
-            Phase::Calling(pending) if pending.watch_ns <= now_ns => {
-                let Some(server) = pending.server.domain() else {
-                    pending.watch_ns = u64::MAX;
-                    return Expired::Nothing;
-                };
-                let since = match server.running_since_ns.load(Relaxed) {
-                    0 => now_ns,
-                    since => since,
-                };
-                if now_ns.saturating_sub(since) >= watchdog_ns {
-                    pending.watch_ns = now_ns.saturating_add(u64::try_from(LAST_WORDS.as_nanos()).unwrap_or(0));
-                    Expired::Stuck(server)
-                } else {
-                    pending.watch_ns = since.saturating_add(watchdog_ns);
-                    Expired::Nothing
-                }
-            }
-            _ => Expired::Nothing,
-        }
-    }
-
     /// Sets interrupt line `line` to `is_high`.
     pub(crate) fn set_line(&self, line: u32, is_high: bool) {
         let Some(bit) = 1u64.checked_shl(line) else {
@@ -551,13 +417,9 @@ impl Process {
         }
     }
 
-    /// Wakes both sides of a dead port. The word changes too, so a side that is just going to sleep
-    /// does not.
+    /// Wakes both sides of a dead port.
     pub(crate) fn close_port(&self) {
-        let port = self.shared.port();
-        port.turn.store(turn::DEAD, Release);
-        sys::futex_wake(&port.turn, turn::USER_BIT);
-        sys::futex_wake(&port.turn, turn::KERNEL_BIT);
+        turn::close(&self.shared.port().turn);
     }
 
     /// Waits until the process received for the first time. Returns whether it did, and lives.

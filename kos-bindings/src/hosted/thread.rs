@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Processes whose threads are threads of this program, and the three calls as they make them.
 //!
-//! Each thread has a port and a kernel thread of its own, as a sandboxed domain has, and is trusted no more. What such a
-//! process is not is sandboxed: it is for servers of the supervisor's, for tests, and for code that was written against
-//! KasperskyOS's C interface.
+//! Each thread has a port and a kernel thread of its own, as a sandboxed domain has, and is trusted no more. What
+//! such a process is not is sandboxed: it is for servers of the supervisor's, for tests, and for code that was
+//! written against KasperskyOS's C interface.
 //!
 //! # Examples
 //!
@@ -60,8 +60,8 @@ use super::task::{self, Named};
 use super::{caps, cpu};
 use crate::kn::{INFINITE, Kn, right};
 use crate::nk::{Handle, Lens, Parts, PartsMut, Retcode, Transport};
-use crate::port::{Area, FOREVER, PortLens, event, op, turn};
-use crate::sys;
+use crate::port::{Area, FOREVER, PortLens, event, op};
+use crate::turn;
 
 /// A process to be made.
 #[derive(Clone, Debug)]
@@ -89,8 +89,8 @@ impl TaskSpec {
     }
 }
 
-/// A process. It ends when this is dropped: its threads' calls fail, its handles are closed, those who wait for an answer
-/// of it get [`super::Unknowns::server_death`].
+/// A process. It ends when this is dropped: its threads' calls fail, its handles are closed, those who wait for an
+/// answer of it get [`super::Unknowns::server_death`].
 #[derive(Debug)]
 pub struct Task {
     kernel: Arc<Inner>,
@@ -119,9 +119,9 @@ impl Kernel {
         })
     }
 
-    /// Makes a static channel before `client` and `server` begin: `client` finds it as `name`, and so does `server`, whose
-    /// channels of one name share a listener. `endpoints` are what the server has there: `component.endpoint` (or just
-    /// `endpoint`) and its number.
+    /// Makes a static channel before `client` and `server` begin: `client` finds it as `name`, and so does `server`,
+    /// whose channels of one name share a listener. `endpoints` are what the server has there: `component.endpoint`
+    /// (or just `endpoint`) and its number.
     ///
     /// # Errors
     ///
@@ -273,7 +273,8 @@ impl Thread {
         Kn::new(self, core)
     }
 
-    /// Returns the static channel called `name` for its client, or the invalid handle if there is none or it was closed.
+    /// Returns the static channel called `name` for its client, or the invalid handle if there is none or it was
+    /// closed.
     #[must_use]
     pub fn service_locator_connect(&self, name: &str) -> Handle {
         let task = &self.process.task;
@@ -289,8 +290,8 @@ impl Thread {
             .map_or(Handle::INVALID, |named| named.handle)
     }
 
-    /// Returns the number of endpoint `endpoint` (`component.endpoint`, or just `endpoint`) on the static channel `channel`,
-    /// or `None` (`INVALID_RIID`).
+    /// Returns the number of endpoint `endpoint` (`component.endpoint`, or just `endpoint`) on the static channel
+    /// `channel`, or `None` (`INVALID_RIID`).
     #[must_use]
     pub fn service_locator_get_riid(&self, channel: Handle, endpoint: &str) -> Option<u16> {
         let task = &self.process.task;
@@ -315,24 +316,11 @@ impl Thread {
     /// Posts what the port asks and waits for the turn.
     fn enter(&self, op: u32) -> Result<(), Retcode> {
         let port = self.process.shared.port();
-        if port.turn.load(Acquire) == turn::DEAD {
-            return Err(Retcode::NOT_CONNECTED);
-        }
         port.op.store(op, Relaxed);
-        // Not a plain store: the process may be ended just now, and its port must stay dead.
-        let posted = port
-            .turn
-            .compare_exchange(turn::USER, turn::KERNEL, std::sync::atomic::Ordering::AcqRel, Acquire);
-        if posted.is_err() {
-            return Err(Retcode::NOT_CONNECTED);
-        }
-        sys::futex_wake(&port.turn, turn::KERNEL_BIT);
-        loop {
-            match port.turn.load(Acquire) {
-                turn::USER => return Retcode(port.result.load(Acquire).cast_signed()).ok(),
-                turn::DEAD => return Err(Retcode::NOT_CONNECTED),
-                seen => sys::futex_wait(&port.turn, seen, turn::USER_BIT, None),
-            }
+        if turn::post(&port.turn) && turn::wait(&port.turn) {
+            Retcode(port.result.load(Acquire).cast_signed()).ok()
+        } else {
+            Err(Retcode::NOT_CONNECTED)
         }
     }
 
@@ -342,9 +330,10 @@ impl Thread {
     ///
     /// # Errors
     ///
-    /// | | |
+    /// | code | when |
     /// |---|---|
-    /// | `rcInvalidArgument` | request or answer is malformed or too long, a handle in it does not exist, `handle` cannot be called |
+    /// | `rcInvalidArgument` | request or answer is malformed or too long, or `handle` cannot be called |
+    /// | | a handle in the request does not exist, or `sync` is no synchronisation object |
     /// | `rcSecurityDisallow` | the policy refused request or answer, or a right is missing |
     /// | `rcNotConnected` | there is no such handle, or no server behind it any more |
     /// | `rcHandleRevoked` | the handle, or one in the request, was taken back |
@@ -373,20 +362,26 @@ impl Thread {
         self.recv_ex(handle, INFINITE, Handle::INVALID)
     }
 
-    /// `RecvEx`: waits for a request on a listener, or for an interrupt on what [`Kn::attach_irq`] returned, up to `mdelay`
-    /// milliseconds (0: only looks) or until `sync` interrupts.
+    /// `RecvEx`: waits for a request on a listener, or for an interrupt on what [`Kn::attach_irq`] returned, up to
+    /// `mdelay` milliseconds (0: only looks) or until `sync` interrupts.
     ///
     /// # Errors
     ///
     /// `rcNotConnected` if there is no such handle, the listener was closed or the line detached; `rcHandleRevoked`;
-    /// `rcSecurityDisallow` without the right to receive; `rcInvalidArgument` if it is nothing to receive on, or another
-    /// thread's; `rcTimeout`; `rcIpcInterrupt`.
+    /// `rcSecurityDisallow` without the right to receive; `rcInvalidArgument` if it is nothing to receive on, or
+    /// another thread's; `rcTimeout`; `rcIpcInterrupt`.
     pub fn recv_ex(&mut self, handle: Handle, mdelay: u32, sync: Handle) -> Result<Received<'_>, Retcode> {
         let port = self.process.shared.port();
         port.handle.store(handle.0, Relaxed);
         port.timeout_ns.store(nanoseconds(mdelay), Relaxed);
         port.sync.store(sync.0, Relaxed);
         self.enter(op::RECV_ON)?;
+        self.received(handle)
+    }
+
+    /// Returns what was received on `handle`.
+    fn received(&mut self, handle: Handle) -> Result<Received<'_>, Retcode> {
+        let port = self.process.shared.port();
         if port.event.load(Acquire) != event::REQUEST {
             return Ok(Received {
                 reply_handle: handle,
@@ -420,9 +415,9 @@ impl Thread {
     ///
     /// # Errors
     ///
-    /// `rcInvalidArgument` if it is owed no answer, or the answer is malformed, too long, or has handles that do not exist;
-    /// `rcSecurityDisallow` if the policy refused it, or a right is missing: the client's `Call` then fails so too.
-    /// `rcNotConnected` if the client is gone or gave up; `rcHandleRevoked`.
+    /// `rcInvalidArgument` if it is owed no answer, or the answer is malformed, too long, or has handles that do not
+    /// exist; `rcSecurityDisallow` if the policy refused it, or a right is missing: the client's `Call` then fails so
+    /// too. `rcNotConnected` if the client is gone or gave up; `rcHandleRevoked`.
     pub fn reply(&mut self, reply_handle: Handle, client: u32, lens: Lens) -> Result<(), Retcode> {
         let port = self.process.shared.port();
         port.handle.store(reply_handle.0, Relaxed);
@@ -430,6 +425,34 @@ impl Thread {
         store(&port.serve_response, lens);
         self.enter(op::REPLY_ON)
     }
+
+    /// [`Thread::reply`], then [`Thread::recv_ex`] on the same handle, in one entry into the kernel: what a server
+    /// does all the time, for two hand-overs less. The first result is the reply's.
+    pub fn reply_recv(
+        &mut self,
+        reply_handle: Handle,
+        client: u32,
+        lens: Lens,
+        mdelay: u32,
+        sync: Handle,
+    ) -> (Result<(), Retcode>, Result<Received<'_>, Retcode>) {
+        let port = self.process.shared.port();
+        port.handle.store(reply_handle.0, Relaxed);
+        port.thread.store(client, Relaxed);
+        port.timeout_ns.store(nanoseconds(mdelay), Relaxed);
+        port.sync.store(sync.0, Relaxed);
+        store(&port.serve_response, lens);
+        port.reply_result
+            .store(Retcode::NOT_CONNECTED.0.cast_unsigned(), Relaxed);
+        let entered = self.enter(op::REPLY_RECV_ON);
+        let replied = Retcode(port_word(&self.process, |port| &port.reply_result)).ok();
+        (replied, entered.and_then(|()| self.received(reply_handle)))
+    }
+}
+
+/// Reads a word of the port that holds a return code.
+fn port_word(process: &Process, word: impl FnOnce(&crate::port::Port) -> &std::sync::atomic::AtomicU32) -> i32 {
+    word(process.shared.port()).load(Relaxed).cast_signed()
 }
 
 impl Transport for Thread {

@@ -171,7 +171,8 @@ fn events_and_what_waits_of_them() {
     assert_eq!(done, 16);
     stage.refused("subscriptions without end", outcome, Retcode::FAIL);
     stage.m.kn().handle_close(one).expect("closed");
-    // The object is gone and its subscriptions with it, but their last events wait, and are paid for until they are read.
+    // The object is gone and its subscriptions with it, but their last events wait, and are paid for until they are
+    // read.
     let other = object(&mut stage).expect("an object");
     let outcome = stage.m.kn().notice_subscribe(notice, other, u32::MAX, 99);
     stage.refused("events of dead objects without end", outcome, Retcode::FAIL);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! A process that attacks the kernel, a server and its neighbours. Nothing of it succeeds, all of it is in the audit, and
-//! the neighbour is served as before.
+//! A process that attacks the kernel, a server and its neighbours. Nothing of it succeeds, all of it is in the audit,
+//! and the neighbour is served as before.
 //!
 //! Each `refused` is one attack. They are sorted by what is attacked.
 

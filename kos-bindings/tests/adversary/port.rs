@@ -203,7 +203,7 @@ fn operations_that_do_not_exist() {
     let mut stage = Stage::new();
     let mapped = Mapped::of(&stage.m);
     let words = mapped.words();
-    for op in [0, 7, 99, u32::MAX] {
+    for op in [0, 8, 99, u32::MAX] {
         words.op.store(op, Relaxed);
         words.turn.store(turn::KERNEL, std::sync::atomic::Ordering::Release);
         wake(&words.turn);

@@ -177,6 +177,7 @@ fn bytes<'a>(address: usize, len: usize) -> &'a [std::sync::atomic::AtomicU8] {
 }
 
 const PAGE: u64 = 4096;
+const LEN: usize = 4096;
 
 #[test]
 fn p12_memory_is_shared_by_its_handle() {
@@ -265,10 +266,10 @@ fn p12_a_part_is_the_same_memory() {
     let part = thread.kn().mdl_clone(mdl, 2 * PAGE, PAGE).expect("a part");
     let whole = thread.kn().mdl_map(mdl, 0, 4 * PAGE, 3).expect("mapped");
     let slice = thread.kn().mdl_map(part, 0, PAGE, 1).expect("mapped");
-    bytes(whole, 4 * PAGE as usize)[2 * PAGE as usize + 5].store(9, Relaxed);
-    assert_eq!(bytes(slice, PAGE as usize)[5].load(Relaxed), 9);
+    bytes(whole, 4 * LEN)[2 * LEN + 5].store(9, Relaxed);
+    assert_eq!(bytes(slice, LEN)[5].load(Relaxed), 9);
     thread.kn().handle_close(mdl).expect("closed");
-    assert_eq!(bytes(slice, PAGE as usize)[5].load(Relaxed), 9, "the part keeps it");
+    assert_eq!(bytes(slice, LEN)[5].load(Relaxed), 9, "the part keeps it");
 }
 
 #[test]

@@ -243,3 +243,66 @@ fn p14_each_process_has_its_class_and_no_two_of_one_name_run() {
         Err(Retcode::NOT_CONNECTED)
     );
 }
+
+#[test]
+fn p05_no_process_is_served_twice_in_a_row_while_another_waits() {
+    let (kernel, _) = world();
+    let mut pair = pair(&kernel);
+    let other = task(&kernel, "other");
+    kernel.connect(&other, &pair.server, "ch", &[]).expect("a channel");
+    let flood: Vec<_> = (0..4).map(|_| pair.client.attach().expect("a thread")).collect();
+    let mut o = other.attach().expect("a thread");
+    let channel = pair.channel;
+    std::thread::scope(|scope| {
+        for mut thread in flood {
+            scope.spawn(move || say(&mut thread, channel, b"flood").expect("an answer"));
+        }
+        // All four wait before the other one comes.
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        scope.spawn(move || {
+            let channel = o.service_locator_connect("ch");
+            say(&mut o, channel, b"mine").expect("an answer")
+        });
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        let order: Vec<_> = (0..5)
+            .map(|_| {
+                let got = receive(&mut pair.s, pair.listener, 5000).expect("a request");
+                answer(&mut pair.s, &got, &[], b"").expect("it waits");
+                got.text == b"mine"
+            })
+            .collect();
+        assert!(order[0] || order[1], "{order:?}");
+    });
+}
+
+#[test]
+fn p05_answering_and_receiving_in_one_entry_tells_of_both() {
+    let (kernel, _) = world();
+    let mut pair = pair(&kernel);
+    let lens = write(pair.s.response(), &[], b"to nobody");
+    let (replied, received) = pair.s.reply_recv(pair.listener, 77, lens, 10, Handle::INVALID);
+    assert_eq!(replied, Err(Retcode::INVALID_ARGUMENT));
+    assert_eq!(received.map(drop), Err(Retcode::TIMEOUT));
+    std::thread::scope(|scope| {
+        let client = scope.spawn(|| {
+            let first = say(&mut pair.c, pair.channel, b"1");
+            (first, say(&mut pair.c, pair.channel, b"2"))
+        });
+        let got = receive(&mut pair.s, pair.listener, 5000).expect("a request");
+        let lens = write(pair.s.response(), &[], b"one");
+        let (replied, received) = pair
+            .s
+            .reply_recv(pair.listener, got.thread, lens, 5000, Handle::INVALID);
+        assert_eq!(replied, Ok(()));
+        let second = received.expect("the next");
+        assert_eq!(second.message.arena, b"2");
+        let thread = second.thread;
+        let lens = write(pair.s.response(), &[], b"two");
+        pair.s.reply(pair.listener, thread, lens).expect("it waits");
+        let (first, second) = client.join().expect("no panic");
+        assert_eq!(
+            (first.as_deref(), second.as_deref()),
+            (Ok(&b"one"[..]), Ok(&b"two"[..]))
+        );
+    });
+}

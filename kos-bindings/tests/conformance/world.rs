@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use kos_bindings::hosted::judge::{Kind, Policy, Subject, Verdict};
-use kos_bindings::hosted::{Config, Kernel, Room, Task, TaskSpec, Thread};
+use kos_bindings::hosted::{Config, Kernel, Received, Room, Task, TaskSpec, Thread};
 use kos_bindings::kn::EventDesc;
 use kos_bindings::nk::{
     Fields, Handle, HandleDesc, Header, Interface, Lens, Method, NkErr, Parts, PartsMut, Retcode, Sizes, Transport,
@@ -282,11 +282,22 @@ pub fn answer(thread: &mut Thread, got: &Got, handles: &[HandleDesc], text: &[u8
 /// Serves `listener` with echoes on a thread of its own until it is gone.
 pub fn echo(mut thread: Thread, listener: Handle) -> std::thread::JoinHandle<Thread> {
     std::thread::spawn(move || {
-        while let Ok(got) = receive(&mut thread, listener, u32::MAX) {
-            let _ = answer(&mut thread, &got, &[], &got.text);
+        let mut text = Vec::new();
+        let mut next = thread.recv(listener).map(|received| remember(&received, &mut text));
+        while let Ok(client) = next {
+            let lens = write(thread.response(), &[], &text);
+            let (_, received) = thread.reply_recv(listener, client, lens, u32::MAX, Handle::INVALID);
+            next = received.map(|received| remember(&received, &mut text));
         }
         thread
     })
+}
+
+/// Copies a request's text and returns who asks.
+fn remember(received: &Received<'_>, text: &mut Vec<u8>) -> u32 {
+    text.clear();
+    text.extend_from_slice(received.message.arena);
+    received.thread
 }
 
 /// Waits until `what` holds.

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The kernel's own services, reached by `Call` like any other: `kl.core.Handle`, `Notice`, `IPC`, `VMM`, `IO`, `CM`.
 //!
-//! A request was validated and judged before it gets here, and the answer will be before it leaves. The handles in it are
-//! the caller's; what is made goes into the caller's table, at the caller's cost. Numbers come from the generated code.
+//! A request was validated and judged before it gets here, and the answer will be before it leaves. The handles in it
+//! are the caller's; what is made goes into the caller's table, at the caller's cost. Numbers come from the generated
+//! code.
 
 mod handle;
 mod io;

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::{Area, Expired, Peer, Phase, Process, Request, event, lock, store};
+use super::{Area, Phase, Process, Request, event, lock, store};
 use crate::hosted::sync::Sync;
 use crate::nk::{Parts, Retcode};
 
@@ -25,8 +25,8 @@ impl Process {
         Some(serial)
     }
 
-    /// Ends reception `serial` and lets `put` say with what; the caller then gives the turn. Returns whether it was still
-    /// open.
+    /// Ends reception `serial` and lets `put` say with what; the caller then gives the turn. Returns whether it was
+    /// still open.
     pub(crate) fn end_receive(&self, serial: u64, put: impl FnOnce(&Self)) -> bool {
         let mut state = lock(&self.state);
         if !matches!(&state.phase, Phase::Receiving { serial: open, .. } if *open == serial) {
@@ -61,12 +61,10 @@ impl Process {
         let is_it = |other: &Option<Arc<Sync>>| other.as_ref().is_some_and(|other| Arc::ptr_eq(other, sync));
         let mut state = lock(&self.state);
         match &state.phase {
-            Phase::Receiving { sync: own, .. } if is_it(own) => {
-                if sync.take() {
-                    state.phase = Phase::Running;
-                    drop(state);
-                    self.finish(Retcode::IPC_INTERRUPT);
-                }
+            Phase::Receiving { sync: own, .. } if is_it(own) && sync.take() => {
+                state.phase = Phase::Running;
+                drop(state);
+                self.finish(Retcode::IPC_INTERRUPT);
             }
             Phase::Calling(pending) if is_it(&pending.sync) => {
                 let (id, server) = (pending.id, pending.server.clone());
@@ -78,19 +76,5 @@ impl Process {
             }
             _ => {}
         }
-    }
-
-    /// Ends call `id` at the client's own deadline if no server took it; otherwise only the kernel's deadline is left.
-    pub(super) fn expire_before_service(&self, id: u64, server: &Peer) -> Expired {
-        if server.withdraw(id) {
-            self.complete(id, Err(Retcode::TIMEOUT));
-            return Expired::Nothing;
-        }
-        if let Phase::Calling(pending) = &mut lock(&self.state).phase
-            && pending.id == id
-        {
-            pending.deadline_ns = pending.kernel_deadline_ns;
-        }
-        Expired::Nothing
     }
 }
