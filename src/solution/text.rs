@@ -104,8 +104,8 @@ fn channels(needs: &Needs) -> Vec<&str> {
     names
 }
 
-/// Lists the processes of these domains, of their servers and of a client, and on the client's side each static channel.
-/// Its text, `to_string()`, is an `init.yaml`.
+/// Lists the processes of these domains, of their servers and of a client, and on the client's side each static
+/// channel. Its text, `to_string()`, is an `init.yaml`.
 ///
 /// A domain finds a server by the channel's name, as it does on the hosted back end; the client finds a driver by its
 /// class.
