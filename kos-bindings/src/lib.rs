@@ -28,4 +28,5 @@ pub mod nk;
 pub mod port;
 #[cfg(any(feature = "hosted", not(feature = "kasperskyos")))]
 mod sys;
+#[cfg(any(feature = "hosted", not(feature = "kasperskyos")))]
 mod turn;
