@@ -6,7 +6,7 @@ use super::source::{Source, code_only};
 
 /// What opens a room: a module of this name, a folder of this name, or one of these places.
 const MODULES: [&str; 3] = ["ffi", "raw", "bindings"];
-const PLACES: [(&str, &str); 13] = [
+const PLACES: [(&str, &str); 16] = [
     ("kos-bindings/src/sys", "system calls"),
     ("kos-bindings/src/domain/", "the domain's own system layer"),
     ("kos-bindings/src/hosted/", "processes, shared memory and the sandbox"),
