@@ -137,7 +137,12 @@ impl Link<'_> {
         run(&mut command)?;
         let object = dir.join("library.o");
         run(Command::new(self.arch.tool("objcopy"))
-            .args(["--strip-unneeded", "--remove-section=.llvm_addrsig", "--keep-global-symbol", entry])
+            .args([
+                "--strip-unneeded",
+                "--remove-section=.llvm_addrsig",
+                "--keep-global-symbol",
+                entry,
+            ])
             .arg(&debug)
             .arg(&object))?;
         run(Command::new(self.arch.tool("ar"))
