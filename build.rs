@@ -7,12 +7,13 @@
 //!
 //! `LINUX_COMPAT_SHIMS` (such as `6.12,6.1-debug`) limits what is compiled; all four by default.
 
-use linux_headers::{Arch, Locate, Profile, Series, Tree, flags};
-use std::{
-    env, fs,
-    path::{Path, PathBuf},
-    process::Command,
-};
+#[path = "src/shim/compile.rs"]
+mod compile;
+
+use compile::Variant;
+use linux_headers::{Arch, Locate, Profile, Series, Tree};
+use std::env;
+use std::path::PathBuf;
 
 /// A shim to compile: what `LINUX_COMPAT_SHIMS` calls it, and the variable that holds its path.
 const VARIANTS: [(&str, &str, Series, Profile); 4] = [
@@ -30,6 +31,7 @@ const VARIANTS: [(&str, &str, Series, Profile); 4] = [
 fn main() {
     for path in [
         "shim",
+        "src/shim/compile.rs",
         "kos-bindings/src",
         "kos-bindings/idl",
         "kos-bindings/idl-gen/src",
@@ -64,58 +66,18 @@ fn compile(name: &str, series: Series, profile: Profile) -> Result<PathBuf, Stri
         series: Some(series),
     })
     .map_err(|e| e.to_string())?;
-    let mut cflags = flags::bindgen_flags(&tree, profile, Arch::host()).map_err(|e| e.to_string())?;
-    let glue = Path::new(env!("CARGO_MANIFEST_DIR")).join("shim/glue");
-    cflags.push(format!("-I{}", glue.display()));
-    let cflags_file = out.join(format!("cflags-{name}"));
-    fs::write(&cflags_file, cflags.join("\n")).map_err(|e| format!("{}: {e}", cflags_file.display()))?;
-
-    let target = out.join("shim");
-    let features = if profile == Profile::Debug {
-        "domain,debug"
-    } else {
-        "domain"
+    let variant = Variant {
+        name,
+        tree: &tree,
+        profile,
+        arch: target()?,
+        features: "",
     };
-    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo
-        .args([
-            "rustc",
-            "--package",
-            "shim",
-            "--profile",
-            "domain",
-            "--crate-type",
-            "staticlib",
-            "--features",
-            features,
-        ])
-        .arg("--target-dir")
-        .arg(&target)
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .env("LINUX_COMPAT_CFLAGS", &cflags_file)
-        .env(
-            "RUSTFLAGS",
-            "-Crelocation-model=static -Cforce-frame-pointers=yes --cap-lints=warn",
-        );
-    // What the outer Cargo says about itself is not for the inner one.
-    for variable in [
-        "CARGO_ENCODED_RUSTFLAGS",
-        "RUSTC_WRAPPER",
-        "RUSTC_WORKSPACE_WRAPPER",
-        "CARGO_BUILD_TARGET_DIR",
-        "CARGO_TARGET_DIR",
-    ] {
-        cargo.env_remove(variable);
-    }
-    let output = cargo.output().map_err(|e| format!("cargo: {e}"))?;
-    if !output.status.success() {
-        return Err(format!(
-            "cargo rustc --package shim:\n{}",
-            String::from_utf8_lossy(&output.stderr)
-        ));
-    }
-    let archive = out.join(format!("libshim-{name}.a"));
-    let made = target.join("domain/libshim.a");
-    fs::copy(&made, &archive).map_err(|e| format!("{}: {e}", made.display()))?;
-    Ok(archive)
+    compile::compile(variant, None, &out)
+}
+
+/// The architecture that the package is built for, and so its domains.
+fn target() -> Result<Arch, String> {
+    let arch = env::var("CARGO_CFG_TARGET_ARCH").unwrap_or_default();
+    Arch::of_name(&arch).ok_or_else(|| format!("no domains for {arch}"))
 }

@@ -36,6 +36,9 @@ const OUTER: [&str; 15] = [
 ];
 
 fn main() {
+    if std::env::var_os("CARGO_FEATURE_IMAGES").is_none() {
+        return;
+    }
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     for watched in [
         "src",

@@ -8,6 +8,7 @@
 //! | [`system`] | [`System`] and [`Domain`]: drivers running behind the hosted kernel |
 //! | [`client`] | [`Client`]: a domain's sysfs tree and character devices |
 //! | [`policy`] | what each driver may do, made from its board |
+//! | [`solution`] | a driver as a part of a KasperskyOS solution: EDL and init.yaml |
 //! | [`iio`] | sensors in physical units, single readings and buffered capture |
 //! | [`symbol`] | from addresses to functions and lines |
 //! | [`shim`] | where the machine's archives are |
@@ -23,6 +24,7 @@ pub mod client;
 pub mod iio;
 pub mod policy;
 pub mod shim;
+pub mod solution;
 pub mod symbol;
 pub mod system;
 

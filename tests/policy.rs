@@ -175,7 +175,7 @@ fn a_rule_that_no_run_needs_is_found() {
     let built = first.build(driver, &DriverSpec::new(driver).unwrap().board).unwrap();
     let (text, _) = whole(driver, &built);
     let excess = format!(
-        "{text}request src=driver.Adxl345 dst=gpio interface=linuxcompat.Gpio method=Set {{ assert \
+        "{text}request src=driver.Adxl345 dst=server.Gpio interface=linuxcompat.Gpio method=Set {{ assert \
          (message.line == 3) }}\n"
     );
     let (system, refused) = system(PolicyChoice::Text(excess), Isolation::Process);
@@ -208,7 +208,8 @@ fn a_chip_at_another_address_is_out_of_reach() {
         assert!(Device::all(&mut client).unwrap().is_empty(), "its probe failed");
         let refused = refused.lock().unwrap();
         let found = refused.iter().any(|line| {
-            line.contains("denied request driver.Adxl345 → i2c0 linuxcompat.I2c.Xfer") && line.contains("\"addr\":83")
+            line.contains("denied request driver.Adxl345 → server.I2c0 linuxcompat.I2c.Xfer")
+                && line.contains("\"addr\":83")
         });
         assert!(found, "{refused:?}");
     }

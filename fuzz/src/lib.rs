@@ -14,6 +14,7 @@
 //! * [`script`]: what is done with the driver's devices.
 //! * [`finding`]: a domain that died: where, whose fault, and whether it is known.
 //! * [`ffi`]: the sanitizer's shadow, the fuzzer's hooks, and faults.
+#![cfg(feature = "images")]
 
 pub mod device;
 pub mod ffi;

@@ -3,10 +3,11 @@
 //!
 //! * [`nk`]: the message layer: layout, arenas, return codes, what a client needs to send.
 //! * [`idl`]: the interfaces between domains, bus servers and clients, generated from `idl/*.idl`.
+//! * [`kn`]: what the kernel itself offers, over messages: handles, notices, shared memory, interrupts, channels.
 //! * [`port`]: the shared memory between a thread and the kernel; the one ABI of the hosted back
 //!   end.
 //! * [`domain`]: inside a domain: start, `Call`, `Recv`, `Reply`, memory, clock, last words. No
-//!   libc, no heap.
+//!   libc, no heap. With the feature `kasperskyos` the same over the SDK's C API.
 //! * `hosted` (feature): the trusted side: the kernel, its sandboxed processes, its doors for
 //!   clients.
 #![no_std]
@@ -14,10 +15,18 @@
 #[cfg(feature = "hosted")]
 extern crate std;
 
+#[cfg(not(feature = "kasperskyos"))]
+pub mod domain;
+#[cfg(feature = "kasperskyos")]
+#[path = "kasperskyos/mod.rs"]
 pub mod domain;
 #[cfg(feature = "hosted")]
 pub mod hosted;
 pub mod idl;
+pub mod kn;
 pub mod nk;
 pub mod port;
+#[cfg(any(feature = "hosted", not(feature = "kasperskyos")))]
 mod sys;
+#[cfg(any(feature = "hosted", not(feature = "kasperskyos")))]
+mod turn;

@@ -28,7 +28,7 @@
 use core::sync::atomic::{AtomicU32, AtomicU64};
 
 /// Changes whenever this file changes what is where.
-pub const ABI: u32 = 2;
+pub const ABI: u32 = 3;
 
 /// The file descriptor on which a fresh domain finds its port.
 pub const PORT_FD: i32 = 3;
@@ -62,6 +62,12 @@ pub mod op {
     pub const REPLY: u32 = 3;
     /// `Reply`, then `Recv`, in one entry.
     pub const REPLY_RECV: u32 = 4;
+    /// `Recv` on `handle`, a listener or an interrupt, and on nothing else.
+    pub const RECV_ON: u32 = 5;
+    /// `Reply` on `handle`, a listener, to client thread `thread`.
+    pub const REPLY_ON: u32 = 6;
+    /// `Reply` on `handle`, then `Recv` on it, in one entry.
+    pub const REPLY_RECV_ON: u32 = 7;
 }
 
 /// Values of [`Port::event`]: what ended a `Recv`.
@@ -133,6 +139,14 @@ pub struct Port {
     pub serve_response: PortLens,
     /// The domain's interrupt lines.
     pub irq: IrqLines,
+    /// The IPC synchronisation object that may interrupt a `Call` or a `Recv` on a handle; 0: none.
+    pub sync: AtomicU32,
+    /// The process that asked, after a `Recv` on a handle.
+    pub sender: AtomicU32,
+    /// The thread that asked (`Recv` on a handle) or is answered (`Reply` on a handle; 0: the first that waits).
+    pub thread: AtomicU32,
+    /// The [`crate::nk::Retcode`] of the `Reply` in `REPLY_RECV_ON`, whose `result` is that of the `Recv`.
+    pub reply_result: AtomicU32,
 }
 
 /// Size of a page; the layout below is in whole pages.

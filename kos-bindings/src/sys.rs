@@ -8,8 +8,6 @@
 
 use core::sync::atomic::AtomicU32;
 
-use crate::port::turn;
-
 #[cfg(target_arch = "x86_64")]
 mod nr {
     pub(crate) const MMAP: usize = 9;
@@ -155,13 +153,6 @@ pub(crate) fn futex_wake(word: &AtomicU32, bit: u32) {
             [word.as_ptr() as usize, FUTEX_WAKE_BITSET, 1, 0, 0, bit as usize],
         );
     }
-}
-
-/// Gives the turn to the kernel.
-#[inline]
-pub(crate) fn post(word: &AtomicU32) {
-    word.store(turn::KERNEL, core::sync::atomic::Ordering::Release);
-    futex_wake(word, turn::KERNEL_BIT);
 }
 
 /// Reads `CLOCK_MONOTONIC` with a system call.

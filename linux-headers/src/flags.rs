@@ -34,11 +34,51 @@ impl Arch {
     /// The architecture of this machine, if it is one of ours.
     #[must_use]
     pub fn host() -> Self {
-        match std::env::consts::ARCH {
-            "aarch64" => Self::Aarch64,
-            "riscv64" => Self::Riscv64,
-            _ => Self::X86_64,
+        Self::of_name(std::env::consts::ARCH).unwrap_or(Self::X86_64)
+    }
+
+    /// The architecture that Rust calls `name`, if it is one of ours.
+    #[must_use]
+    pub fn of_name(name: &str) -> Option<Self> {
+        match name {
+            "x86_64" => Some(Self::X86_64),
+            "aarch64" => Some(Self::Aarch64),
+            "riscv64" => Some(Self::Riscv64),
+            _ => None,
         }
+    }
+
+    /// What GNU calls a Linux system of this architecture, which is how its cross tools are named.
+    #[must_use]
+    pub fn gnu_triple(self) -> &'static str {
+        match self {
+            Self::X86_64 => "x86_64-linux-gnu",
+            Self::Aarch64 => "aarch64-linux-gnu",
+            Self::Riscv64 => "riscv64-linux-gnu",
+        }
+    }
+
+    /// The Rust target whose core library a domain of this architecture links.
+    #[must_use]
+    pub fn rust_target(self) -> &'static str {
+        match self {
+            Self::X86_64 => "x86_64-unknown-linux-gnu",
+            Self::Aarch64 => "aarch64-unknown-linux-gnu",
+            Self::Riscv64 => "riscv64gc-unknown-linux-gnu",
+        }
+    }
+
+    /// The command of a tool (`gcc`, `ld`, `strip`, …) that makes code of this architecture.
+    ///
+    /// On the architecture itself it is the plain name after `CROSS_COMPILE`, which Linux's own build looks at too: an
+    /// emulated program may have to name the tools of the machine below.
+    #[must_use]
+    pub fn tool(self, name: &str) -> String {
+        if self == Self::host() {
+            let prefix = std::env::var("CROSS_COMPILE").unwrap_or_default();
+            return format!("{prefix}{name}");
+        }
+        format!("{}-{name}", self.gnu_triple())
     }
 
     fn machine_flags(self) -> &'static [&'static str] {
@@ -54,7 +94,9 @@ impl Arch {
                 "-fcf-protection=none",
                 "-mstringop-strategy=libcall",
             ],
-            Self::Aarch64 => &["-mgeneral-regs-only"],
+            // No vector registers, as above; atomic operations in place, because the functions that gcc calls for them
+            // are a libc's.
+            Self::Aarch64 => &["-mgeneral-regs-only", "-mno-outline-atomics"],
             Self::Riscv64 => &["-mcmodel=medany"],
         }
     }
@@ -84,7 +126,7 @@ pub struct Setup {
 /// # Errors
 ///
 /// An answer file is absent or has a line that is not an answer.
-pub fn answers(tree: &Tree, profile: Profile) -> Result<Answers, TreeError> {
+pub fn answers(tree: &Tree, profile: Profile, arch: Arch) -> Result<Answers, TreeError> {
     let dir = architecture_dir().join("config");
     let mut paths = vec![dir.join(format!("{}.config", tree.series))];
     if profile == Profile::Debug {
@@ -102,7 +144,7 @@ pub fn answers(tree: &Tree, profile: Profile) -> Result<Answers, TreeError> {
         text.push('\n');
     }
     let mut answers = Answers::parse(&text).unwrap_or_default();
-    for (symbol, value) in generated::compiler_answers() {
+    for (symbol, value) in generated::compiler_answers(arch) {
         answers.set(&symbol, &value);
     }
     Ok(answers)
@@ -120,7 +162,7 @@ pub fn setup(
     arch: Arch,
     wishes: &[String],
 ) -> Result<Setup, TreeError> {
-    let answers = answers(tree, profile)?;
+    let answers = answers(tree, profile, arch)?;
     let base = Config::resolve(kconfig, &answers, &[]);
     let config = if wishes.is_empty() {
         base.clone()
@@ -129,7 +171,7 @@ pub fn setup(
     };
     let generated = generated::make(tree, kconfig, &config, arch)?;
     let flags = cc_flags(tree, &generated, profile, arch);
-    generated::bounds(tree, &generated, &flags)?;
+    generated::bounds(tree, &generated, &flags, arch)?;
     Ok(Setup {
         config,
         base,
@@ -177,7 +219,7 @@ pub fn for_clang(mut flags: Vec<String>) -> Vec<String> {
 fn cc_flags(tree: &Tree, generated: &Path, profile: Profile, arch: Arch) -> Vec<String> {
     let ours = architecture_dir().join("include");
     let mut flags: Vec<String> = vec!["-nostdinc".to_owned()];
-    if let Some(dir) = compiler_include() {
+    if let Some(dir) = compiler_include(arch) {
         flags.extend(["-isystem".to_owned(), dir]);
     }
     let include = |dir: PathBuf| format!("-I{}", dir.display());
@@ -237,8 +279,11 @@ const LANGUAGE: [&str; 21] = [
 /// other files save.
 pub const HOT: [&str; 2] = ["-O2", "-fno-align-functions"];
 
-fn compiler_include() -> Option<String> {
-    let out = Command::new("gcc").arg("-print-file-name=include").output().ok()?;
+fn compiler_include(arch: Arch) -> Option<String> {
+    let out = Command::new(arch.tool("gcc"))
+        .arg("-print-file-name=include")
+        .output()
+        .ok()?;
     let text = String::from_utf8(out.stdout).ok()?;
     Some(text.trim().to_owned())
 }

@@ -65,8 +65,8 @@ fn write(path: &Path, text: &str) -> Result<(), TreeError> {
 }
 
 /// `CC_IS_GCC` and friends, which Kconfig asks the compiler.
-pub(crate) fn compiler_answers() -> Vec<(String, String)> {
-    let version = Command::new("gcc").args(["-dumpfullversion"]).output().ok();
+pub(crate) fn compiler_answers(arch: Arch) -> Vec<(String, String)> {
+    let version = Command::new(arch.tool("gcc")).args(["-dumpfullversion"]).output().ok();
     let text = version
         .and_then(|out| String::from_utf8(out.stdout).ok())
         .unwrap_or_default();
@@ -133,19 +133,20 @@ fn wrappers(tree: &Tree, generated: &Path) -> Result<(), TreeError> {
 
 /// `bounds.h`: numbers that only the compiler knows, read from the assembly that it makes of `kernel/bounds.c`
 /// (its macros come from `include/linux/kbuild.h`).
-pub(crate) fn bounds(tree: &Tree, root: &Path, flags: &[String]) -> Result<(), TreeError> {
+pub(crate) fn bounds(tree: &Tree, root: &Path, flags: &[String], arch: Arch) -> Result<(), TreeError> {
     let path = root.join("include/generated/bounds.h");
     if path.exists() {
         return Ok(());
     }
     let source = tree.dir.join("kernel/bounds.c");
-    let out = Command::new("gcc")
+    let gcc = arch.tool("gcc");
+    let out = Command::new(&gcc)
         .args(flags)
         .args(["-S", "-o", "-"])
         .arg(&source)
         .output()
         .map_err(|error| TreeError::Io {
-            path: PathBuf::from("gcc"),
+            path: PathBuf::from(&gcc),
             error,
         })?;
     if !out.status.success() {

@@ -13,6 +13,7 @@
 #include <linux/interrupt.h>
 #include <linux/irq.h>
 #include <linux/jiffies.h>
+#include <linux/jump_label.h>
 #include <linux/kernel.h>
 #include <linux/kobject.h>
 #include <linux/kthread.h>
@@ -38,6 +39,7 @@
 
 enum system_states system_state;
 bool initcall_debug;
+bool static_key_initialized;
 unsigned long loops_per_jiffy = 1UL << 20;
 struct kobject *kernel_kobj;
 struct workqueue_struct *pm_wq;
@@ -59,6 +61,7 @@ extern struct task_struct *machine_spawn_task(int (*fn)(void *), void *arg,
 static void bring_up_parts(void)
 {
 	wait_bit_init();
+	jump_label_init();
 	radix_tree_init();
 	maple_tree_init();
 	workqueue_init_early();

@@ -52,8 +52,12 @@ pub(super) fn outputs(dir: &Path, emit: Emit) -> (PathBuf, PathBuf) {
     match emit {
         Emit::Image => (dir.join("image"), dir.join("image.debug")),
         Emit::Relocatable => (dir.join("image.o"), dir.join("image.o")),
+        Emit::Library => (dir.join("library.a"), dir.join("library.debug.o")),
     }
 }
+
+/// What a library offers (`kos-bindings/kasperskyos/lc_kos.h`).
+const LIBRARY_ENTRY: &str = "lc_domain_start";
 
 /// Milliseconds since then.
 pub(super) fn ms(since: Instant) -> f64 {
@@ -104,7 +108,10 @@ impl Build<'_> {
         if request.profile == Profile::Release {
             compiler.hot = hot.clone();
         }
-        let script = Script::read(&self.ours("link/domain.lds"))?;
+        let mut script = Script::read(&self.ours("link/domain.lds"))?;
+        if request.emit == Emit::Library {
+            script.provide(&request.provided, LIBRARY_ENTRY);
+        }
         let waist = Waist::read(&self.ours("config/waist"))?;
         let outside: Vec<Object> = found.outside.iter().cloned().collect();
         let (glue, idle) = self.glue(&board)?;
@@ -414,6 +421,7 @@ impl Build<'_> {
         let made = match request.emit {
             Emit::Image => link.image(&beside),
             Emit::Relocatable => link.relocatable(&beside),
+            Emit::Library => link.library(&beside, LIBRARY_ENTRY),
         };
         let placed = made.and_then(|()| match std::fs::rename(&beside, &dir) {
             Err(error) if !dir.exists() => Err(BuildError::Io {

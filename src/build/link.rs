@@ -45,16 +45,10 @@ impl Link<'_> {
     ///
     /// The linker refuses, or a file cannot be written.
     pub fn image(&self, dir: &Path) -> Result<(), BuildError> {
-        let io = |path: &Path| {
-            let path = path.to_owned();
-            move |error| BuildError::Io { path, error }
-        };
-        std::fs::create_dir_all(dir).map_err(io(dir))?;
+        self.place(dir)?;
         let stubs = self.stubs(dir)?;
-        let fragment = dir.join(FRAGMENT);
-        std::fs::write(&fragment, self.hot).map_err(io(&fragment))?;
         let debug = dir.join("image.debug");
-        let mut command = Command::new("ld");
+        let mut command = Command::new(self.arch.tool("ld"));
         command.args([
             "-static",
             "--gc-sections",
@@ -86,7 +80,7 @@ impl Link<'_> {
             command.arg(archive);
         }
         run(&mut command)?;
-        run(Command::new("strip")
+        run(Command::new(self.arch.tool("strip"))
             .arg("-s")
             .arg("-o")
             .arg(dir.join("image"))
@@ -103,11 +97,69 @@ impl Link<'_> {
             path: dir.to_owned(),
             error,
         })?;
-        run(Command::new("ld")
+        run(Command::new(self.arch.tool("ld"))
             .arg("-r")
             .arg("-o")
             .arg(dir.join("image.o"))
             .args(&self.objects))
+    }
+
+    /// Joins everything into `dir/library.a`, of whose symbols only `entry` is seen from outside, and
+    /// `dir/library.debug.o`, the same with debug information.
+    ///
+    /// # Errors
+    ///
+    /// The linker refuses, a file cannot be written, or code reads data that nobody provides.
+    pub fn library(&self, dir: &Path, entry: &str) -> Result<(), BuildError> {
+        self.place(dir)?;
+        let stubs = self.stubs(dir)?;
+        let debug = dir.join("library.debug.o");
+        let mut command = Command::new(self.arch.tool("ld"));
+        command
+            .args([
+                "-r",
+                "--gc-sections",
+                "--entry",
+                entry,
+                "--no-warn-mismatch",
+                "--build-id=none",
+            ])
+            .arg("-L")
+            .arg(dir)
+            .arg("-T")
+            .arg(&self.script.path)
+            .args(["--defsym=IMAGE_BASE=0"]);
+        for (name, address) in self.nowhere() {
+            command.arg(format!("--defsym={name}={address:#x}"));
+        }
+        command.args(self.extra).arg("-o").arg(&debug);
+        command.args(&self.objects).args(stubs).args(self.archive);
+        run(&mut command)?;
+        let object = dir.join("library.o");
+        run(Command::new(self.arch.tool("objcopy"))
+            .args([
+                "--strip-unneeded",
+                "--remove-section=.llvm_addrsig",
+                "--keep-global-symbol",
+                entry,
+            ])
+            .arg(&debug)
+            .arg(&object))?;
+        run(Command::new(self.arch.tool("ar"))
+            .arg("rcsD")
+            .arg(dir.join("library.a"))
+            .arg(&object))
+    }
+
+    /// Makes the directory, and in it what the script includes.
+    fn place(&self, dir: &Path) -> Result<(), BuildError> {
+        let io = |path: &Path| {
+            let path = path.to_owned();
+            move |error| BuildError::Io { path, error }
+        };
+        std::fs::create_dir_all(dir).map_err(io(dir))?;
+        let fragment = dir.join(FRAGMENT);
+        std::fs::write(&fragment, self.hot).map_err(io(&fragment))
     }
 
     fn nowhere(&self) -> impl Iterator<Item = (&str, u64)> {

@@ -12,6 +12,8 @@ pub enum Emit {
     Image,
     /// One relocatable object without the shim, for a host program to link (a fuzz target).
     Relocatable,
+    /// A static library with one entry point, for a program of another system to link: a domain on KasperskyOS.
+    Library,
 }
 
 /// What to build.
@@ -45,6 +47,8 @@ pub struct BuildRequest {
     pub extra_ldflags: Vec<String>,
     /// Roots besides the driver and the script's entry.
     pub extra_roots: Vec<String>,
+    /// Symbols that the program defines which links a [`Emit::Library`].
+    pub provided: Vec<String>,
     /// What to make.
     pub emit: Emit,
 }
@@ -64,10 +68,11 @@ impl BuildRequest {
             glue_dir: None,
             extra_glue: Vec::new(),
             allow_modified: false,
-            cc: "gcc".to_owned(),
+            cc: Arch::host().tool("gcc"),
             extra_cflags: Vec::new(),
             extra_ldflags: Vec::new(),
             extra_roots: Vec::new(),
+            provided: Vec::new(),
             emit: Emit::Image,
         }
     }

@@ -57,6 +57,12 @@ impl Script {
         script
     }
 
+    /// Counts `names` as defined, too, and `entry` as where the image starts.
+    pub fn provide(&mut self, names: &[String], entry: &str) {
+        self.symbols.extend(names.iter().cloned());
+        self.entry = Some(entry.to_owned());
+    }
+
     /// Whether a section is kept though nothing refers to it.
     #[must_use]
     pub fn keeps(&self, section: &str) -> bool {

@@ -8,6 +8,7 @@ use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use linux_compat::Board;
 use linux_compat::policy::PolicyChoice;
+use linux_compat::solution::export::Interrupt;
 use linux_compat::system::{ClockKind, Isolation, SystemOptions};
 use linux_headers::{Locate, Profile, Series, Tree};
 use std::path::PathBuf;
@@ -262,9 +263,40 @@ pub(crate) struct BuildArgs {
     /// The board, instead of the one that comes with this package
     #[arg(long, value_name = "FILE.dts")]
     pub(crate) board: Option<PathBuf>,
+    /// What to build for; kasperskyos writes a folder for a project of its SDK
+    #[arg(long, value_enum, default_value = "hosted")]
+    pub(crate) target: TargetArg,
+    /// Where the folder goes [default: DRIVER-kasperskyos]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// The interrupt of a GPIO line on the machine with KasperskyOS, such as 3=145 or 3=145:level
+    #[arg(long, value_name = "LINE=NUMBER", value_parser = interrupt)]
+    pub(crate) irq: Vec<Interrupt>,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// What an image is built for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TargetArg {
+    /// Sandboxed Linux processes
+    Hosted,
+    /// `KasperskyOS`, on aarch64
+    Kasperskyos,
+}
+
+fn interrupt(text: &str) -> Result<Interrupt, String> {
+    let expected = || "expected LINE=NUMBER or LINE=NUMBER:level, LINE up to 63".to_owned();
+    let (line, number) = text.split_once('=').ok_or_else(expected)?;
+    let (number, is_level) = match number.split_once(':') {
+        None => (number, false),
+        Some((number, "level")) => (number, true),
+        Some(_) => return Err(expected()),
+    };
+    let line = line.parse().ok().filter(|line| *line < 64).ok_or_else(expected)?;
+    let irq = number.parse().ok().filter(|irq| *irq >= 0).ok_or_else(expected)?;
+    Ok(Interrupt { line, irq, is_level })
 }
 
 /// `doctor`.

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! `build`: an image, and what went into it.
 
-use super::args::{BuildArgs, board};
+use super::args::{BuildArgs, TargetArg, board};
 use super::{Outcome, catch_signals};
 use anyhow::{Context, Result};
 use linux_compat::build::{Built, Report};
-use linux_compat::{shim, system};
+use linux_compat::solution::export::Export;
+use linux_compat::{Board, shim, system};
+use linux_headers::{Arch, Tree};
 use serde::Serialize;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The report on an image, for programs: the engine's own, with the image's place and without our own C files.
@@ -16,6 +18,16 @@ use std::sync::Arc;
 struct ImageReport<'a> {
     image: &'a Path,
     debug: &'a Path,
+    #[serde(flatten)]
+    report: &'a Report,
+}
+
+/// The report on a folder, for programs.
+#[derive(Serialize)]
+struct FolderReport<'a> {
+    folder: &'a Path,
+    class: &'a str,
+    files: &'a [String],
     #[serde(flatten)]
     report: &'a Report,
 }
@@ -29,6 +41,9 @@ pub(crate) fn command(args: &BuildArgs) -> Result<Outcome> {
     let tree = args.kernel.tree()?;
     catch_signals(&Arc::default())?;
     let board = board(args.board.as_ref(), &args.driver, &tree)?;
+    if args.target == TargetArg::Kasperskyos {
+        return folder(args, tree, &board);
+    }
     let built = system::build_image(
         tree,
         &args.driver,
@@ -53,6 +68,49 @@ pub(crate) fn command(args: &BuildArgs) -> Result<Outcome> {
         writeln!(out)?;
     } else {
         print(&mut out, &built)?;
+    }
+    Ok(Outcome::Success)
+}
+
+/// Writes a folder for a project of KasperskyOS's SDK.
+fn folder(args: &BuildArgs, tree: Tree, board: &Board) -> Result<Outcome> {
+    let export = Export {
+        tree,
+        driver: &args.driver,
+        board,
+        profile: args.kernel.profile(),
+        arch: Arch::Aarch64,
+        allow_modified: args.kernel.allow_modified,
+        irqs: &args.irq,
+    };
+    let out = match &args.out {
+        Some(dir) => dir.clone(),
+        None => {
+            let name = Path::new(&args.driver).file_stem().unwrap_or_default();
+            PathBuf::from(format!("{}-kasperskyos", name.to_string_lossy()))
+        }
+    };
+    let exported = export.write(&out).with_context(|| args.driver.clone())?;
+    let mut stdout = std::io::stdout().lock();
+    if args.json {
+        let report = FolderReport {
+            folder: &out,
+            class: &exported.class,
+            files: &exported.files,
+            report: &exported.built.report,
+        };
+        serde_json::to_writer(&mut stdout, &report)?;
+        writeln!(stdout)?;
+    } else {
+        writeln!(
+            stdout,
+            "{}: {}, not run on KasperskyOS itself",
+            out.display(),
+            exported.class
+        )?;
+        for file in &exported.files {
+            writeln!(stdout, "  {file}")?;
+        }
     }
     Ok(Outcome::Success)
 }

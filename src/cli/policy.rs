@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! `policy`: checks, tests, explains, compares and shows security policies.
+//! `policy`: checks, tests, explains, compares and shows security policies, and the classes that they speak of.
 //!
 //! Where a command takes a policy, it takes a file (`….psl`) or a driver, whose policy is made from its board.
 
@@ -9,6 +9,7 @@ use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 use kos_policy::{Loaded, Program, World, compile, diff};
 use linux_compat::policy::{COMMON, Needs, class_of_driver, generate};
+use linux_compat::solution;
 use linux_compat::system::{ClockKind, build_image};
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -55,10 +56,16 @@ enum PolicyCommand {
         /// A file, or a driver
         after: String,
     },
-    /// Print the policy that is made for a driver
+    /// Print the policy that is made for a driver, or the classes and processes that it speaks of
     Show {
         /// The driver
         driver: String,
+        /// Print the classes: the EDL of the driver's domain, and of its bus servers
+        #[arg(long, conflicts_with = "init")]
+        edl: bool,
+        /// Print the processes and who may find whom: init.yaml
+        #[arg(long)]
+        init: bool,
     },
 }
 
@@ -73,7 +80,9 @@ pub(crate) fn command(args: &PolicyArgs) -> Result<Outcome> {
         PolicyCommand::Test { policy } => test(args, policy),
         PolicyCommand::Explain { policy, message } => explain(args, policy, message),
         PolicyCommand::Diff { before, after } => compare(args, before, after),
-        PolicyCommand::Show { driver } => show(args, driver),
+        PolicyCommand::Show { driver, edl: true, .. } => show_classes(args, driver),
+        PolicyCommand::Show { driver, init: true, .. } => show_processes(args, driver),
+        PolicyCommand::Show { driver, .. } => show(args, driver),
     }
 }
 
@@ -81,13 +90,17 @@ fn is_file(name: &str) -> bool {
     Path::new(name).extension().is_some_and(|end| end == "psl") || Path::new(name).is_file()
 }
 
-/// The policy of a driver, without what all have in common.
-fn made(args: &PolicyArgs, driver: &str) -> Result<String> {
+/// What a driver needs.
+fn needs(args: &PolicyArgs, driver: &str) -> Result<Needs> {
     let tree = args.kernel.tree()?;
     let board = board(args.board.as_ref(), driver, &tree)?;
     let built = build_image(tree, driver, &board, args.kernel.profile(), args.kernel.allow_modified)?;
-    let needs = Needs::of(driver, &board, &built.report, ClockKind::Real);
-    Ok(generate(&needs, &class_of_driver(driver)))
+    Ok(Needs::of(driver, &board, &built.report, ClockKind::Real))
+}
+
+/// The policy of a driver, without what all have in common.
+fn made(args: &PolicyArgs, driver: &str) -> Result<String> {
+    Ok(generate(&needs(args, driver)?, &class_of_driver(driver)))
 }
 
 fn load(args: &PolicyArgs, name: &str) -> Result<Program> {
@@ -237,5 +250,36 @@ fn show(args: &PolicyArgs, driver: &str) -> Result<Outcome> {
     let whole = format!("{COMMON}\n{text}");
     let object = json!({"driver": driver, "class": class_of_driver(driver), "policy": whole});
     say(args, &object, whole.trim_end());
+    Ok(Outcome::Success)
+}
+
+fn show_classes(args: &PolicyArgs, driver: &str) -> Result<Outcome> {
+    let (needs, class) = (needs(args, driver)?, class_of_driver(driver));
+    let domain = solution::Domain {
+        needs: &needs,
+        class: &class,
+    };
+    solution::locator(&[domain])?;
+    let mut files = solution::files(&[domain]);
+    let object = json!({"driver": driver, "class": class, "files": files});
+    files.retain(|path, _| solution::FIXED.iter().all(|(fixed, _)| fixed != path));
+    let texts: Vec<_> = files
+        .iter()
+        .map(|(path, text)| format!("// {path}\n\n{text}"))
+        .collect();
+    say(args, &object, texts.join("\n").trim_end());
+    Ok(Outcome::Success)
+}
+
+fn show_processes(args: &PolicyArgs, driver: &str) -> Result<Outcome> {
+    let (needs, class) = (needs(args, driver)?, class_of_driver(driver));
+    let domain = solution::Domain {
+        needs: &needs,
+        class: &class,
+    };
+    solution::locator(&[domain])?;
+    let text = solution::init_yaml(&[domain]).to_string();
+    let object = json!({"driver": driver, "class": class, "init": text});
+    say(args, &object, text.trim_end());
     Ok(Outcome::Success)
 }

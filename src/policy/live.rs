@@ -85,7 +85,7 @@ impl Policies {
             let class = if number == 1 {
                 base.clone()
             } else {
-                format!("{base}.{number}")
+                format!("{base}No{number}")
             };
             let text = generate(needs, &class);
             match made.get(&class) {

@@ -85,7 +85,7 @@ impl Needs {
     }
 }
 
-/// The name of a driver's class: `adxl345_spi` is `driver.Adxl345Spi`.
+/// The name of a driver's class: `adxl345_spi` is `driver.Adxl345Spi`. It is one that an EDL file can have.
 #[must_use]
 pub fn class_of_driver(driver: &str) -> String {
     let name = driver.rsplit('/').next().unwrap_or(driver);
@@ -93,23 +93,32 @@ pub fn class_of_driver(driver: &str) -> String {
     let words = name
         .split(|c: char| !c.is_ascii_alphanumeric())
         .filter(|word| !word.is_empty());
-    let capital = |word: &str| {
-        let (first, rest) = word.split_at(1);
-        first.to_ascii_uppercase() + rest
-    };
-    format!("driver.{}", words.map(capital).collect::<String>())
+    let name: String = words.map(capital).collect();
+    // The name is a file's, and a file's name begins with a capital.
+    let is_name = name.starts_with(|c: char| c.is_ascii_uppercase());
+    format!("driver.{}{name}", if is_name { "" } else { "Chip" })
 }
 
-/// The name of a server's class: its channel's, as a word of the language.
+/// The name of a server's class: `i2c0` is `server.I2c0`. Two channels never have the same one: a character that is not
+/// allowed in an EDL file's name becomes `X` and its number.
 #[must_use]
 pub fn class_of_channel(channel: &str) -> String {
-    let word = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
-    let name: String = channel.chars().map(word).collect();
-    if name.starts_with(|c: char| c.is_ascii_alphabetic()) {
-        name
-    } else {
-        format!("bus_{name}")
+    let mut name = String::new();
+    for byte in channel.bytes() {
+        let is_plain = byte.is_ascii_lowercase() || (byte.is_ascii_digit() && !name.is_empty());
+        if is_plain {
+            name.push(char::from(byte));
+        } else {
+            name += &format!("X{byte:02x}");
+        }
     }
+    format!("server.{}", capital(&name))
+}
+
+fn capital(word: &str) -> String {
+    let mut chars = word.chars();
+    let first = chars.next().map(|c| c.to_ascii_uppercase());
+    first.into_iter().chain(chars).collect()
 }
 
 #[cfg(test)]

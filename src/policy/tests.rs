@@ -40,17 +40,25 @@ fn classes_are_words_of_the_language() {
         ("adxl345_spi", "driver.Adxl345Spi"),
         ("adi,adxl345", "driver.AdiAdxl345"),
         ("drivers/iio/gyro/bmg160_i2c.c", "driver.Bmg160I2c"),
+        ("9axis", "driver.Chip9axis"),
     ] {
         assert_eq!(class_of_driver(driver), class);
     }
-    assert_eq!(class_of_channel("i2c-0"), "i2c_0");
-    assert_eq!(class_of_channel("0"), "bus_0");
+    for (channel, class) in [
+        ("i2c0", "server.I2c0"),
+        ("i2c-0", "server.I2cX2d0"),
+        ("I2c0", "server.X492c0"),
+        ("0", "server.X30"),
+        ("log", "server.Log"),
+    ] {
+        assert_eq!(class_of_channel(channel), class);
+    }
 }
 
 #[test]
 fn an_i2c_driver_reaches_its_chip_only() {
     let policy = policy(&needs("adxl345"));
-    let xfer = "request src=driver.D dst=i2c0 interface=linuxcompat.I2c method=Xfer";
+    let xfer = "request src=driver.D dst=server.I2c0 interface=linuxcompat.I2c method=Xfer";
     assert!(granted(
         &policy,
         &format!("{xfer} {{msgs : [{{addr : 0x53}}, {{addr : 0x53, flags : 1}}]}}")
@@ -68,17 +76,20 @@ fn an_i2c_driver_reaches_its_chip_only() {
         &policy,
         &xfer.replace("src=driver.D", "src=linuxcompat.Client")
     ));
-    assert!(!granted(&policy, &xfer.replace("dst=i2c0", "dst=gpio")));
+    assert!(!granted(&policy, &xfer.replace("dst=server.I2c0", "dst=server.Gpio")));
     assert!(!granted(
         &policy,
-        &xfer.replace("request src=driver.D dst=i2c0", "request src=i2c0 dst=driver.D")
+        &xfer.replace(
+            "request src=driver.D dst=server.I2c0",
+            "request src=server.I2c0 dst=driver.D"
+        )
     ));
 }
 
 #[test]
 fn an_spi_driver_reaches_its_chip_select_only() {
     let policy = policy(&needs("adxl345_spi"));
-    let transfer = "request src=driver.D dst=spi0 interface=linuxcompat.Spi method=Transfer";
+    let transfer = "request src=driver.D dst=server.Spi0 interface=linuxcompat.Spi method=Transfer";
     assert!(granted(&policy, &format!("{transfer} {{cs : 0}}")));
     assert!(!granted(&policy, &format!("{transfer} {{cs : 1}}")));
 }
@@ -86,10 +97,10 @@ fn an_spi_driver_reaches_its_chip_select_only() {
 #[test]
 fn lines_firmware_and_time_are_there_if_they_are_needed() {
     let bare = policy(&needs("bmg160"));
-    let line = "request src=driver.D dst=gpio interface=linuxcompat.Gpio method=Set";
+    let line = "request src=driver.D dst=server.Gpio interface=linuxcompat.Gpio method=Set";
     assert!(!granted(&bare, &format!("{line} {{line : 0}}")), "it is an interrupt");
-    let read = "request src=driver.D dst=firmware interface=linuxcompat.Firmware method=Read";
-    let advance = "request src=driver.D dst=clock interface=linuxcompat.Clock method=Advance";
+    let read = "request src=driver.D dst=server.Firmware interface=linuxcompat.Firmware method=Read";
+    let advance = "request src=driver.D dst=server.Clock interface=linuxcompat.Clock method=Advance";
     assert!(bare.explain(read).is_err() && bare.explain(advance).is_err());
 
     let mut more = needs("bmg160");

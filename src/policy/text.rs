@@ -122,12 +122,12 @@ pub fn generate(needs: &Needs, class: &str) -> String {
         .iter()
         .map(|channel| class_of_channel(&channel.name))
         .collect();
-    servers.push("log".to_owned());
+    servers.push(class_of_channel("log"));
     if needs.is_virtual_time {
-        servers.push("clock".to_owned());
+        servers.push(class_of_channel("clock"));
     }
     if !needs.firmware.is_empty() {
-        servers.push("firmware".to_owned());
+        servers.push(class_of_channel("firmware"));
     }
     for server in &servers {
         text.line(&format!("use EDL {server}"));
@@ -147,10 +147,20 @@ pub fn generate(needs: &Needs, class: &str) -> String {
         }
     }
     text.paragraph("Its kernel log.");
-    text.asks("log", "Log", &[("Write", "grant ()".to_owned())], false);
+    text.asks(
+        &class_of_channel("log"),
+        "Log",
+        &[("Write", "grant ()".to_owned())],
+        false,
+    );
     if needs.is_virtual_time {
         text.paragraph("Its time, which the board holds.");
-        text.asks("clock", "Clock", &[("Advance", "grant ()".to_owned())], false);
+        text.asks(
+            &class_of_channel("clock"),
+            "Clock",
+            &[("Advance", "grant ()".to_owned())],
+            false,
+        );
     }
     firmware(&mut text, &needs.firmware);
     doors(&mut text, needs);
@@ -230,7 +240,8 @@ fn firmware(text: &mut Text<'_>, files: &[String]) {
     text.paragraph("The firmware that its chips name.");
     let names: Vec<_> = files.iter().map(|file| format!("{file:?}")).collect();
     let rule = format!("assert ({})", one_of("message.name", &names));
-    text.asks("firmware", "Firmware", &[("Size", rule.clone()), ("Read", rule)], true);
+    let server = class_of_channel("firmware");
+    text.asks(&server, "Firmware", &[("Size", rule.clone()), ("Read", rule)], true);
 }
 
 fn doors(text: &mut Text<'_>, needs: &Needs) {

@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// A message on its way between the threads.
+#[derive(Debug)]
 struct Message {
     constant: Vec<u8>,
     arena: Vec<u8>,
@@ -37,13 +38,15 @@ impl Message {
 type Answer = Result<Message, Retcode>;
 type End = Arc<Mutex<Option<(i32, Option<LastWords>)>>>;
 
+#[derive(Debug)]
 struct Request {
     message: Message,
     answer: Sender<Answer>,
 }
 
 /// The domain, as its supervisor holds it.
-pub(super) struct InProcess {
+#[derive(Debug)]
+pub struct InProcess {
     requests: Sender<Request>,
     handle: Handle,
     end: End,
@@ -54,7 +57,11 @@ const SLICE: Duration = Duration::from_millis(1);
 
 impl InProcess {
     /// Maps the image and runs it until it listens.
-    pub(super) fn start(spec: DomainSpec, policy: kos_policy::Live) -> Result<Self, Error> {
+    ///
+    /// # Errors
+    ///
+    /// The image cannot be mapped, the policy forbids the start, or there is no memory.
+    pub fn start(spec: DomainSpec, policy: kos_policy::Live) -> Result<Self, Error> {
         let (requests, inbox) = channel();
         let (started, start) = channel();
         let end: End = Arc::default();
@@ -83,7 +90,9 @@ impl InProcess {
         Ok(Self { requests, handle, end })
     }
 
-    pub(super) fn handle(&self) -> Handle {
+    /// The handle to call.
+    #[must_use]
+    pub fn handle(&self) -> Handle {
         self.handle
     }
 
@@ -127,7 +136,8 @@ fn call(domain: &mut InProc, request: Parts<'_>) -> Answer {
 }
 
 /// One client of such a domain.
-pub(super) struct InProcessTransport {
+#[derive(Debug)]
+pub struct InProcessTransport {
     requests: Sender<Request>,
     constant: Vec<u8>,
     arena: Vec<u8>,
@@ -135,7 +145,9 @@ pub(super) struct InProcessTransport {
 }
 
 impl InProcessTransport {
-    pub(super) fn new(domain: &InProcess) -> Self {
+    /// One more client.
+    #[must_use]
+    pub fn new(domain: &InProcess) -> Self {
         Self {
             requests: domain.requests.clone(),
             constant: vec![0; CONSTANT_BYTES],

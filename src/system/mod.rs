@@ -13,6 +13,7 @@ mod servers;
 
 pub use death::DeathReport;
 pub use domain::{Domain, Isolation};
+pub use inproc::{InProcess, InProcessTransport};
 pub use servers::{LogLine, OnLog};
 
 use crate::board::{Board, BoardError};

@@ -13,12 +13,12 @@ pub(crate) fn open_policy(class: &str) -> PolicyChoice {
         "linuxcompat.Supervisor",
         "linuxcompat.Client",
         class,
-        "i2c0",
-        "spi0",
-        "gpio",
-        "log",
-        "firmware",
-        "clock",
+        "server.I2c0",
+        "server.Spi0",
+        "server.Gpio",
+        "server.Log",
+        "server.Firmware",
+        "server.Clock",
     ] {
         text += &format!("use EDL {class}\n");
     }

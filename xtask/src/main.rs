@@ -19,7 +19,8 @@ usage: cargo xtask COMMAND
 
   setup                     install what is missing on this machine
   demo [-- ARGS]            run adxl345 and bmg160 in two domains; ARGS go to `linux-compat run`
-  test [--quick] [FILTER]   run the test suite; --quick leaves the fuzzers out
+  test [--quick] [FILTER]   run the test suite; --quick leaves aarch64 and the fuzzers out
+  aarch64                   the domain side on aarch64, under an emulator; a part of test
   check [NAME ...]          formatting, lints, documentation and the house rules
   bench [--quick] [--json]  measure speed and size
 
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
         "setup" => setup::command(args),
         "demo" => demo::command(args),
         "test" => test::command(args),
+        "aarch64" => test::aarch64::command(args),
         "check" => check::command(args),
         "bench" => bench::command(args),
         "help" | "--help" | "-h" => {

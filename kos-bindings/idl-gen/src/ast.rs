@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! An IDL file as it is written.
+//! IDL, CDL and EDL files as they are written.
 
 /// A name and where it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -10,13 +10,15 @@ pub struct Ident {
     pub at: usize,
 }
 
-/// A file: one package.
+/// An IDL file: one package.
 #[derive(Clone, Debug)]
 pub struct Package {
     /// Its name, with dots.
     pub name: Ident,
     /// The comment above it.
     pub doc: String,
+    /// The packages whose constants and types it uses.
+    pub imports: Vec<Ident>,
     /// Constants and types, in order.
     pub items: Vec<Item>,
     /// The interface's methods, if it has an interface.
@@ -32,6 +34,8 @@ pub enum Item {
     Typedef(Member),
     /// `struct Name { T field; … }`
     Struct(Ident, String, Vec<Member>),
+    /// `union Name { T member; … }`
+    Union(Ident, String, Vec<Member>),
 }
 
 /// A type, a name, and the comment above them.
@@ -50,6 +54,8 @@ pub struct Member {
 pub enum Type {
     /// A built-in or declared name.
     Name(Ident),
+    /// `handle<Interface>`: the word, and the interface's name.
+    Callable(Ident, Ident),
     /// `bytes<N>`
     Bytes(Ident, Expr),
     /// `string<N>`
@@ -120,4 +126,41 @@ pub enum Direction {
     Out,
     /// The response's error form.
     Error,
+}
+
+/// What a CDL or EDL file describes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A component, to be an instance in other components and in classes: CDL.
+    Component,
+    /// A class of processes: EDL.
+    Class,
+}
+
+/// A CDL or EDL file: one component, or one class of processes.
+#[derive(Clone, Debug)]
+pub struct Component {
+    /// Which of the two.
+    pub kind: Kind,
+    /// Its name, with dots.
+    pub name: Ident,
+    /// The comment above it.
+    pub doc: String,
+    /// The interface through which it asks the security module.
+    pub security: Option<Ident>,
+    /// Where it serves which interface.
+    pub endpoints: Vec<Named>,
+    /// The components in it.
+    pub components: Vec<Named>,
+}
+
+/// `name : Thing`: an endpoint and its interface, or an instance and its component.
+#[derive(Clone, Debug)]
+pub struct Named {
+    /// The comment above it.
+    pub doc: String,
+    /// Its name.
+    pub name: Ident,
+    /// What it is one of, with dots.
+    pub of: Ident,
 }

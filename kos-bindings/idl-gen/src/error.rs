@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Mistakes in IDL files, and where they are.
+//! Mistakes in IDL, CDL and EDL files, and where they are.
 
 use std::fmt;
 
@@ -22,7 +22,7 @@ impl Mistake {
     }
 }
 
-/// A mistake in an IDL file.
+/// A mistake in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Error {
     /// The file's name as given.

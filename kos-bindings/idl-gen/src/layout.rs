@@ -7,7 +7,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::ast::{self, Direction, Ident, Member};
+use crate::ast::{self, Direction, Item, Member};
 use crate::check::{Checked, MAX_ARENA_BYTES, Scope, unique};
 use crate::error::Mistake;
 use crate::model::{Field, HEADER_BYTES, Message, Method, Struct, Type};
@@ -15,50 +15,83 @@ use crate::model::{Field, HEADER_BYTES, Message, Method, Struct, Type};
 const MAX_CONSTANT_BYTES: usize = (1 << 23) - 1;
 const MAX_HANDLES: usize = 255;
 
+/// A union's tag is a `u32`.
+const TAG_BYTES: usize = 4;
+
 impl Scope {
-    pub(crate) fn structure(&mut self, name: &Ident, doc: &str, members: &[Member]) -> Checked<Struct> {
-        let mut names = BTreeSet::new();
-        let (mut fields, mut end, mut struct_align) = (Vec::new(), 0_usize, 1);
-        for member in members {
-            unique(&mut names, &member.name)?;
-            let ty = self.resolve(&member.ty)?;
-            if ty.arena_max().is_some() || ty == Type::Handle {
-                return Err(Mistake::new(
-                    member.name.at,
-                    "a field must have a fixed size and hold no handles",
-                ));
+    /// Checks the fields of a struct or union and lays them out.
+    pub(crate) fn structure(&mut self, item: &Item) -> Checked<Struct> {
+        let (is_union, name, doc, members) = match item {
+            Item::Struct(name, doc, members) => (false, name, doc, members),
+            Item::Union(name, doc, members) => (true, name, doc, members),
+            Item::Const(member, _) | Item::Typedef(member) => {
+                return Err(Mistake::new(member.name.at, "no struct and no union"));
             }
-            let (bytes, align) = ty.layout();
-            let at = end.next_multiple_of(align);
-            end = at.saturating_add(bytes);
-            if end > MAX_CONSTANT_BYTES {
-                return Err(Mistake::new(
-                    member.name.at,
-                    "the struct is larger than a constant part may be",
-                ));
-            }
-            struct_align = struct_align.max(align);
-            fields.push(Field {
-                doc: member.doc.clone(),
-                name: member.name.text.clone(),
-                ty,
-                at,
-            });
-        }
+        };
+        let mut fields = self.fields(is_union, members)?;
         if fields.is_empty() {
-            return Err(Mistake::new(name.at, "a struct has at least one field"));
+            let what = if is_union { "union" } else { "struct" };
+            let message = format!("a {what} has at least one field");
+            return Err(Mistake::new(name.at, message));
         }
         self.declare(name)?;
-        let bytes = end.next_multiple_of(struct_align);
-        self.types
-            .insert(name.text.clone(), Type::Struct(name.text.clone(), bytes, struct_align));
+        let least = if is_union { TAG_BYTES } else { 1 };
+        let align = fields
+            .iter()
+            .map(|field| field.ty.layout().1)
+            .max()
+            .unwrap_or(1)
+            .max(least);
+        let body = TAG_BYTES.next_multiple_of(align);
+        let mut end = 0_usize;
+        for (field, member) in fields.iter_mut().zip(members) {
+            let (bytes, field_align) = field.ty.layout();
+            field.at = if is_union {
+                body
+            } else {
+                end.next_multiple_of(field_align)
+            };
+            end = end.max(field.at.saturating_add(bytes));
+            if end > MAX_CONSTANT_BYTES {
+                let message = "it is larger than a constant part may be: 2^23 - 1 bytes";
+                return Err(Mistake::new(member.name.at, message));
+            }
+        }
+        let bytes = end.next_multiple_of(align);
+        self.export_struct(&name.text, bytes, align);
         Ok(Struct {
-            doc: doc.to_owned(),
+            is_union,
+            doc: doc.clone(),
             name: name.text.clone(),
             fields,
             bytes,
-            align: struct_align,
+            align,
         })
+    }
+
+    fn fields(&self, is_union: bool, members: &[Member]) -> Checked<Vec<Field>> {
+        let mut names = BTreeSet::new();
+        let field = |member: &Member| {
+            unique(&mut names, &member.name)?;
+            if is_union && member.name.text == "tag" {
+                return Err(Mistake::new(
+                    member.name.at,
+                    "`tag` is what says which member a union holds",
+                ));
+            }
+            let ty = self.resolve(&member.ty)?;
+            if ty.arena_max().is_some() || ty == Type::Handle {
+                let message = "a field must have a fixed size and hold no handles";
+                return Err(Mistake::new(member.name.at, message));
+            }
+            Ok(Field {
+                doc: member.doc.clone(),
+                name: member.name.text.clone(),
+                ty,
+                at: 0,
+            })
+        };
+        members.iter().map(field).collect()
     }
 
     pub(crate) fn method(&self, method: &ast::Method) -> Checked<Method> {
@@ -73,12 +106,6 @@ impl Scope {
             last = *direction;
         }
         let error = self.message(method, Direction::Error)?;
-        if error.arena_max > 0 {
-            return Err(Mistake::new(
-                method.name.at,
-                "`error` parameters of variable size are not supported",
-            ));
-        }
         Ok(Method {
             doc: method.doc.clone(),
             name: method.name.text.clone(),

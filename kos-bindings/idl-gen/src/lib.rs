@@ -1,20 +1,29 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Rust from interface descriptions in KasperskyOS's IDL.
+//! KasperskyOS's description languages, and Rust from interfaces written in them.
+//!
+//! | language | a file describes | here |
+//! |---|---|---|
+//! | IDL | a package: constants, types, one interface | [`model::Interface`] |
+//! | CDL | a component: endpoints, components in it | [`model::Component`] |
+//! | EDL | a class of processes: the same | [`model::Component`] |
 //!
 //! ```text
-//! text ─ parse ─▶ ast::Package ─ check ─▶ model::Interface (offsets, sizes) ─ rust ─▶ Rust text
+//! text ─ parse ─▶ ast ─ check ─▶ model (offsets, sizes, endpoints) ─ rust ─▶ Rust text
+//!                  └─ print ─▶ text
 //! ```
 //!
-//! * [`ast`], [`parse`](mod@parse): the language as written, every name with its place in the file.
-//! * [`model`], [`check`](mod@check), `layout`: the language as meant, and where every byte of a
-//!   message lies.
+//! * [`Library`]: descriptions by their names; it follows imports, interfaces and components through
+//!   [`Files`].
+//! * [`ast`], [`parse`](mod@parse), [`print`](mod@print): the languages as written, every name with
+//!   its place in the file.
+//! * [`model`], `check`, `layout`: the languages as meant, and where every byte of a message lies.
 //! * [`rust`]: messages, clients, servers and validators as `no_std` Rust.
 //! * [`Error`]: file, line, column, and what was expected there.
 //!
-//! The subset: integers, `Handle`, `bytes`, `string`, `sequence`, `array`, `struct`, `typedef`,
-//! `const` with arithmetic, and one `interface` per package. Not there, and refused by name:
-//! `import`, `union`, the platform-sized integers and typed handles of edition 1.4, sequences of
-//! items that are themselves of variable size.
+//! The languages are those of the public documents. What these leave open is refused by name:
+//! operators other than `<<`, `+`, `*` and `**`; strings, bytes, sequences and handles inside of
+//! structs, unions, arrays and sequences. Imported names are used as they are; what an imported
+//! package imports itself is not seen.
 //!
 //! # Examples
 //!
@@ -30,18 +39,23 @@
 //! ```
 
 pub mod ast;
-pub mod check;
+mod check;
 mod error;
+mod files;
 mod layout;
+mod library;
 pub mod model;
 pub mod parse;
+pub mod print;
 pub mod rust;
 #[cfg(test)]
 mod tests;
 
 pub use error::Error;
+pub use files::Files;
+pub use library::Library;
 
-/// Parses and checks one package.
+/// Parses and checks one package that imports nothing.
 ///
 /// `file` is for messages, and its end must be the package's name: `a.b.Name` stands in
 /// `a/b/Name.idl`.
@@ -50,7 +64,9 @@ pub use error::Error;
 ///
 /// The first mistake in `text`.
 pub fn load(file: &str, text: &str) -> Result<model::Interface, Error> {
-    parse::parse(text)
-        .and_then(|package| check::check(file, &package))
-        .map_err(|mistake| Error::new(file, text, mistake))
+    let read = parse::package(text).and_then(|package| match package.imports.first() {
+        Some(import) => Err(error::Mistake::new(import.at, "a package alone imports nothing")),
+        None => check::check(file, &package, &[]),
+    });
+    read.map_err(|mistake| Error::new(file, text, mistake))
 }

@@ -1,8 +1,23 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! An interface as it is meant: names resolved, every message laid out.
+//! Interfaces and classes as they are meant: names resolved, every message laid out.
+
+use std::collections::BTreeMap;
 
 /// Bytes of a message's header.
 pub const HEADER_BYTES: usize = 24;
+
+/// The tag of a union's first member; each further one is one more.
+///
+/// That a union is a tag and a body is public, the tags' numbers are not: the back end that knows
+/// them says so here.
+pub const FIRST_UNION_TAG: u32 = 0;
+
+/// What a package gives to those that import it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Exports {
+    pub(crate) consts: BTreeMap<String, u64>,
+    pub(crate) types: BTreeMap<String, Type>,
+}
 
 /// A checked package.
 #[derive(Clone, Debug)]
@@ -13,10 +28,14 @@ pub struct Interface {
     pub doc: String,
     /// Its constants.
     pub consts: Vec<Const>,
-    /// Its structs.
+    /// Its structs and unions, in declaration order.
     pub structs: Vec<Struct>,
+    /// What its constants and types are called in packages that import it.
+    pub(crate) exports: Exports,
     /// Its methods; a method's place is its MID. Empty for a package of types.
     pub methods: Vec<Method>,
+    /// Whether it has an interface, be it one without methods.
+    pub has_interface: bool,
 }
 
 /// A constant.
@@ -32,9 +51,11 @@ pub struct Const {
     pub value: u64,
 }
 
-/// A struct.
+/// A struct or a union.
 #[derive(Clone, Debug)]
 pub struct Struct {
+    /// Whether it is a union: a tag at 0, then one of the fields, which all start at the same place.
+    pub is_union: bool,
     /// The comment above it.
     pub doc: String,
     /// Its name.
@@ -95,8 +116,8 @@ pub enum Type {
     Int(&'static str, usize),
     /// `Handle`
     Handle,
-    /// A struct: name, bytes, alignment.
-    Struct(String, usize, usize),
+    /// A struct or union.
+    Struct(StructRef),
     /// `array<T, N>`
     Array(Box<Type>, usize),
     /// `bytes<N>`
@@ -107,6 +128,19 @@ pub enum Type {
     Sequence(Box<Type>, usize),
 }
 
+/// Which struct or union a type is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StructRef {
+    /// The package that declares it.
+    pub package: String,
+    /// Its name there.
+    pub name: String,
+    /// Its size, padding included.
+    pub bytes: usize,
+    /// Its alignment.
+    pub align: usize,
+}
+
 impl Type {
     /// Returns size and alignment in a constant part or struct.
     #[must_use]
@@ -114,12 +148,20 @@ impl Type {
         match self {
             Self::Int(_, bytes) => (*bytes, *bytes),
             Self::Handle => (16, 8),
-            Self::Struct(_, bytes, align) => (*bytes, *align),
+            Self::Struct(found) => (found.bytes, found.align),
             Self::Array(item, count) => {
                 let (bytes, align) = item.layout();
                 (bytes.saturating_mul(*count), align)
             }
             Self::Bytes(_) | Self::String(_) | Self::Sequence(..) => (8, 4),
+        }
+    }
+
+    /// Returns how deep containers are nested in it.
+    pub(crate) fn depth(&self) -> usize {
+        match self {
+            Self::Array(item, _) | Self::Sequence(item, _) => item.depth() + 1,
+            _ => 0,
         }
     }
 
@@ -137,4 +179,29 @@ impl Type {
             _ => None,
         }
     }
+}
+
+/// A class of processes, or a component, with all that is in it.
+#[derive(Clone, Debug)]
+pub struct Component {
+    /// Its name, with dots.
+    pub name: String,
+    /// The comment above it.
+    pub doc: String,
+    /// The interface through which it asks the security module itself.
+    pub security: Option<String>,
+    /// Its endpoints and those of the components in it, in the order of the text, depth first:
+    /// components stand before what is declared directly.
+    pub endpoints: Vec<Endpoint>,
+}
+
+/// A place where an interface is served.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoint {
+    /// Its qualified name: the instances of components that lead to it, and its own, with dots.
+    pub name: String,
+    /// The interface's package.
+    pub interface: String,
+    /// The comment above it.
+    pub doc: String,
 }

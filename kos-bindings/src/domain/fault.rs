@@ -10,34 +10,9 @@ use core::cell::UnsafeCell;
 use core::sync::atomic::{AtomicPtr, Ordering::Relaxed};
 
 use super::start::{exit, port_base};
+use super::types::{Crash, FaultHook};
 use crate::port::{CAUSE_BYTES, EPITAPH_AT, Epitaph, MAX_FRAMES};
 use crate::sys;
-
-/// Why and where a domain dies.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Crash<'a> {
-    /// The signal (`SIGSEGV` 11, `SIGILL` 4, `SIGFPE` 8, `SIGBUS` 7, `SIGTRAP` 5), or 0.
-    pub signal: u32,
-    /// The faulting address.
-    pub addr: u64,
-    /// Instruction pointer.
-    pub ip: u64,
-    /// Stack pointer.
-    pub sp: u64,
-    /// Frame pointer.
-    pub bp: u64,
-    /// The word at the stack pointer, or 0: the return address of a function that has no frame yet.
-    pub top: u64,
-    /// Somebody sent the signal, so nothing faulted and `addr` is 0.
-    pub is_sent: bool,
-    /// What happened; what does not fit is cut.
-    pub cause: &'a [u8],
-    /// Return addresses, innermost first.
-    pub frames: &'a [u64],
-}
-
-/// Called on the signal stack; should end in [`die`] with better words than the default.
-pub type FaultHook = fn(Crash<'_>);
 
 static HOOK: AtomicPtr<()> = AtomicPtr::new(core::ptr::null_mut());
 

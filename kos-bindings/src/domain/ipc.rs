@@ -11,6 +11,7 @@
 use core::sync::atomic::Ordering::{Acquire, Relaxed};
 
 use super::start::enter;
+use super::types::{CallerId, Event, Incoming, IrqEdges};
 use crate::nk::{Handle, Lens, Parts, PartsMut, Retcode, Transport};
 use crate::port::{ARENA_BYTES, Area, CONSTANT_BYTES, FOREVER, IrqLines, Port, PortLens, event, op};
 
@@ -124,37 +125,6 @@ impl Transport for Caller {
     }
 }
 
-/// Names a caller whose request was received, until it is answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct CallerId(pub u64);
-
-/// A request and the room for its response.
-#[derive(Debug)]
-pub struct Incoming<'a> {
-    /// Whom to answer.
-    pub caller: CallerId,
-    /// The request; valid until the listener is used again.
-    pub request: Parts<'a>,
-    /// Where the response is built.
-    pub response: PartsMut<'a>,
-}
-
-/// What ended a `Recv`.
-#[derive(Debug)]
-pub enum Event<'a> {
-    /// Somebody asks.
-    Request(Incoming<'a>),
-    /// An interrupt line changed. Until [`IrqSource::take`] is called, each `Recv` without a
-    /// request ends so.
-    Irq,
-    /// The time passed.
-    Timeout,
-    /// The client whose requests bear this badge is gone: what is kept for it can be given up.
-    ClientGone(u64),
-    /// Nobody waits any more for the answer to this request, which was received before.
-    Abandoned(CallerId),
-}
-
 /// The server end: receives requests of all clients, and answers them in any order.
 #[derive(Debug)]
 pub struct Listener {
@@ -246,17 +216,6 @@ impl core::fmt::Debug for PortRef {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.write_str("port")
     }
-}
-
-/// What happened on the interrupt lines since the last look.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct IrqEdges {
-    /// Lines that are high now.
-    pub level: u64,
-    /// Lines that rose.
-    pub rise: u64,
-    /// Lines that fell.
-    pub fall: u64,
 }
 
 /// The domain's interrupt lines. Looking at them costs a load, so it may be done at every enabling

@@ -20,9 +20,11 @@ mod fault;
 mod ipc;
 pub mod mem;
 mod start;
+pub(crate) mod types;
 mod vdso;
 
-pub use fault::{Crash, FaultHook, die, set_fault_hook};
-pub use ipc::{Caller, CallerId, Event, Incoming, IrqEdges, IrqSource, Listener};
-pub use start::{Boot, Domain, EntryFn, entry, step};
+pub use fault::{die, set_fault_hook};
+pub use ipc::{Caller, IrqSource, Listener};
+pub use start::{Domain, EntryFn, entry, step};
+pub use types::{Boot, CallerId, Crash, Event, FaultHook, Incoming, IrqEdges};
 pub use vdso::clock_ns;

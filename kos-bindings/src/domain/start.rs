@@ -21,6 +21,7 @@ use core::sync::atomic::Ordering::{Acquire, Relaxed};
 
 use super::fault;
 use super::ipc::{Caller, IrqSource, Listener, PortRef};
+use super::types::Boot;
 use super::vdso;
 use crate::port::{ABI, AT_IN_PROCESS, BOOT_AT, BootInfo, InProcess, PAGE, PORT_BYTES, PORT_FD, Span, turn};
 use crate::sys;
@@ -39,37 +40,6 @@ pub mod step {
     pub const SIGNALS: i32 = 124;
     /// The seccomp program is missing or was refused.
     pub const SECCOMP: i32 = 125;
-}
-
-/// What the kernel told the domain: [`BootInfo`] and the blob that it describes.
-#[derive(Clone, Copy, Debug)]
-pub struct Boot {
-    info: &'static BootInfo,
-    blob: &'static [u8],
-}
-
-impl core::ops::Deref for Boot {
-    type Target = BootInfo;
-
-    fn deref(&self) -> &BootInfo {
-        self.info
-    }
-}
-
-impl Boot {
-    /// Returns the flattened device tree, page-aligned and read-only.
-    #[must_use]
-    pub fn dtb(&self) -> &'static [u8] {
-        part(self.blob, self.info.dtb)
-    }
-
-    /// Goes through the `name=value` arguments.
-    pub fn args(&self) -> impl Iterator<Item = &'static str> + use<> {
-        part(self.blob, self.info.args)
-            .split(|byte| *byte == 0)
-            .filter_map(|arg| core::str::from_utf8(arg).ok())
-            .filter(|arg| !arg.is_empty())
-    }
 }
 
 /// What a domain is handed at birth. There is one per image.
@@ -145,7 +115,7 @@ pub(super) fn enter(op: u32) {
         unsafe { (host.enter)(host.context) };
         return;
     }
-    sys::post(&port.turn);
+    crate::turn::post_alive(&port.turn);
     loop {
         match port.turn.load(Acquire) {
             turn::USER => return,
@@ -254,7 +224,8 @@ pub unsafe fn entry(sp: *const usize, main: EntryFn) -> ! {
     main(Domain {
         boot: Boot {
             info: &state().boot,
-            blob,
+            dtb: part(blob, boot.dtb),
+            args: part(blob, boot.args),
         },
         caller: Caller::new(port),
         listener: Listener::new(port),

@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::cpu::Cpu;
 use super::judge::{AllowAll, Policy, Registry};
 use super::life::Death;
+use crate::nk::Retcode;
 
 /// What the supervisor hears from its kernel, on a thread of the kernel's.
 #[derive(Clone, Debug)]
@@ -32,6 +33,42 @@ pub enum Event {
     },
 }
 
+/// When an interrupt that was delivered may come again. KasperskyOS's way is not published.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum IrqMask {
+    /// When its thread calls `Recv` again.
+    #[default]
+    UntilRecv,
+    /// When the line is enabled again.
+    UntilEnable,
+    /// At once; it is then remembered for the next `Recv`.
+    Never,
+}
+
+/// What is not published of KasperskyOS's IPC, as this kernel does it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unknowns {
+    /// What a `Call` returns whose server dies while it has the request.
+    pub server_death: Retcode,
+    /// Whether `Reply` tells that the client is gone; otherwise it is `rcOk` then too.
+    pub reply_waits: bool,
+    /// Whether the timeout of `CallEx` ends a call whose request a server has taken.
+    pub timeout_covers_service: bool,
+    /// When an interrupt that was delivered may come again.
+    pub irq_mask: IrqMask,
+}
+
+impl Default for Unknowns {
+    fn default() -> Self {
+        Self {
+            server_death: Retcode::NOT_CONNECTED,
+            reply_waits: true,
+            timeout_covers_service: true,
+            irq_mask: IrqMask::default(),
+        }
+    }
+}
+
 /// How a kernel behaves.
 pub struct Config {
     /// Where everything that hands messages over runs.
@@ -43,6 +80,12 @@ pub struct Config {
     ///
     /// The domain lives on: it serves others, and its late answer is dropped.
     pub call_timeout: Option<Duration>,
+    /// The most bytes of a message, both parts together: 4, 8 or 16 MiB on KasperskyOS's platforms.
+    pub message_bytes: usize,
+    /// Interrupt lines that processes may register, from 0.
+    pub irq_lines: u32,
+    /// What KasperskyOS's documentation leaves open.
+    pub unknowns: Unknowns,
     /// Finds interfaces.
     pub registry: Registry,
     /// Judges messages.
@@ -57,6 +100,9 @@ impl Default for Config {
             cpu: Cpu::Current,
             watchdog: Some(Duration::from_secs(2)),
             call_timeout: Some(Duration::from_secs(30)),
+            message_bytes: 4 << 20,
+            irq_lines: 256,
+            unknowns: Unknowns::default(),
             registry: crate::idl::interface,
             policy: Box::new(AllowAll),
             on_event: Box::new(|_| {}),
@@ -70,6 +116,9 @@ impl fmt::Debug for Config {
             .field("cpu", &self.cpu)
             .field("watchdog", &self.watchdog)
             .field("call_timeout", &self.call_timeout)
+            .field("message_bytes", &self.message_bytes)
+            .field("irq_lines", &self.irq_lines)
+            .field("unknowns", &self.unknowns)
             .finish_non_exhaustive()
     }
 }

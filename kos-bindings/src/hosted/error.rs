@@ -7,6 +7,7 @@ use std::path::Path;
 use std::string::String;
 
 use super::launcher::Step;
+use crate::nk::Retcode;
 
 /// Why there is no kernel, or no domain.
 #[derive(Debug)]
@@ -39,6 +40,10 @@ pub enum Error {
     Blob,
     /// The policy does not let a process of this class start.
     Policy(String),
+    /// A handle could not be made.
+    Handle(Retcode),
+    /// A process or thread could not be made: a limit is reached, or a process of this name runs.
+    Task(String, Retcode),
 }
 
 /// What an administrator can do where a sandbox cannot be made.
@@ -92,6 +97,8 @@ impl fmt::Display for Error {
             Self::Seccomp(text) => write!(f, "seccomp program: {text}"),
             Self::Channel(name) => write!(f, "channel {name:?}: the name is too long, or there are too many"),
             Self::Blob => f.write_str("device tree and arguments exceed 4 GiB"),
+            Self::Handle(code) => write!(f, "handle: {code}"),
+            Self::Task(name, code) => write!(f, "process {name:?}: {code}"),
             Self::Policy(class) => write!(f, "the policy does not let a process of class {class} start"),
         }
     }

@@ -1,24 +1,28 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Handle tables: what a process may call. Values mean something in their own process only.
+//! What a process is born with: whom it may call, and what may be done with a handle. How handles spread from there
+//! is in [`super::caps`].
 
 use std::sync::{Arc, Weak};
 use std::vec::Vec;
 
 use super::process::Process;
 use super::server::ServerObject;
-use crate::nk::{Handle, Retcode};
+use crate::kn::right;
+use crate::nk::{Handle, HandleDesc, Retcode};
 
-/// What may be done with a handle; rights can only shrink.
+/// What may be done with a handle; rights can only shrink. The bits are those of [`crate::kn::right`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rights(u32);
+pub struct Rights(pub(crate) u32);
 
 impl Rights {
     /// No right.
     pub const NONE: Self = Self(0);
     /// To send requests (`OCAP_IPC_CALL`).
-    pub const CALL: Self = Self(1);
+    pub const CALL: Self = Self(right::CALL);
     /// To pass the handle on (`OCAP_HANDLE_TRANSFER`).
-    pub const TRANSFER: Self = Self(2);
+    pub const TRANSFER: Self = Self(right::TRANSFER);
+    /// All that there are.
+    pub const ALL: Self = Self(!HandleDesc::DEREFERENCED);
 
     /// Tells whether all of `other` is in `self`.
     #[must_use]
@@ -62,62 +66,26 @@ pub(crate) struct Entry {
     pub(crate) rights: Rights,
 }
 
-/// The handles of one process. A closed value is not used again.
+/// What a domain inside its client's process was born with, which is all that it ever has.
 #[derive(Debug, Default)]
-pub(crate) struct HandleTable(Vec<Option<Entry>>);
+pub(crate) struct HandleTable(Vec<Entry>);
 
 impl HandleTable {
-    /// Makes the table of a process that is born with `entries`.
+    /// Makes the table of a process that is born with `entries`. The first handle is 1, so that a zeroed message calls
+    /// nobody.
     pub(crate) fn of(entries: impl IntoIterator<Item = Entry>) -> Self {
-        Self(entries.into_iter().map(Some).collect())
-    }
-
-    /// Adds a handle. The first one is 1, so that a zeroed message calls nobody.
-    pub(crate) fn insert(&mut self, entry: Entry) -> Handle {
-        self.0.push(Some(entry));
-        Handle(u32::try_from(self.0.len()).unwrap_or(u32::MAX))
-    }
-
-    fn slot(&mut self, handle: Handle) -> Option<&mut Option<Entry>> {
-        let index = usize::try_from(handle.0).ok()?.checked_sub(1)?;
-        self.0.get_mut(index)
+        Self(entries.into_iter().collect())
     }
 
     /// Finds what `handle` leads to, if it may be called.
     pub(crate) fn callable(&self, handle: Handle) -> Result<&Entry, Retcode> {
         let index = usize::try_from(handle.0).ok().and_then(|value| value.checked_sub(1));
-        let entry = index.and_then(|index| self.0.get(index)?.as_ref());
+        let entry = index.and_then(|index| self.0.get(index));
         let entry = entry.ok_or(Retcode::NOT_CONNECTED)?;
         if entry.rights.contains(Rights::CALL) {
             Ok(entry)
         } else {
             Err(Retcode::SECURITY_DISALLOW)
         }
-    }
-
-    /// Returns the processes that handles lead to, each once.
-    pub(crate) fn processes(&self) -> Vec<Arc<Process>> {
-        let mut found: Vec<Arc<Process>> = Vec::new();
-        for entry in self.0.iter().flatten() {
-            if let Target::Process(process) = &entry.target
-                && let Some(process) = process.upgrade()
-                && !found.iter().any(|known| Arc::ptr_eq(known, &process))
-            {
-                found.push(process);
-            }
-        }
-        found
-    }
-
-    /// Makes a second handle with the rights that are in both its parent's and `mask`.
-    pub(crate) fn copy(&mut self, handle: Handle, mask: Rights) -> Option<Handle> {
-        let mut entry = self.slot(handle)?.clone()?;
-        entry.rights = entry.rights.and(mask);
-        Some(self.insert(entry))
-    }
-
-    /// Closes a handle for good.
-    pub(crate) fn close(&mut self, handle: Handle) -> bool {
-        self.slot(handle).is_some_and(|slot| slot.take().is_some())
     }
 }

@@ -67,10 +67,21 @@ pub trait Policy: Send + Sync {
     fn malformed(&self, sender: &str, receiver: &str, kind: Kind, message: Parts<'_>) {
         let _ = (sender, receiver, kind, message);
     }
+
+    /// Hears of what the kernel refused for another reason than form and policy: a handle that does not exist, was
+    /// revoked, lacks a right, may not be passed on or would gain rights; a reply that nobody asked for. `code` is
+    /// what the sender gets; `receiver` is empty if it was none, and so is the message if there was none.
+    fn refused(&self, sender: &str, receiver: &str, message: Parts<'_>, code: Retcode) {
+        let _ = code;
+        self.malformed(sender, receiver, Kind::Request, message);
+    }
 }
 
 /// The class of whoever starts domains, as the policy sees it.
 pub const SUPERVISOR: &str = "linuxcompat.Supervisor";
+
+/// The kernel's own class, as the policy sees it.
+pub const CORE: &str = "kl.core.Core";
 
 /// The class of clients from outside, as the policy sees it.
 pub const CLIENT: &str = "linuxcompat.Client";
@@ -169,11 +180,32 @@ impl Judge {
     /// Judges a request on a handle that allows interface `only` (0: any that is registered).
     pub(crate) fn request(&self, between: Between<'_>, only: u16, message: Parts<'_>) -> Result<Known, Retcode> {
         let refuse = || self.refuse_form(between, Kind::Request, message);
-        let known = self.lookup(only, message).ok_or_else(refuse)?;
+        let known = Self::lookup(self.registry, only, message).ok_or_else(refuse)?;
         (known.method.validate_request)(message).map_err(|_| refuse())?;
         self.judge(between, known, Kind::Request, message)?;
         self.count(&self.requests);
         Ok(known)
+    }
+
+    /// Judges a request to the kernel itself, whose services are `services`.
+    pub(crate) fn core_request(
+        &self,
+        between: Between<'_>,
+        services: Registry,
+        message: Parts<'_>,
+    ) -> Result<Known, Retcode> {
+        let refuse = || self.refuse_form(between, Kind::Request, message);
+        let known = Self::lookup(services, 0, message).ok_or_else(refuse)?;
+        (known.method.validate_request)(message).map_err(|_| refuse())?;
+        self.judge(between, known, Kind::Request, message)?;
+        self.count(&self.requests);
+        Ok(known)
+    }
+
+    /// Tells the policy of a request whose handles were refused.
+    pub(crate) fn refused(&self, between: Between<'_>, message: Parts<'_>, code: Retcode) {
+        self.denied.fetch_add(1, Relaxed);
+        self.policy.refused(between.client, between.server, message, code);
     }
 
     /// Judges the answer to the request that `known` came from.
@@ -197,12 +229,12 @@ impl Judge {
         }
     }
 
-    fn lookup(&self, only: u16, message: Parts<'_>) -> Option<Known> {
+    fn lookup(registry: Registry, only: u16, message: Parts<'_>) -> Option<Known> {
         let header = Header::read(message.constant).ok()?;
         if only != 0 && header.riid != only {
             return None;
         }
-        let interface = (self.registry)(header.riid)?;
+        let interface = registry(header.riid)?;
         let method = interface.method(header.mid)?;
         Some(Known { interface, method })
     }

@@ -9,16 +9,18 @@ use std::os::unix::fs::PermissionsExt;
 use std::string::{String, ToString};
 use std::sync::atomic::Ordering::{Relaxed, Release};
 use std::sync::atomic::{AtomicBool, AtomicU64};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak, mpsc};
 use std::thread::JoinHandle;
 use std::vec::Vec;
 
+use super::cm::Manager;
 use super::config::{Config, Event};
 use super::cpu;
 use super::domain::DomainHandle;
 use super::elf::Headers;
 use super::error::Error;
-use super::handles::{Entry, Rights, Target};
+use super::handles::{Rights, Target};
+use super::irq::Interrupts;
 use super::judge::{AllowAll, CLIENT, Counts, Judge, Sharing};
 use super::launcher::{Launcher, Limits};
 use super::life::{Cause, Life};
@@ -30,7 +32,8 @@ use super::serve::serve;
 use super::server::Server;
 use super::shared::Shared;
 use super::spec::{DomainSpec, Endpoint};
-use crate::nk::Handle;
+use super::task::Task;
+use crate::nk::{Handle, Retcode};
 use crate::port::{BootInfo, isolation};
 
 /// What the kernel's threads share.
@@ -43,12 +46,44 @@ pub(crate) struct Inner {
     pub(crate) is_stopping: AtomicBool,
     launcher: Launcher,
     filter: Vec<u8>,
+    pub(crate) interrupts: Interrupts,
+    pub(crate) manager: Manager,
     domains: Mutex<BTreeMap<u64, Arc<Process>>>,
+    /// Processes whose threads are this program's.
+    tasks: Mutex<Vec<Weak<Task>>>,
     ids: AtomicU64,
+    calls: AtomicU64,
 }
 
 impl Inner {
-    /// Returns a number that was not used before.
+    /// Returns a number for a call, that was not used before.
+    pub(crate) fn next_call(&self) -> u64 {
+        self.calls.fetch_add(1, Relaxed)
+    }
+
+    /// Finds a living process by its name.
+    pub(crate) fn task_called(&self, name: &str) -> Option<Arc<Task>> {
+        let tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut alive = tasks.iter().filter_map(Weak::upgrade);
+        alive.find(|task| task.name == name && !task.is_dead())
+    }
+
+    /// Notes a process; its name must be free.
+    pub(crate) fn add_task(&self, task: &Arc<Task>) -> Result<(), Retcode> {
+        let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        tasks.retain(|task| task.upgrade().is_some_and(|task| !task.is_dead()));
+        if tasks
+            .iter()
+            .filter_map(Weak::upgrade)
+            .any(|other| other.name == task.name)
+        {
+            return Err(Retcode::ALREADY_EXISTS);
+        }
+        tasks.push(Arc::downgrade(task));
+        Ok(())
+    }
+
+    /// Returns a number for a process or thread, that was not used before.
     pub(crate) fn next_id(&self) -> u64 {
         self.ids.fetch_add(1, Relaxed)
     }
@@ -66,11 +101,15 @@ impl Inner {
     }
 
     fn process(&self, class: &str, shared: Shared, life: Option<Life>) -> Arc<Process> {
-        Arc::new(Process::new(self.next_id(), class.to_string(), shared, life))
+        let id = self.next_id();
+        let name = life.as_ref().map_or(class, |life| &life.name);
+        let death = self.config.unknowns.server_death;
+        let task = Task::with_one_thread(id, name.to_string(), class.to_string(), death);
+        Arc::new(Process::of_task(id, task, shared, life))
     }
 
     /// Starts the kernel thread of a port.
-    fn start_thread(self: &Arc<Self>, process: &Arc<Process>) -> Result<(), Error> {
+    pub(crate) fn start_thread(self: &Arc<Self>, process: &Arc<Process>) -> Result<(), Error> {
         let inner = Arc::clone(self);
         let process = Arc::clone(process);
         std::thread::Builder::new()
@@ -90,12 +129,8 @@ impl Inner {
     fn new_client(&self, class: &str, endpoint: Endpoint, rights: Rights) -> Result<(Arc<Process>, Handle), Error> {
         let shared = Shared::create(&BootInfo::EMPTY, &[]).map_err(|error| Error::Port(error.into()))?;
         let process = self.process(class, shared, None);
-        let handle = process.handles().insert(Entry {
-            target: endpoint.0,
-            riid: 0,
-            rights,
-        });
-        Ok((process, handle))
+        let born = process.task.born_with(endpoint.0, 0, rights);
+        Ok((process, born.map_err(Error::Handle)?))
     }
 
     /// Makes a client from outside of the domain called `name`, and its kernel thread.
@@ -176,6 +211,7 @@ impl Kernel {
         let ended = |_| Error::Launcher(std::io::ErrorKind::BrokenPipe.into());
         let launcher = launcher.recv().map_err(ended)??;
         let registry = config.registry;
+        let interrupts = Interrupts::new(config.irq_lines, config.unknowns.irq_mask);
         let mut config = config;
         let policy = std::mem::replace(&mut config.policy, Box::new(AllowAll));
         let inner = Arc::new(Inner {
@@ -186,8 +222,12 @@ impl Kernel {
             is_stopping: AtomicBool::new(false),
             launcher,
             filter: seccomp::program().map_err(|error| Error::Seccomp(error.to_string()))?,
+            interrupts,
+            manager: Manager::default(),
             domains: Mutex::default(),
+            tasks: Mutex::default(),
             ids: AtomicU64::new(1),
+            calls: AtomicU64::new(1),
         });
         // It waits for exactly this.
         let _ = give_inner.send(Arc::clone(&inner));
@@ -223,11 +263,10 @@ impl Kernel {
         let life = Life::new(spec.name.clone());
         let process = self.inner.process(&spec.class, shared, Some(life));
         for channel in &spec.channels {
-            process.handles().insert(Entry {
-                target: channel.endpoint.0.clone(),
-                riid: channel.riid,
-                rights: channel.rights,
-            });
+            let born = process
+                .task
+                .born_with(channel.endpoint.0.clone(), channel.riid, channel.rights);
+            born.map_err(Error::Handle)?;
         }
         spec.lines.attach(&process);
         let limits = Limits {
@@ -289,6 +328,10 @@ impl Drop for Kernel {
             if let Some(life) = &process.life {
                 life.kill(Cause::Stopped);
             }
+        }
+        let tasks = std::mem::take(&mut *self.inner.tasks.lock().unwrap_or_else(PoisonError::into_inner));
+        for task in tasks.iter().filter_map(Weak::upgrade) {
+            task.end();
         }
         self.inner.watch.wake();
         if let Some(reaper) = self.reaper.take() {

@@ -7,11 +7,12 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Acquire, Release};
 
+use super::caps;
 use super::handles::Rights;
 use super::kernel::Inner;
 use super::process::Process;
 use super::serve::Thread;
-use super::shared::Message;
+use super::shared::{Message, Room};
 use crate::nk::{Handle, Lens, Parts, PartsMut, Retcode, Transport};
 use crate::port::{Area, FOREVER, turn};
 
@@ -28,7 +29,7 @@ impl LocalClient {
     pub(super) fn new(kernel: Arc<Inner>, me: Arc<Process>, handle: Handle) -> Self {
         Self {
             thread: Thread::new(kernel, me),
-            response: Message::with_room(),
+            response: Message::with_room(Room::DEFAULT),
             handle,
             timeout_ns: FOREVER,
         }
@@ -43,12 +44,14 @@ impl LocalClient {
     /// Makes a second handle to what `handle` leads to, with the rights that are in both its own
     /// and `mask`.
     pub fn copy_handle(&mut self, handle: Handle, mask: Rights) -> Option<Handle> {
-        self.thread.me.handles().copy(handle, mask)
+        let task = &self.thread.me.task;
+        let node = task.node(handle, Retcode::NOT_CONNECTED).ok()?;
+        caps::derive(&node, task, node.rights.and(mask), None, task).ok()
     }
 
     /// Closes a handle for good. Returns whether it was open.
     pub fn close_handle(&mut self, handle: Handle) -> bool {
-        self.thread.me.handles().close(handle)
+        caps::close(&self.thread.me.task, handle)
     }
 
     /// Limits each following `Call`, in nanoseconds.
@@ -71,7 +74,7 @@ impl Transport for LocalClient {
     fn call(&mut self, handle: Handle, lens: Lens) -> Result<Parts<'_>, Retcode> {
         let word = &self.thread.me.shared.port().turn;
         word.store(turn::BUSY, Release);
-        if let Err(code) = self.thread.send(handle, lens, self.timeout_ns) {
+        if let Err(code) = self.thread.send(handle, lens, self.timeout_ns, 0) {
             self.thread.me.finish(code);
         }
         let port = self.thread.me.shared.port();

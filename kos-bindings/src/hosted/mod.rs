@@ -10,26 +10,37 @@
 //! ```
 //!
 //! * [`Kernel`], [`Config`], [`DomainSpec`], [`DomainHandle`]: making and watching domains.
-//! * [`Server`], [`Endpoint`], [`Lines`]: what domains call, and what interrupts them.
+//! * [`Task`], [`Thread`]: processes with many threads, which are threads of this program; all of KasperskyOS's IPC.
+//! * [`Limits`], [`Unknowns`]: what a process may take, and what is not published of KasperskyOS.
+//! * [`Server`], [`Endpoint`], [`Lines`], [`Interrupts`]: what is called, and what interrupts.
 //! * [`judge`]: the one place where every message is judged.
 //! * [`LocalClient`]: a client in this process. [`socket`]: clients in others.
 //! * [`inproc`]: a domain without isolation, inside its client.
 //! * [`Event`], [`Death`]: what the supervisor hears. [`Error`]: why something could not be made.
 
+mod caps;
+mod cm;
 mod config;
+mod core;
 mod cpu;
 mod domain;
 mod elf;
 mod error;
 mod handles;
 pub mod inproc;
+mod irq;
 pub mod judge;
 mod kernel;
 mod launcher;
 mod life;
 mod lines;
+mod listener;
 mod local;
+mod mdl;
+mod notice;
+mod object;
 mod process;
+mod quota;
 mod reaper;
 mod report;
 mod seccomp;
@@ -38,21 +49,29 @@ mod server;
 mod shared;
 pub mod socket;
 mod spec;
+mod sync;
+mod task;
+mod thread;
+mod transfer;
 
-pub use config::{Config, Event};
+pub use config::{Config, Event, IrqMask, Unknowns};
 pub use cpu::Cpu;
 pub use domain::DomainHandle;
 pub use error::Error;
 pub use handles::Rights;
+pub use irq::Interrupts;
 pub use kernel::Kernel;
 pub use launcher::{NAMESPACES, Step};
 pub use life::{Cause, Death, LastWords, Status};
 pub use lines::Lines;
 pub use local::LocalClient;
+pub use quota::Limits;
 pub use report::Memory;
 pub use seccomp::ALLOWED;
 pub use server::Server;
+pub use shared::Room;
 pub use spec::{ChannelSpec, DomainSpec, Endpoint};
+pub use thread::{Received, Task, TaskSpec, Thread};
 
 /// Reads `CLOCK_MONOTONIC` in nanoseconds.
 #[must_use]

@@ -1,52 +1,46 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! A process as the kernel sees it: its port, its handles, the requests that wait for it.
+//! A thread with its port as the kernel sees it, and, for a domain, which has one thread, the requests that wait for
+//! it.
 //!
 //! ```text
 //!   phase        who changes it                          what it waits for
 //!   Running      it enters the kernel                    nothing: it has the turn, or its kernel thread works
-//!   Receiving    a client's kernel thread, a line,       a request, an interrupt, the deadline
-//!                its own kernel thread at the deadline
-//!   Calling(id)  the server's kernel thread at Reply,    the answer to call `id`, the deadline, the server's death
-//!                or whoever notices the server's death
+//!   Receiving    a client's kernel thread, a line,       a request, an interrupt, the deadline, an IPC
+//!                its own kernel thread at the deadline   synchronisation object
+//!   Calling(id)  the server's kernel thread at Reply,    the answer to call `id`, the deadline, the server's death;
+//!                or whoever notices the server's death   while no server took it, a synchronisation object
 //!   Dead         the reaper or the door                  nothing, ever
 //! ```
 //!
 //! No function holds the locks of two processes, so there is no order to keep.
 
+mod expire;
 mod notice;
+mod pending;
+mod recv;
 
 use std::collections::VecDeque;
 use std::string::String;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicBool, AtomicU64};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use std::vec::Vec;
 
-use super::handles::HandleTable;
 use super::judge::Known;
 use super::life::{Cause, LAST_WORDS, Life};
 use super::shared::{Message, Shared};
+use super::sync::Sync;
+use super::task::Task;
+use super::transfer::Granted;
 use crate::nk::{Lens, Parts, Retcode};
-use crate::port::{Area, PortLens, event, turn};
-use crate::sys;
+use crate::port::{Area, PortLens, event};
+use crate::{sys, turn};
 use notice::Notice;
+pub(crate) use pending::{Peer, Pending};
 
 /// The most requests that wait for one listener; the next one gets `rcBusy`.
-const MAX_QUEUED: usize = 256;
-
-/// A `Call` that waits for its answer, as its client sees it.
-#[derive(Debug)]
-pub(crate) struct Pending {
-    pub(crate) id: u64,
-    /// On `CLOCK_MONOTONIC`; `u64::MAX` is never.
-    pub(crate) deadline_ns: u64,
-    /// Whether the client chose the deadline itself.
-    pub(crate) is_own_limit: bool,
-    /// When the server is to be looked at next, if it is watched.
-    pub(crate) watch_ns: u64,
-    pub(crate) server: Weak<Process>,
-}
+pub(crate) const MAX_QUEUED: usize = 256;
 
 /// What a deadline brought to light.
 #[derive(Debug)]
@@ -65,12 +59,19 @@ pub(crate) struct Request {
     pub(crate) id: u64,
     pub(crate) client: Arc<Process>,
     pub(crate) known: Known,
+    /// What it put into the server's table.
+    pub(crate) granted: Granted,
 }
 
 #[derive(Debug)]
 pub(crate) enum Phase {
     Running,
-    Receiving { deadline_ns: u64 },
+    /// In `Recv`: reception `serial` on a listener or line; 0: of a domain on all that is its own.
+    Receiving {
+        deadline_ns: u64,
+        serial: u64,
+        sync: Option<Arc<Sync>>,
+    },
     Calling(Pending),
     Dead,
 }
@@ -85,16 +86,19 @@ struct State {
     /// Calls whose clients gave up after they were taken: their answers are expected, and dropped.
     abandoned: VecDeque<u64>,
     is_ready: bool,
+    /// Receptions on listeners and lines so far.
+    receptions: u64,
 }
 
-/// A process with one port.
+/// A thread with its port.
 #[derive(Debug)]
 pub(crate) struct Process {
     pub(crate) id: u64,
     /// What the policy calls it.
     pub(crate) class: String,
     pub(crate) shared: Shared,
-    pub(crate) handles: Mutex<HandleTable>,
+    /// The process that it is a thread of.
+    pub(crate) task: Arc<Task>,
     /// The child process behind it, if it is a domain.
     pub(crate) life: Option<Life>,
     state: Mutex<State>,
@@ -119,12 +123,20 @@ fn store(to: &PortLens, lens: Lens) {
 }
 
 impl Process {
+    /// Makes a process with one thread.
     pub(crate) fn new(id: u64, class: String, shared: Shared, life: Option<Life>) -> Self {
+        let name = life.as_ref().map_or_else(|| class.clone(), |life| life.name.clone());
+        let task = Task::with_one_thread(id, name, class, Retcode::NOT_CONNECTED);
+        Self::of_task(id, task, shared, life)
+    }
+
+    /// Makes a thread of `task`.
+    pub(crate) fn of_task(id: u64, task: Arc<Task>, shared: Shared, life: Option<Life>) -> Self {
         Self {
             id,
-            class,
+            class: task.class.clone(),
             shared,
-            handles: Mutex::default(),
+            task,
             life,
             state: Mutex::new(State {
                 phase: Phase::Running,
@@ -133,16 +145,13 @@ impl Process {
                 taken: Vec::new(),
                 abandoned: VecDeque::new(),
                 is_ready: false,
+                receptions: 0,
             }),
             changed: Condvar::new(),
             was_served: AtomicBool::new(false),
             running_since_ns: AtomicU64::new(sys::clock_ns()),
             lines: Mutex::new(0),
         }
-    }
-
-    pub(crate) fn handles(&self) -> MutexGuard<'_, HandleTable> {
-        lock(&self.handles)
     }
 
     pub(crate) fn is_dead(&self) -> bool {
@@ -171,8 +180,7 @@ impl Process {
     pub(crate) fn give_turn(&self) {
         self.running_since_ns.store(super::clock_ns(), Relaxed);
         let port = self.shared.port();
-        port.turn.store(turn::USER, Release);
-        sys::futex_wake(&port.turn, turn::USER_BIT);
+        turn::give(&port.turn);
     }
 
     /// Ends an operation that did not have to wait.
@@ -252,23 +260,27 @@ impl Process {
         true
     }
 
-    fn waits_for(&self, id: u64) -> bool {
+    pub(crate) fn waits_for(&self, id: u64) -> bool {
         matches!(&lock(&self.state).phase, Phase::Calling(pending) if pending.id == id)
     }
 
     /// Server side: hands a request over, at once or when the server asks.
-    pub(crate) fn deliver(&self, request: Request, parts: Parts<'_>) -> Result<(), Retcode> {
+    ///
+    /// # Errors
+    ///
+    /// The request, with `rcNotConnected` or `rcBusy`.
+    pub(crate) fn deliver(&self, request: Request, parts: Parts<'_>) -> Result<(), (Request, Retcode)> {
         let mut state = lock(&self.state);
         match state.phase {
-            Phase::Dead => Err(Retcode::NOT_CONNECTED),
-            Phase::Receiving { .. } => {
+            Phase::Dead => Err((request, Retcode::NOT_CONNECTED)),
+            Phase::Receiving { serial: 0, .. } => {
                 self.put_request(&mut state, request, parts);
                 state.phase = Phase::Running;
                 drop(state);
                 self.give_turn();
                 Ok(())
             }
-            _ if state.queue.len() >= MAX_QUEUED => Err(Retcode::BUSY),
+            _ if state.queue.len() >= MAX_QUEUED => Err((request, Retcode::BUSY)),
             _ => {
                 state.queue.push_back((request, Message::copy_of(parts)));
                 self.hint(&state);
@@ -309,6 +321,9 @@ impl Process {
                 self.give_turn();
                 return;
             }
+            drop(state);
+            request.granted.take_back();
+            state = lock(&self.state);
         }
         let irq = &self.shared.port().irq;
         let what = if irq.rise.load(Acquire) | irq.fall.load(Acquire) != 0 {
@@ -317,7 +332,11 @@ impl Process {
             event::TIMEOUT
         } else {
             if !matches!(state.phase, Phase::Dead) {
-                state.phase = Phase::Receiving { deadline_ns };
+                state.phase = Phase::Receiving {
+                    deadline_ns,
+                    serial: 0,
+                    sync: None,
+                };
             }
             return;
         };
@@ -342,61 +361,6 @@ impl Process {
         Err(Retcode::NOT_CONNECTED)
     }
 
-    /// Returns when [`Process::expire`] wants to be called, or `u64::MAX`.
-    pub(crate) fn deadline_ns(&self) -> u64 {
-        match &lock(&self.state).phase {
-            Phase::Receiving { deadline_ns } => *deadline_ns,
-            Phase::Calling(pending) => pending.deadline_ns.min(pending.watch_ns),
-            Phase::Running | Phase::Dead => u64::MAX,
-        }
-    }
-
-    /// Ends what waited until `now_ns`, and tells what is to be said of the server that was waited
-    /// for.
-    pub(crate) fn expire(&self, now_ns: u64, watchdog_ns: u64) -> Expired {
-        let mut state = lock(&self.state);
-        match &mut state.phase {
-            Phase::Receiving { deadline_ns } if *deadline_ns <= now_ns => {
-                state.phase = Phase::Running;
-                drop(state);
-                self.put_event(event::TIMEOUT);
-                self.give_turn();
-                Expired::Nothing
-            }
-            Phase::Calling(pending) if pending.deadline_ns <= now_ns => {
-                let (id, is_own_limit) = (pending.id, pending.is_own_limit);
-                let server = pending.server.upgrade();
-                state.phase = Phase::Running;
-                drop(state);
-                if let Some(server) = &server {
-                    server.abandon(id);
-                }
-                self.finish(Retcode::TIMEOUT);
-                match server {
-                    Some(server) if !is_own_limit => Expired::Unanswered(server.id),
-                    _ => Expired::Nothing,
-                }
-            }
-            Phase::Calling(pending) if pending.watch_ns <= now_ns => {
-                let Some(server) = pending.server.upgrade() else {
-                    return Expired::Nothing;
-                };
-                let since = match server.running_since_ns.load(Relaxed) {
-                    0 => now_ns,
-                    since => since,
-                };
-                if now_ns.saturating_sub(since) >= watchdog_ns {
-                    pending.watch_ns = now_ns.saturating_add(u64::try_from(LAST_WORDS.as_nanos()).unwrap_or(0));
-                    Expired::Stuck(server)
-                } else {
-                    pending.watch_ns = since.saturating_add(watchdog_ns);
-                    Expired::Nothing
-                }
-            }
-            _ => Expired::Nothing,
-        }
-    }
-
     /// Sets interrupt line `line` to `is_high`.
     pub(crate) fn set_line(&self, line: u32, is_high: bool) {
         let Some(bit) = 1u64.checked_shl(line) else {
@@ -418,7 +382,7 @@ impl Process {
         }
         drop(levels);
         let mut state = lock(&self.state);
-        if matches!(state.phase, Phase::Receiving { .. }) {
+        if matches!(state.phase, Phase::Receiving { serial: 0, .. }) {
             state.phase = Phase::Running;
             drop(state);
             self.put_event(event::IRQ);
@@ -434,32 +398,28 @@ impl Process {
         let taken = std::mem::take(&mut state.taken);
         drop(state);
         let was_alive = !matches!(phase, Phase::Dead);
-        if let Phase::Calling(pending) = phase
-            && let Some(server) = pending.server.upgrade()
-        {
-            server.abandon(pending.id);
+        if let Phase::Calling(pending) = phase {
+            pending.server.abandon(pending.id);
         }
         if was_alive && self.was_served.load(Acquire) {
             // Whom it can call is whom it can have called. The list is made first: no two locks at once.
-            let servers = self.handles().processes();
-            for server in servers {
+            for server in self.task.domains() {
                 server.client_gone(self.id);
             }
         }
         self.changed.notify_all();
         self.close_port();
         for request in queue.into_iter().map(|(request, _)| request).chain(taken) {
-            request.client.complete(request.id, Err(Retcode::NOT_CONNECTED));
+            request.client.complete(request.id, Err(self.task.death));
+        }
+        if was_alive {
+            self.task.thread_ended();
         }
     }
 
-    /// Wakes both sides of a dead port. The word changes too, so a side that is just going to sleep
-    /// does not.
+    /// Wakes both sides of a dead port.
     pub(crate) fn close_port(&self) {
-        let port = self.shared.port();
-        port.turn.store(turn::DEAD, Release);
-        sys::futex_wake(&port.turn, turn::USER_BIT);
-        sys::futex_wake(&port.turn, turn::KERNEL_BIT);
+        turn::close(&self.shared.port().turn);
     }
 
     /// Waits until the process received for the first time. Returns whether it did, and lives.

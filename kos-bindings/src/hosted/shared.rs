@@ -17,9 +17,51 @@ use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 
 use crate::nk::{Lens, Parts, PartsMut};
 use crate::port::{
-    ARENA_BYTES, Area, BOOT_AT, BootInfo, CAUSE_BYTES, CONSTANT_BYTES, EPITAPH_AT, Epitaph, MAX_FRAMES, PORT_BYTES,
-    Port,
+    AREAS_AT, ARENA_BYTES, Area, BOOT_AT, BootInfo, CAUSE_BYTES, CONSTANT_BYTES, EPITAPH_AT, Epitaph, MAX_FRAMES,
+    PORT_BYTES, Port,
 };
+
+/// Room for a message of each kind in a port, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Room {
+    /// For the constant part.
+    pub constant: usize,
+    /// For the arena.
+    pub arena: usize,
+}
+
+impl Room {
+    /// A domain's.
+    pub const DEFAULT: Self = Self {
+        constant: CONSTANT_BYTES,
+        arena: ARENA_BYTES,
+    };
+
+    /// Returns it in whole pages.
+    pub(crate) const fn in_pages(self) -> Self {
+        Self {
+            constant: self.constant.next_multiple_of(crate::port::PAGE),
+            arena: self.arena.next_multiple_of(crate::port::PAGE),
+        }
+    }
+
+    /// Tells whether a message fits.
+    pub(crate) const fn holds(self, parts: Parts<'_>) -> bool {
+        parts.constant.len() <= self.constant && parts.arena.len() <= self.arena
+    }
+
+    const fn constant_at(self, area: Area) -> usize {
+        AREAS_AT + area as usize * (self.constant + self.arena)
+    }
+
+    const fn arena_at(self, area: Area) -> usize {
+        self.constant_at(area) + self.constant
+    }
+
+    const fn port_bytes(self) -> usize {
+        AREAS_AT + 4 * (self.constant + self.arena)
+    }
+}
 
 /// A message in memory of the kernel's own.
 #[derive(Debug, Default, Clone)]
@@ -29,11 +71,11 @@ pub(crate) struct Message {
 }
 
 impl Message {
-    /// Makes room for the largest message.
-    pub(crate) fn with_room() -> Self {
+    /// Makes room for the largest message of a port. Pages cost nothing until they are touched.
+    pub(crate) fn with_room(room: Room) -> Self {
         Self {
-            constant: std::vec![0; CONSTANT_BYTES],
-            arena: std::vec![0; ARENA_BYTES],
+            constant: std::vec![0; room.constant],
+            arena: std::vec![0; room.arena],
         }
     }
 
@@ -43,6 +85,11 @@ impl Message {
             constant: self.constant.get(..lens.constant).unwrap_or_default(),
             arena: self.arena.get(..lens.arena).unwrap_or_default(),
         }
+    }
+
+    /// Lends the constant part of a message of `lens`, to be changed.
+    pub(crate) fn constant(&mut self, lens: Lens) -> &mut [u8] {
+        self.constant.get_mut(..lens.constant).unwrap_or_default()
     }
 
     /// Lends the whole room.
@@ -76,6 +123,7 @@ pub(crate) struct Shared {
     base: NonNull<u8>,
     bytes: usize,
     file: OwnedFd,
+    room: Room,
 }
 
 // SAFETY: the mapping lives as long as the value and is reached through atomics and raw copies
@@ -87,12 +135,8 @@ unsafe impl Sync for Shared {}
 impl Shared {
     /// Makes a port whose blob is `blob`, with `boot` in its place.
     pub(crate) fn create(boot: &BootInfo, blob: &[u8]) -> Result<Self> {
-        let bytes = PORT_BYTES + blob.len().next_multiple_of(crate::port::PAGE);
-        let file = memfd_create("port", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
-        ftruncate(&file, bytes as u64)?;
-        // Without these a peer could cut the file and make the kernel fault on its own mapping.
-        fcntl_add_seals(&file, SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL)?;
-        let shared = Self::map(file, bytes)?;
+        let blob_bytes = blob.len().next_multiple_of(crate::port::PAGE);
+        let shared = Self::sealed(PORT_BYTES + blob_bytes, Room::DEFAULT)?;
         // SAFETY: both lie inside the mapping, which nobody else has yet.
         unsafe { shared.at(BOOT_AT).cast::<BootInfo>().write(*boot) };
         // SAFETY: as above.
@@ -104,21 +148,39 @@ impl Shared {
         Ok(shared)
     }
 
+    /// Makes a port with `room` for each message and nothing else.
+    pub(crate) fn with_room(room: Room) -> Result<Self> {
+        Self::sealed(room.port_bytes(), room)
+    }
+
+    fn sealed(bytes: usize, room: Room) -> Result<Self> {
+        let file = memfd_create("port", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
+        ftruncate(&file, bytes as u64)?;
+        // Without these a peer could cut the file and make the kernel fault on its own mapping.
+        fcntl_add_seals(&file, SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL)?;
+        Self::map(file, bytes, room)
+    }
+
     /// Maps a port that somebody else made. The file must be one of [`PORT_BYTES`] at least.
     pub(crate) fn open(file: OwnedFd) -> Result<Self> {
         let size = rustix::fs::fstat(&file)?.st_size;
         if usize::try_from(size).unwrap_or(0) < PORT_BYTES {
             return Err(rustix::io::Errno::INVAL);
         }
-        Self::map(file, PORT_BYTES)
+        Self::map(file, PORT_BYTES, Room::DEFAULT)
     }
 
-    fn map(file: OwnedFd, bytes: usize) -> Result<Self> {
+    fn map(file: OwnedFd, bytes: usize, room: Room) -> Result<Self> {
         let prot = ProtFlags::READ | ProtFlags::WRITE;
         // SAFETY: a fresh mapping at an address that the system chooses.
         let base = unsafe { mmap(std::ptr::null_mut(), bytes, prot, MapFlags::SHARED, &file, 0) }?;
         let base = NonNull::new(base.cast()).ok_or(rustix::io::Errno::NOMEM)?;
-        Ok(Self { base, bytes, file })
+        Ok(Self {
+            base,
+            bytes,
+            file,
+            room,
+        })
     }
 
     fn at(&self, offset: usize) -> *mut u8 {
@@ -128,6 +190,11 @@ impl Shared {
     /// Returns the base address, for a domain in this very process.
     pub(crate) fn base(&self) -> *mut u8 {
         self.base.as_ptr()
+    }
+
+    /// Returns how much room there is for a message.
+    pub(crate) fn room_bytes(&self) -> Room {
+        self.room
     }
 
     /// Returns the file, to be handed to the peer.
@@ -144,29 +211,41 @@ impl Shared {
     /// Copies a message of hostile `lens` from `area` into `to`. `None` if it claims more than
     /// fits.
     pub(crate) fn copy_in(&self, area: Area, lens: Lens, to: &mut Message) -> Option<()> {
-        if lens.constant > CONSTANT_BYTES || lens.arena > ARENA_BYTES {
+        if lens.constant > self.room.constant || lens.arena > self.room.arena {
             return None;
         }
         let constant = to.constant.get_mut(..lens.constant)?;
         let arena = to.arena.get_mut(..lens.arena)?;
         // SAFETY: `lens` was checked against the area. The peer may write meanwhile: we get some
         // mix of bytes, which is as good as any other hostile message.
-        unsafe { copy(self.at(area.constant_at()), constant.as_mut_ptr(), lens.constant) };
+        unsafe {
+            copy(
+                self.at(self.room.constant_at(area)),
+                constant.as_mut_ptr(),
+                lens.constant,
+            )
+        };
         // SAFETY: as above.
-        unsafe { copy(self.at(area.arena_at()), arena.as_mut_ptr(), lens.arena) };
+        unsafe { copy(self.at(self.room.arena_at(area)), arena.as_mut_ptr(), lens.arena) };
         Some(())
     }
 
     /// Copies a message into `area`; its size was checked when it was copied in.
     pub(crate) fn copy_out(&self, area: Area, parts: Parts<'_>) -> Lens {
         let lens = Lens {
-            constant: parts.constant.len().min(CONSTANT_BYTES),
-            arena: parts.arena.len().min(ARENA_BYTES),
+            constant: parts.constant.len().min(self.room.constant),
+            arena: parts.arena.len().min(self.room.arena),
         };
         // SAFETY: cut to the area.
-        unsafe { copy(parts.constant.as_ptr(), self.at(area.constant_at()), lens.constant) };
+        unsafe {
+            copy(
+                parts.constant.as_ptr(),
+                self.at(self.room.constant_at(area)),
+                lens.constant,
+            )
+        };
         // SAFETY: as above.
-        unsafe { copy(parts.arena.as_ptr(), self.at(area.arena_at()), lens.arena) };
+        unsafe { copy(parts.arena.as_ptr(), self.at(self.room.arena_at(area)), lens.arena) };
         lens
     }
 
@@ -176,14 +255,14 @@ impl Shared {
     ///
     /// Nobody else, in this process or another, touches the area during the borrow.
     pub(crate) unsafe fn view(&self, area: Area, lens: Lens) -> Option<Parts<'_>> {
-        if lens.constant > CONSTANT_BYTES || lens.arena > ARENA_BYTES {
+        if lens.constant > self.room.constant || lens.arena > self.room.arena {
             return None;
         }
         Some(Parts {
             // SAFETY: checked against the area; unshared by our caller's promise.
-            constant: unsafe { std::slice::from_raw_parts(self.at(area.constant_at()), lens.constant) },
+            constant: unsafe { std::slice::from_raw_parts(self.at(self.room.constant_at(area)), lens.constant) },
             // SAFETY: as above.
-            arena: unsafe { std::slice::from_raw_parts(self.at(area.arena_at()), lens.arena) },
+            arena: unsafe { std::slice::from_raw_parts(self.at(self.room.arena_at(area)), lens.arena) },
         })
     }
 
@@ -195,9 +274,11 @@ impl Shared {
     pub(crate) unsafe fn room(&self, area: Area) -> PartsMut<'_> {
         PartsMut {
             // SAFETY: an area is that long; unshared by our caller's promise.
-            constant: unsafe { std::slice::from_raw_parts_mut(self.at(area.constant_at()), CONSTANT_BYTES) },
+            constant: unsafe {
+                std::slice::from_raw_parts_mut(self.at(self.room.constant_at(area)), self.room.constant)
+            },
             // SAFETY: as above.
-            arena: unsafe { std::slice::from_raw_parts_mut(self.at(area.arena_at()), ARENA_BYTES) },
+            arena: unsafe { std::slice::from_raw_parts_mut(self.at(self.room.arena_at(area)), self.room.arena) },
         }
     }
 

@@ -88,6 +88,8 @@ impl<'a, const K: usize> ArenaReader<'a, K> {
 
     /// Reads a `string<max>`.
     ///
+    /// An empty one may come without its zero byte, as edition 1.4 documents it.
+    ///
     /// # Errors
     ///
     /// [`NkErr::BadMsg`] as for `bytes`, or if it is not UTF-8, or has not its one zero byte at the
@@ -96,9 +98,10 @@ impl<'a, const K: usize> ArenaReader<'a, K> {
     pub fn string(&mut self, desc: Desc, max: usize) -> Result<&'a str, NkErr> {
         let bytes = self.segment(desc, 1, max.saturating_add(1))?;
         match bytes.split_last() {
+            None => Ok(""),
             // A zero inside would end the string for a C peer, after the policy saw all of it.
             Some((0, text)) if !text.contains(&0) => core::str::from_utf8(text).map_err(|_| NkErr::BadMsg),
-            _ => Err(NkErr::BadMsg),
+            Some(_) => Err(NkErr::BadMsg),
         }
     }
 

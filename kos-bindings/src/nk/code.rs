@@ -58,6 +58,8 @@ impl Retcode {
     pub const ALREADY_EXISTS: Self = Self::general(6);
     /// `rcHandleRevoked`: the handle's resource was taken back.
     pub const HANDLE_REVOKED: Self = Self::general(7);
+    /// `rcIpcInterrupt`: a synchronisation object ended the wait.
+    pub const IPC_INTERRUPT: Self = Self::general(8);
     /// `rcTimeout`.
     pub const TIMEOUT: Self = Self::general(20);
 
@@ -92,6 +94,7 @@ impl Retcode {
             Self::BUSY => "rcBusy",
             Self::ALREADY_EXISTS => "rcAlreadyExists",
             Self::HANDLE_REVOKED => "rcHandleRevoked",
+            Self::IPC_INTERRUPT => "rcIpcInterrupt",
             Self::TIMEOUT => "rcTimeout",
             _ => return None,
         })

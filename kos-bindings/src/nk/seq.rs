@@ -13,7 +13,7 @@ pub struct Seq<'a, T>(Source<'a, T>);
 #[derive(Clone, Copy)]
 enum Source<'a, T> {
     Items(&'a [T]),
-    /// A whole number of items, as [`Seq::from_wire`] made sure.
+    /// A whole number of items, each of them one, as [`Seq::from_wire`] made sure.
     Wire(&'a [u8]),
 }
 
@@ -22,13 +22,18 @@ impl<'a, T: Wire> Seq<'a, T> {
     ///
     /// # Errors
     ///
-    /// [`NkErr::BadMsg`] if they are not a whole number of items.
+    /// [`NkErr::BadMsg`] if they are not a whole number of items, or one of them is none.
     #[inline]
     pub fn from_wire(bytes: &'a [u8]) -> Result<Self, NkErr> {
-        match bytes.len().checked_rem(T::BYTES) {
-            Some(0) => Ok(Self(Source::Wire(bytes))),
-            _ => Err(NkErr::BadMsg),
+        if bytes.len().checked_rem(T::BYTES) != Some(0) {
+            return Err(NkErr::BadMsg);
         }
+        if !T::IS_TOTAL {
+            for at in (0..bytes.len()).step_by(T::BYTES) {
+                T::get(bytes, at)?;
+            }
+        }
+        Ok(Self(Source::Wire(bytes)))
     }
 
     /// Returns the count of items.

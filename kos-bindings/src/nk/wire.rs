@@ -11,14 +11,16 @@ pub trait Wire: Copy {
     const BYTES: usize;
     /// Natural alignment in bytes.
     const ALIGN: usize;
-    /// The value whose bytes are all zero.
+    /// A value to be overwritten: all zero, or a union's first member that is.
     const ZERO: Self;
+    /// Whether any bytes are a value. Those of a union are none if its tag says nothing.
+    const IS_TOTAL: bool = true;
 
     /// Reads the value that starts at byte `at`.
     ///
     /// # Errors
     ///
-    /// [`NkErr::BadMsg`] if `bytes` ends before the value does.
+    /// [`NkErr::BadMsg`] if `bytes` ends before the value does, or is none.
     fn get(bytes: &[u8], at: usize) -> Result<Self, NkErr>;
 
     /// Writes the value so that it starts at byte `at`, padding as zeros.
@@ -70,6 +72,7 @@ impl<T: Wire, const N: usize> Wire for [T; N] {
     const BYTES: usize = T::BYTES * N;
     const ALIGN: usize = T::ALIGN;
     const ZERO: Self = [T::ZERO; N];
+    const IS_TOTAL: bool = T::IS_TOTAL;
 
     #[inline]
     fn get(bytes: &[u8], at: usize) -> Result<Self, NkErr> {
@@ -129,6 +132,44 @@ impl HandleDesc {
         rights: 0,
         badge: 0,
     };
+
+    /// In `rights`, when a message is sent: all rights that the sender has.
+    pub const SAME_RIGHTS: u32 = u32::MAX;
+    /// In `rights`, when a message arrives: the handle came home, and no new one was made. It is no right.
+    pub const DEREFERENCED: u32 = 1 << 31;
+
+    /// Describes `handle` with all rights that the sender has (`nk_handle_desc`).
+    #[must_use]
+    pub const fn all(handle: Handle) -> Self {
+        Self::with(handle, Self::SAME_RIGHTS)
+    }
+
+    /// Describes `handle` with these rights, which must be some that the sender has.
+    #[must_use]
+    pub const fn with(handle: Handle, rights: u32) -> Self {
+        Self {
+            handle,
+            rights,
+            badge: 0,
+        }
+    }
+
+    /// Describes `handle`, to be counted by the sender's badge `badge`.
+    #[must_use]
+    pub const fn with_badge(handle: Handle, rights: u32, badge: Handle) -> Self {
+        Self {
+            handle,
+            rights,
+            badge: badge.0 as u64,
+        }
+    }
+
+    /// Tells whether the handle came home (`nk_is_handle_dereferenced`): then [`HandleDesc::handle`] is the receiver's
+    /// own, and [`HandleDesc::badge`] the context that it gave.
+    #[must_use]
+    pub const fn is_dereferenced(&self) -> bool {
+        self.rights & Self::DEREFERENCED != 0
+    }
 }
 
 impl Wire for HandleDesc {

@@ -6,10 +6,19 @@ use super::source::{Source, code_only};
 
 /// What opens a room: a module of this name, a folder of this name, or one of these places.
 const MODULES: [&str; 3] = ["ffi", "raw", "bindings"];
-const PLACES: [(&str, &str); 10] = [
+const PLACES: [(&str, &str); 16] = [
     ("kos-bindings/src/sys", "system calls"),
     ("kos-bindings/src/domain/", "the domain's own system layer"),
     ("kos-bindings/src/hosted/", "processes, shared memory and the sandbox"),
+    (
+        "kos-bindings/src/kasperskyos/",
+        "the domain's system layer on KasperskyOS",
+    ),
+    (
+        "kos-bindings/kasperskyos/hosted/",
+        "KasperskyOS's C API, and its tests in C",
+    ),
+    ("examples/kasperskyos_solution", "calls a driver's library"),
     ("kos-bindings/src/port", "memory shared between processes"),
     ("shim/src/bindings", "generated declarations"),
     ("kos-bindings/benches/", "the floor: shared memory and bare futexes"),
@@ -17,6 +26,9 @@ const PLACES: [(&str, &str); 10] = [
         "kos-bindings/tests/domain/",
         "a domain that misbehaves, with its own memcpy",
     ),
+    ("kos-bindings/src/turn", "a model of shared memory, checked by loom"),
+    ("kos-bindings/tests/conformance/hardware", "memory that processes share"),
+    ("kos-bindings/tests/adversary/port", "a port mapped a second time"),
     ("shim/src/mm/tests", "calls the C symbols"),
     ("shim/examples/", "calls the C symbols"),
     ("fuzz/", "calls the C code under test"),

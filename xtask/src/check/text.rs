@@ -15,7 +15,7 @@ pub(super) fn licences(sources: &[Source]) -> Findings {
     let files = || {
         sources
             .iter()
-            .filter(|source| source.is(&CODE) || source.is(&["idl", "toml", "config", "sh"]))
+            .filter(|source| source.is(&CODE) || source.is(&["idl", "cdl", "edl", "toml", "config", "sh"]))
     };
     let named = |source: &&Source| {
         let head = source.text.lines().take(2).collect::<String>();
@@ -88,7 +88,7 @@ pub(super) fn spelling(sources: &[Source]) -> Findings {
     let files = || {
         sources
             .iter()
-            .filter(|source| source.is(&CODE) || source.is(&["md", "idl", "toml"]))
+            .filter(|source| source.is(&CODE) || source.is(&["md", "idl", "cdl", "edl", "toml"]))
     };
     for source in files().filter(|source| source.path != "xtask/src/check/misspelled.txt") {
         for (index, line) in source.text.lines().enumerate() {

@@ -72,6 +72,25 @@ pub(super) fn know(packages: &[String]) -> Result<()> {
     update()
 }
 
+/// Lets packages of another architecture be installed beside this one's.
+pub(super) fn add_architecture(name: &str) -> Result<()> {
+    let mut list = Command::new("dpkg");
+    list.arg("--print-foreign-architectures");
+    if run::output(list)?.lines().any(|known| known == name) {
+        return Ok(());
+    }
+    if !is_root() {
+        return Err(NeedsRoot {
+            command: format!("sudo sh -c 'dpkg --add-architecture {name} && apt-get update'"),
+        }
+        .into());
+    }
+    let mut add = Command::new("dpkg");
+    add.args(["--add-architecture", name]);
+    run::output(add)?;
+    update()
+}
+
 fn is_root() -> bool {
     Command::new("id")
         .arg("-u")

@@ -43,11 +43,11 @@ fn locate(series: Series) -> Result<Tree> {
 
 /// The file of compiler flags with which the shim is built outside of an image: for its own tests, lints and
 /// documentation (`shim/build.rs` says what it is).
-pub(super) fn shim_flags() -> Result<PathBuf> {
+pub(super) fn shim_flags(arch: Arch) -> Result<PathBuf> {
     let tree = locate(Series::ALL[0])?;
-    let mut flags = bindgen_flags(&tree, Profile::Release, Arch::host()).context("the kernel's compiler flags")?;
+    let mut flags = bindgen_flags(&tree, Profile::Release, arch).context("the kernel's compiler flags")?;
     flags.push(format!("-I{}", run::root().join("shim/glue").display()));
-    let path = cache::dir().join(format!("xtask/cflags-{}", tree.full_version));
+    let path = cache::dir().join(format!("xtask/cflags-{}-{}", tree.full_version, arch.gnu_triple()));
     cache::write_if_changed(&path, flags.join("\n").as_bytes()).with_context(|| path.display().to_string())?;
     Ok(path)
 }

@@ -10,6 +10,7 @@ mod kernel;
 
 use crate::{Usage, run};
 use anyhow::Result;
+use linux_headers::Arch;
 use std::fmt;
 use std::process::Command;
 
@@ -80,6 +81,43 @@ const FUZZING: [Need; 1] = [Need {
     packages: &["clang-14"],
 }];
 
+/// Debian's compiler, whose package for arm64 holds the core library that goes with it. Rustup's would do as well, but
+/// cannot be had from Debian's archive.
+pub(crate) const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
+
+/// What compiles for aarch64, and runs it.
+const AARCH64: [Need; 3] = [
+    Need {
+        what: "gcc-aarch64-linux-gnu",
+        why: "compiles drivers for aarch64",
+        is_there: || run::find("aarch64-linux-gnu-gcc").is_some(),
+        packages: &["gcc-aarch64-linux-gnu libc6-dev-arm64-cross"],
+    },
+    Need {
+        what: "qemu-aarch64",
+        why: "runs aarch64 programs",
+        is_there: || run::find("qemu-aarch64").is_some(),
+        packages: &["qemu-user"],
+    },
+    Need {
+        what: "rustc-web",
+        why: "compiles Rust for aarch64, with its library for arm64",
+        is_there: has_aarch64_library,
+        packages: &["rustc-web libstd-rust-web-dev:arm64"],
+    },
+];
+
+/// Asks Debian's compiler where its library is: the directory's name has the version in it, or has not.
+fn has_aarch64_library() -> bool {
+    let asked = Command::new(DEBIAN_RUSTC)
+        .args(["--print", "target-libdir", "--target", "aarch64-unknown-linux-gnu"])
+        .output();
+    asked.is_ok_and(|out| {
+        let dir = String::from_utf8_lossy(&out.stdout).trim().to_owned();
+        out.status.success() && std::path::Path::new(&dir).is_dir()
+    })
+}
+
 fn has_libc_headers() -> bool {
     std::path::Path::new("/usr/include/stdio.h").exists()
 }
@@ -106,6 +144,14 @@ pub(crate) fn ensure_fuzzing() -> Result<bool> {
     install(&FUZZING)
 }
 
+/// Installs what aarch64 needs besides; returns whether anything was missing.
+pub(crate) fn ensure_aarch64() -> Result<bool> {
+    if !has_aarch64_library() {
+        apt::add_architecture("arm64")?;
+    }
+    install(&AARCH64)
+}
+
 fn install(needs: &[Need]) -> Result<bool> {
     let missing: Vec<&Need> = needs.iter().filter(|need| !(need.is_there)()).collect();
     if !missing.is_empty() {
@@ -121,9 +167,32 @@ fn install(needs: &[Need]) -> Result<bool> {
     Ok(!missing.is_empty())
 }
 
+/// A cargo command that compiles for aarch64 with [`DEBIAN_RUSTC`], and runs what it made under an emulator.
+pub(crate) fn aarch64_cargo(args: &[&str]) -> Result<Command> {
+    let mut command = run::cargo(args);
+    let target = [
+        "--target",
+        Arch::Aarch64.rust_target(),
+        "--target-dir",
+        "target/aarch64",
+    ];
+    command
+        .args(target)
+        .env("LINUX_COMPAT_CFLAGS", kernel::shim_flags(Arch::Aarch64)?)
+        .env("RUSTC", DEBIAN_RUSTC)
+        .env(
+            "CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER",
+            Arch::Aarch64.tool("gcc"),
+        )
+        .env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER", "qemu-aarch64")
+        // For the emulated program: there the machine's own compiler is one for another machine.
+        .env("CROSS_COMPILE", "aarch64-linux-gnu-");
+    Ok(command)
+}
+
 /// A cargo command for the whole workspace, the shim included, which alone needs the kernel's compiler flags.
 pub(crate) fn workspace_cargo(args: &[&str]) -> Result<Command> {
     let mut command = run::cargo(args);
-    command.env("LINUX_COMPAT_CFLAGS", kernel::shim_flags()?);
+    command.env("LINUX_COMPAT_CFLAGS", kernel::shim_flags(Arch::host())?);
     Ok(command)
 }

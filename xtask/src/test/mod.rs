@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! `cargo xtask test`: every test there is, and one line at the end that adds the runners' own totals up.
 //!
-//! [`tally`] reads what the test runners say; [`fuzz`] runs each fuzz target for a minute.
+//! [`tally`] reads what the test runners say; [`aarch64`] runs the domain side on that architecture;
+//! [`fuzz`] runs each fuzz target for a minute.
 
+pub(crate) mod aarch64;
 mod fuzz;
 mod tally;
 
@@ -31,6 +33,7 @@ pub(crate) fn command(args: &[String]) -> Result<bool> {
     let mut tally = Tally::default();
     workspace(filter, &mut tally)?;
     if filter.is_none() {
+        aarch64::run(is_quick, &mut tally)?;
         fuzz::smoke(is_quick, &mut tally)?;
     }
     tally.print(begun.elapsed());

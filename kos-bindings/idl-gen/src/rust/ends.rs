@@ -7,11 +7,8 @@ use super::names::{screaming, variable};
 use crate::model::{Interface, Method};
 
 fn error_type(method: &Method) -> String {
-    if method.error.is_some() {
-        format!("{}Err", method.name)
-    } else {
-        "Never".to_owned()
-    }
+    let form = Form::all(method).nth(2);
+    form.map_or_else(|| "Never".to_owned(), |form| form.type_name())
 }
 
 pub(super) fn client(interface: &Interface) -> String {
@@ -52,7 +49,7 @@ fn client_method(method: &Method) -> String {
     };
     let refusal = format!(
         "if Header::is_error_form(response.constant) {{
-            return Err(CallError::Error({error}::decode(response)?));
+            return Err(CallError::Error({name}Err::decode(response)?));
         }}
         "
     );

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Structs, and the forms of messages.
+//! The forms of messages.
 
 use super::doc_lines;
-use super::names::{screaming, snake, variable};
-use crate::model::{Field, Message, Method, Struct, Type};
+use super::names::{screaming, snake, struct_path, variable};
+use crate::model::{Field, Message, Method, Type};
 
 /// Which form of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,11 +21,11 @@ pub(super) struct Form<'a> {
 }
 
 /// Returns a type's spelling in Rust.
-fn rust_type(ty: &Type) -> String {
+pub(super) fn rust_type(ty: &Type) -> String {
     match ty {
         Type::Int(name, _) => (*name).to_owned(),
         Type::Handle => "HandleDesc".to_owned(),
-        Type::Struct(name, ..) => name.clone(),
+        Type::Struct(item) => struct_path(item),
         Type::Array(item, count) => format!("[{}; {count}]", rust_type(item)),
         Type::Bytes(_) => "&'a [u8]".to_owned(),
         Type::String(_) => "&'a str".to_owned(),
@@ -33,53 +33,12 @@ fn rust_type(ty: &Type) -> String {
     }
 }
 
-fn declarations(fields: &[Field]) -> String {
+pub(super) fn declarations(fields: &[Field]) -> String {
     let field = |field: &Field| {
         let doc = doc_lines(&field.doc);
         format!("{doc}pub {}: {},\n", variable(&field.name), rust_type(&field.ty))
     };
     fields.iter().map(field).collect()
-}
-
-/// Writes a struct of fixed size.
-pub(super) fn structure(item: &Struct) -> String {
-    let Struct { name, bytes, align, .. } = item;
-    let each = |text: &dyn Fn(&str, usize) -> String| -> String {
-        item.fields
-            .iter()
-            .map(|field| text(&variable(&field.name), field.at))
-            .collect()
-    };
-    let zero = each(&|field, _| format!("{field}: Wire::ZERO, "));
-    let get = each(&|field, at| format!("{field}: Wire::get(bytes, {at})?, "));
-    let put = each(&|field, at| format!("self.{field}.put(bytes, {at})?;\n"));
-    let (doc, fields) = (doc_lines(&item.doc), declarations(&item.fields));
-    format!(
-        "
-{doc}#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct {name} {{
-{fields}}}
-
-impl Wire for {name} {{
-    const BYTES: usize = {bytes};
-    const ALIGN: usize = {align};
-    const ZERO: Self = Self {{ {zero}}};
-
-    #[inline]
-    fn get(bytes: &[u8], at: usize) -> Result<Self, NkErr> {{
-        let bytes = crate::nk::part::<{bytes}>(bytes, at)?;
-        Ok(Self {{ {get}}})
-    }}
-
-    #[inline]
-    fn put(&self, bytes: &mut [u8], at: usize) -> Result<(), NkErr> {{
-        let bytes = crate::nk::part_mut::<{bytes}>(bytes, at)?;
-        *bytes = [0; {bytes}];
-        {put}Ok(())
-    }}
-}}
-"
-    )
 }
 
 impl<'a> Form<'a> {
@@ -139,8 +98,8 @@ impl<'a> Form<'a> {
         let functions = [self.constants(), self.encode(), self.decode(), self.in_place()].concat();
         let fault = format!(
             "
-impl From<{name}> for Fault<{name}> {{
-    fn from(error: {name}) -> Self {{
+impl{lifetime} From<{name}{lifetime}> for Fault<{name}{lifetime}> {{
+    fn from(error: {name}{lifetime}) -> Self {{
         Self::Error(error)
     }}
 }}

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! From [`crate::model`] to Rust text: the body of one module per interface.
 //!
-//! The text needs `kos_bindings::nk` in scope as `crate::nk`, no allocator and no macro. Decoding
+//! Modules of packages lie beside one another: a package's text refers to those that it imports by
+//! `super::name`. The text needs `kos_bindings::nk` in scope as `crate::nk`, no allocator and no macro. Decoding
 //! is validating: there is one function for both, so they cannot disagree.
 //!
-//! * `message`: structs, and the forms of messages with `encode` and `decode`.
+//! * `structs`: structs and unions. `message`: the forms of messages with `encode` and `decode`.
 //! * `ends`: `Client`, `Server` and `dispatch`.
 //! * `fields`: descriptions of parameters, for the policy and the audit log.
 //! * `names`: Rust's spelling of IDL's names.
@@ -13,18 +14,26 @@ mod ends;
 mod fields;
 mod message;
 mod names;
+mod structs;
 
-use crate::model::{Const, Interface, Message, Method, Struct};
+use crate::model::{Const, Interface, Message, Method};
 use message::Form;
-use names::{screaming, snake};
+use names::screaming;
 
 /// Writes the module of one interface.
 #[must_use]
 pub fn generate(interface: &Interface, riid: u16) -> String {
     let mut out = USES.to_owned();
     out.extend(interface.consts.iter().map(constant));
-    out.extend(interface.structs.iter().map(message::structure));
-    if interface.methods.is_empty() {
+    for item in &interface.structs {
+        out += &if item.is_union {
+            structs::union(item)
+        } else {
+            structs::structure(item)
+        };
+        out += &fields::structure(item);
+    }
+    if !interface.has_interface {
         return out;
     }
     out += &identity(interface, riid);
@@ -45,7 +54,7 @@ use crate::nk::{
 /// Returns the name of an interface's module: the last part of the package's name.
 #[must_use]
 pub fn module_name(interface: &Interface) -> String {
-    snake(interface.name.rsplit('.').next().unwrap_or_default())
+    names::module(&interface.name)
 }
 
 /// Turns a comment into Rust documentation.
@@ -70,11 +79,7 @@ fn identity(interface: &Interface, riid: u16) -> String {
         format!("    /// `{name}`\n    pub const {constant}: u16 = {mid};\n")
     };
     let mids: String = interface.methods.iter().enumerate().map(mid).collect();
-    let entries: String = interface
-        .methods
-        .iter()
-        .map(|method| entry(method, &interface.structs))
-        .collect();
+    let entries: String = interface.methods.iter().map(entry).collect();
     format!(
         "
 /// The interface's name.
@@ -97,7 +102,7 @@ pub static INTERFACE: Interface = Interface {{
     )
 }
 
-fn entry(method: &Method, structs: &[Struct]) -> String {
+fn entry(method: &Method) -> String {
     let (name, mid) = (&method.name, screaming(&method.name));
     let (validate, sizes) = match method.error {
         None => (String::new(), "None".to_owned()),
@@ -111,7 +116,7 @@ fn entry(method: &Method, structs: &[Struct]) -> String {
             format!("Some({name}Err::SIZES)"),
         ),
     };
-    let fields = |message: &Message| fields::list(&message.fields, structs);
+    let fields = |message: &Message| fields::list(&message.fields);
     let (request, result) = (fields(&method.request), fields(&method.result));
     let error = method.error.as_ref().map_or_else(|| "&[]".to_owned(), fields);
     format!(

@@ -6,6 +6,7 @@ mod language;
 mod live;
 mod mistakes;
 mod models;
+mod texts;
 
 use crate::{Loaded, Program, World, compile};
 

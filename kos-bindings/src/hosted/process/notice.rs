@@ -35,7 +35,7 @@ impl Process {
     fn notify(&self, mut state: MutexGuard<'_, State>, notice: Notice) {
         match state.phase {
             Phase::Dead => {}
-            Phase::Receiving { .. } => {
+            Phase::Receiving { serial: 0, .. } => {
                 state.phase = Phase::Running;
                 drop(state);
                 self.put_notice(notice);
@@ -53,12 +53,28 @@ impl Process {
         self.notify(lock(&self.state), Notice::ClientGone(client));
     }
 
+    /// Server side: takes request `id` back if it was not received. Returns whether that was so.
+    pub(crate) fn withdraw(&self, id: u64) -> bool {
+        let mut state = lock(&self.state);
+        let Some(at) = state.queue.iter().position(|(request, _)| request.id == id) else {
+            return false;
+        };
+        let queued = state.queue.remove(at);
+        self.hint(&state);
+        drop(state);
+        if let Some((request, _)) = queued {
+            request.granted.take_back();
+        }
+        true
+    }
+
     /// Server side: forgets request `id`, whose client gave up. Otherwise a client that gives up again and again
     /// would fill the kernel's memory. A server that works on it is told.
     pub(crate) fn abandon(&self, id: u64) {
+        if self.withdraw(id) {
+            return;
+        }
         let mut state = lock(&self.state);
-        state.queue.retain(|(request, _)| request.id != id);
-        self.hint(&state);
         if let Some(at) = state.taken.iter().position(|request| request.id == id) {
             state.taken.swap_remove(at);
             if state.abandoned.len() == MAX_QUEUED {

@@ -156,7 +156,9 @@ impl Connection {
     /// Posts and waits for the turn. Returns false if the kernel went away meanwhile.
     fn enter(&self) -> bool {
         let word = &self.shared.port().turn;
-        sys::post(word);
+        if !crate::turn::post(word) {
+            return false;
+        }
         loop {
             match word.load(Acquire) {
                 turn::USER => return true,

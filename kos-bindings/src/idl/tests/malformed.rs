@@ -138,13 +138,9 @@ fn paths_are_text() {
     };
     assert_eq!(path("a/ß\0".as_bytes()), Ok(4));
     assert_eq!(path(&[vec![b'x'; 1024], vec![0]].concat()), Ok(1024));
-    for wrong in [
-        &b""[..],
-        b"abc",
-        b"a\0c\0",
-        b"\xff\0",
-        &[vec![b'x'; 1025], vec![0]].concat(),
-    ] {
+    assert_eq!(path(b""), Ok(0), "an empty string needs no zero");
+    assert_eq!(path(b"\0"), Ok(0));
+    for wrong in [&b"abc"[..], b"a\0c\0", b"\xff\0", &[vec![b'x'; 1025], vec![0]].concat()] {
         assert_eq!(path(wrong), Err(NkErr::BadMsg), "{wrong:?}");
     }
 }

@@ -3,6 +3,7 @@
 //!
 //! * `malformed`: every kind of wrong message.
 //! * `layout`: where the bytes lie, and round trips.
+//! * `unions`: tags and bodies, types of another package, and error forms with an arena.
 //! * `ends`: a client and a server that meet.
 
 extern crate std;
@@ -10,6 +11,7 @@ extern crate std;
 mod ends;
 mod layout;
 mod malformed;
+mod unions;
 
 use std::vec;
 use std::vec::Vec;

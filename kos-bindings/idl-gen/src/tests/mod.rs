@@ -1,5 +1,14 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What the parser and the checks accept, what they refuse, and where they say it is.
+//!
+//! * here: one package. `names`: several files, and how names lead from one to the other.
+//! * `classes`: components and classes. `layout`: where parameters lie, whatever they are.
+//! * `own`: the interfaces, components and classes of this repository.
+
+mod classes;
+mod layout;
+mod names;
+mod own;
 
 use crate::load;
 use crate::model::{Interface, Type};
@@ -24,15 +33,11 @@ fn syntax_errors_say_where_and_what_was_expected() {
     let cases = [
         (
             "enum A {}",
-            "2:1: expected `const`, `typedef`, `struct` or `interface`, found `enum`",
-        ),
-        (
-            "import a.B",
-            "2:1: expected `const`, `typedef`, `struct` or `interface`, found `import`",
+            "2:1: expected `import`, `const`, `typedef`, `struct`, `union` or `interface`, found `enum`",
         ),
         (
             "interface {}\ninterface {}",
-            "3:1: expected `const`, `typedef`, `struct` or the end of the file, found `interface`",
+            "3:1: expected `const`, `typedef`, `struct`, `union` or the end of the file, found `interface`",
         ),
         ("interface {", "2:12: expected a name, found the end of the file"),
         ("interface { Set }", "2:17: expected `(`, found `}`"),
@@ -51,6 +56,30 @@ fn syntax_errors_say_where_and_what_was_expected() {
         (
             "interface { Set(in UInt8 a,); }",
             "2:28: expected `in`, `out` or `error`, found `)`",
+        ),
+        ("import ", "2:8: expected a name, found the end of the file"),
+        ("import a.", "2:10: expected a name, found the end of the file"),
+        (
+            "const UInt8 A = 1; import a.B",
+            "2:20: expected `const`, `typedef`, `struct`, `union` or `interface`, found `import`",
+        ),
+        ("union A { UInt8 a }", "2:19: expected `;`, found `}`"),
+        ("union { UInt8 a; }", "2:7: expected a name, found `{`"),
+        ("typedef handle A;", "2:16: expected `<`, found `A`"),
+        ("typedef handle<> A;", "2:16: expected a name, found `>`"),
+        ("typedef handle<a.B A;", "2:20: expected `>`, found `A`"),
+        (
+            "const UInt8 A = 4 - 1;",
+            "2:19: only `<<`, `+`, `*` and `**` are known of the language's operators",
+        ),
+        (
+            "const UInt8 A = 4 / 2;",
+            "2:19: only `<<`, `+`, `*` and `**` are known of the language's operators",
+        ),
+        ("const UInt8 A = 4 >> 2;", "2:19: expected `;`, found `>`"),
+        (
+            "const UInt8 A = -1;",
+            "2:17: expected a number or a constant, found `-`",
         ),
         ("const UInt8 A 1;", "2:15: expected `=`, found `1`"),
         ("const UInt8 A = ;", "2:17: expected a number or a constant, found `;`"),
@@ -75,11 +104,11 @@ fn syntax_errors_say_where_and_what_was_expected() {
         ("struct 3D { UInt8 a; }", "2:8: expected a name, found `3D`"),
         (
             "/* no end\nstruct A { UInt8 a; }",
-            "2:1: expected `const`, `typedef`, `struct` or `interface`, found `/`",
+            "2:1: expected `import`, `const`, `typedef`, `struct`, `union` or `interface`, found `/`",
         ),
         (
             "// ünïcödé\n  ß",
-            "3:3: expected `const`, `typedef`, `struct` or `interface`, found `ß`",
+            "3:3: expected `import`, `const`, `typedef`, `struct`, `union` or `interface`, found `ß`",
         ),
     ];
     for (body, message) in cases {
@@ -101,11 +130,11 @@ fn names_orders_and_sizes_are_checked() {
     let cases = [
         (
             "interface { Set(in Level a); }",
-            "2:20: no type `Level` is declared above",
+            "2:20: no type `Level` is declared above or imported",
         ),
         (
             "interface { Set(in bytes<Max> a); }",
-            "2:26: no constant `Max` is declared above",
+            "2:26: no constant `Max` is declared above or imported",
         ),
         ("interface { Set_all(); }", "2:13: method names have no underscores"),
         ("interface { Set(); Set(); }", "2:20: `Set` is already declared"),
@@ -121,10 +150,6 @@ fn names_orders_and_sizes_are_checked() {
             "interface { Set(error UInt8 a, out UInt8 b); }",
             "2:42: the order is `in`, then `out`, then `error`",
         ),
-        (
-            "interface { Set(error bytes<4> a); }",
-            "2:13: `error` parameters of variable size are not supported",
-        ),
         ("const UInt8 A = 256;", "2:17: 256 does not fit into 8 bits"),
         ("const SInt8 A = 128;", "2:17: 128 does not fit into 7 bits"),
         ("const UInt64 A = 1 << 64;", "2:18: the value does not fit into 64 bits"),
@@ -138,8 +163,24 @@ fn names_orders_and_sizes_are_checked() {
             "struct A { UInt8 a; } typedef UInt8 A;",
             "2:37: `A` is already declared",
         ),
-        ("struct A { A a; }", "2:12: no type `A` is declared above"),
+        ("struct A { A a; }", "2:12: no type `A` is declared above or imported"),
         ("struct A { }", "2:8: a struct has at least one field"),
+        ("union A { }", "2:7: a union has at least one field"),
+        (
+            "union A { UInt8 tag; }",
+            "2:17: `tag` is what says which member a union holds",
+        ),
+        ("union A { UInt8 a; UInt8 a; }", "2:26: `a` is already declared"),
+        (
+            "union A { bytes<4> a; }",
+            "2:20: a field must have a fixed size and hold no handles",
+        ),
+        (
+            "struct A { array<UInt8, 1 << 22> a; array<UInt8, 1 << 22> b; }",
+            "2:59: it is larger than a constant part may be: 2^23 - 1 bytes",
+        ),
+        ("struct Handle { UInt8 a; }", "2:8: `Handle` is a built-in type"),
+        ("typedef UInt8 string;", "2:15: `string` is a built-in type"),
         (
             "struct A { Handle h; }",
             "2:19: a field must have a fixed size and hold no handles",
@@ -178,7 +219,7 @@ fn package_and_file_have_the_same_name() {
         refused("mydemo/Lamp.idl", "package demo.Lamp"),
         "mydemo/Lamp.idl:1:9: package `demo.Lamp` must be in a file `demo/Lamp.idl`"
     );
-    let message = "`lamp`: a package's last name starts with a capital and has no underscores";
+    let message = "`lamp`: the last part of a package's name starts with a capital and has no underscores";
     assert_eq!(
         refused("demo/lamp.idl", "package demo.lamp"),
         format!("demo/lamp.idl:1:9: {message}")
@@ -227,6 +268,7 @@ fn operators_bind_as_in_arithmetic() {
     assert_eq!(value("2 * 3 ** 2"), 18);
     assert_eq!(value("2 ** 3 ** 2"), 512);
     assert_eq!(value("0x10 + 0o10 /* eight */ + 10"), 34);
+    assert_eq!(value("0X1f + 0O7"), 38);
 }
 
 #[test]
@@ -240,6 +282,49 @@ fn handles_move_to_the_front() {
     assert_eq!(at, [56, 24, 64, 40, 72]);
     assert_eq!((request.constant, request.handles, request.arena_max), (80, 2, 4));
     assert_eq!(request.fields[3].ty, Type::Handle);
+}
+
+#[test]
+fn unions_have_a_tag_and_one_body() {
+    let lamp = good(
+        "package demo.Lamp\nstruct Pair { UInt8 a; UInt64 b; }\n\
+         union Either { UInt8 small; Pair pair; UInt32 number; }\nunion Small { UInt8 a; UInt16 b; }\n\
+         interface { Set(in UInt8 first, in Either either, in array<Small, 2> two); }",
+    );
+    let sizes: Vec<_> = lamp.structs.iter().map(|item| (item.bytes, item.align)).collect();
+    assert_eq!(sizes, [(16, 8), (24, 8), (8, 4)]);
+    let at: Vec<_> = lamp.structs[1].fields.iter().map(|field| field.at).collect();
+    assert_eq!(at, [8, 8, 8]);
+    let at: Vec<_> = lamp.methods[0].request.fields.iter().map(|field| field.at).collect();
+    assert_eq!(at, [24, 32, 56]);
+    assert_eq!(lamp.methods[0].request.constant, 72);
+}
+
+#[test]
+fn sizes_of_the_platform_are_those_of_aarch64() {
+    let lamp = good("package demo.Lamp interface { Set(in UInt8 a, in UIntSize b, in UIntPtr c); }");
+    let fields = &lamp.methods[0].request.fields;
+    assert_eq!(fields[1].ty, Type::Int("u64", 8));
+    assert_eq!(fields.iter().map(|field| field.at).collect::<Vec<_>>(), [24, 32, 40]);
+}
+
+/// Whoever writes a description must not be able to exhaust the stack of whoever reads it.
+#[test]
+fn nesting_and_length_are_bounded() {
+    let (open, close) = ("(".repeat(65), ")".repeat(65));
+    let message = refusal(&format!("const UInt8 A = {open}1{close};"));
+    assert_eq!(message, "2:82: nested more than 64 deep");
+    let message = refusal(&format!("const UInt64 A = {}1;", "1 + ".repeat(64)));
+    assert_eq!(message, "2:274: an expression has at most 64 operands");
+    let message = refusal(&format!("typedef {} A;", "sequence<".repeat(66)));
+    assert_eq!(message, "2:594: nested more than 64 deep");
+    let grown: String = (1..70)
+        .map(|i| format!("typedef array<T{}, 1> T{i};\n", i - 1))
+        .collect();
+    let message = refusal(&format!("typedef UInt8 T0;\n{grown}"));
+    assert_eq!(message, "67:9: containers are nested more than 64 deep");
+    let deep = format!("const UInt64 A = {}1{};", "(".repeat(60), ")".repeat(60));
+    assert_eq!(good(&format!("package demo.Lamp {deep}")).consts[0].value, 1);
 }
 
 #[test]

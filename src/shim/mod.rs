@@ -5,6 +5,11 @@
 //! headers, and leaves the archives' paths in the environment of this file's compilation. The same variable, set when
 //! the program runs, names another archive: that is for working on the shim.
 
+mod compile;
+mod cross;
+
+pub use cross::{CrossError, LINKED_BY_THE_PROJECT, kasperskyos};
+
 use linux_headers::{Profile, Series};
 use std::path::PathBuf;
 

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! `kl.core.VMM`: shared memory.
+
+use super::{Core, answer, caps, code, right};
+use crate::hosted::mdl::{Mdl, check_prot};
+use crate::hosted::notice::lock;
+use crate::hosted::object::{Kind, Object};
+use crate::hosted::quota::What;
+use crate::idl::vmm::{
+    FreeReq, FreeRes, MdlCloneReq, MdlCloneRes, MdlCreateReq, MdlCreateRes, MdlGetSizeReq, MdlGetSizeRes, MdlMapReq,
+    MdlMapRes, PROT_READ, PROT_WRITE, Server,
+};
+use crate::nk::{Fault, Handle, Lens, Never, PartsMut, Retcode};
+
+type Answer = Result<Lens, Fault<Never>>;
+
+/// What may be done with memory that was made for `prot`.
+fn rights(prot: u32) -> u32 {
+    let mut rights = right::COMMON;
+    if prot & PROT_READ != 0 {
+        rights |= right::MAP_READ;
+    }
+    if prot & PROT_WRITE != 0 {
+        rights |= right::MAP_WRITE;
+    }
+    rights
+}
+
+impl Core<'_> {
+    fn mdl_create(&self, request: &MdlCreateReq) -> Result<Handle, Retcode> {
+        let charge = self.task.quota.take(What::MemoryBytes, request.size)?;
+        let mdl = Mdl::create(request.size, request.prot, charge)?;
+        self.make(Kind::Mdl(mdl), rights(request.prot))
+    }
+
+    fn mdl_map(&self, request: &MdlMapReq) -> Result<u64, Retcode> {
+        check_prot(request.prot)?;
+        let needed = rights(request.prot) & !right::COMMON;
+        let object = self.object(request.handle, needed)?;
+        let mdl = object.mdl()?;
+        let mut mappings = lock(&self.task.mappings);
+        let mappings = mappings.as_mut().ok_or(Retcode::FAIL)?;
+        let charge = self.task.quota.take(What::Objects, 1)?;
+        let mapping = mdl.map(request.offset, request.length, request.prot, charge)?;
+        let at = mapping.at as u64;
+        mappings.push(mapping);
+        Ok(at)
+    }
+
+    fn mdl_clone(&self, request: &MdlCloneReq) -> Result<Handle, Retcode> {
+        let node = self
+            .task
+            .node(request.origin_handle.handle, Retcode::INVALID_ARGUMENT)?;
+        let object = node.object()?;
+        let part = object.mdl()?.part(request.offset, request.length)?;
+        // A copy by another name: it needs the same right, and gets no more rights than its origin has.
+        if node.rights.bits() & right::COPY == 0 {
+            return Err(Retcode::SECURITY_DISALLOW);
+        }
+        let charge = self.task.quota.take(What::Objects, 1)?;
+        let part = Object::new(Kind::Mdl(part), Some(charge));
+        // A descendant: who takes the whole back takes its parts back.
+        caps::derive_as(&node, Some(part), self.task, node.rights, None, self.task)
+    }
+
+    fn free(&self, request: &FreeReq) -> Result<(), Retcode> {
+        let mut mappings = lock(&self.task.mappings);
+        let mappings = mappings.as_mut().ok_or(Retcode::FAIL)?;
+        let at = mappings
+            .iter()
+            .position(|mapping| mapping.at as u64 == request.va && mapping.len as u64 == request.size);
+        mappings.swap_remove(at.ok_or(Retcode::INVALID_ARGUMENT)?);
+        Ok(())
+    }
+}
+
+impl Server for Core<'_> {
+    fn mdl_create(&mut self, request: MdlCreateReq, response: PartsMut<'_>) -> Answer {
+        let (handle, rc) = answer(Core::mdl_create(self, &request));
+        Ok(MdlCreateRes { handle, rc }.encode(response)?)
+    }
+
+    fn mdl_get_size(&mut self, request: MdlGetSizeReq, response: PartsMut<'_>) -> Answer {
+        let found = self.object(request.handle, 0);
+        let size = found.and_then(|object| object.mdl().map(|mdl| mdl.bytes));
+        let rc = code(size.map(drop));
+        let size = size.unwrap_or(0);
+        Ok(MdlGetSizeRes { size, rc }.encode(response)?)
+    }
+
+    fn mdl_map(&mut self, request: MdlMapReq, response: PartsMut<'_>) -> Answer {
+        let mapped = Core::mdl_map(self, &request);
+        let rc = code(mapped.map(drop));
+        let address = mapped.unwrap_or(0);
+        Ok(MdlMapRes { address, rc }.encode(response)?)
+    }
+
+    fn mdl_clone(&mut self, request: MdlCloneReq, response: PartsMut<'_>) -> Answer {
+        let (clone_handle, rc) = answer(Core::mdl_clone(self, &request));
+        Ok(MdlCloneRes { clone_handle, rc }.encode(response)?)
+    }
+
+    fn free(&mut self, request: FreeReq, response: PartsMut<'_>) -> Answer {
+        let rc = code(Core::free(self, &request));
+        Ok(FreeRes { rc }.encode(response)?)
+    }
+}

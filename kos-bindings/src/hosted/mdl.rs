@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Memory that processes share: sealed memory files, and their mappings into processes that are this one.
+//!
+//! A sandboxed domain holds no file and its memory cannot be changed from here, so it can pass an MDL on but not map
+//! one.
+#![expect(unsafe_code, reason = "maps and unmaps memory files")]
+
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create};
+use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
+
+use super::quota::Charge;
+use crate::idl::vmm::{PROT_READ, PROT_WRITE};
+use crate::nk::Retcode;
+use crate::port::PAGE;
+
+/// A memory file and what it costs its maker.
+#[derive(Debug)]
+struct Memory {
+    file: OwnedFd,
+    _charge: Charge,
+}
+
+/// Shared memory, or a part of one.
+#[derive(Debug)]
+pub(crate) struct Mdl {
+    memory: Arc<Memory>,
+    offset: u64,
+    pub(crate) bytes: u64,
+    /// The most that a mapping may do.
+    prot: u32,
+}
+
+/// Checks that a range is whole pages within `all` bytes and not empty.
+fn check(offset: u64, bytes: u64, all: u64) -> Result<(), Retcode> {
+    let page = PAGE as u64;
+    let end = offset.checked_add(bytes).ok_or(Retcode::INVALID_ARGUMENT)?;
+    let is_whole = offset.is_multiple_of(page) && bytes.is_multiple_of(page);
+    if is_whole && bytes != 0 && end <= all {
+        Ok(())
+    } else {
+        Err(Retcode::INVALID_ARGUMENT)
+    }
+}
+
+/// Checks that `prot` asks for something, and for nothing that does not exist: memory is never executable.
+pub(crate) fn check_prot(prot: u32) -> Result<(), Retcode> {
+    if prot & PROT_READ != 0 && prot & !(PROT_READ | PROT_WRITE) == 0 {
+        Ok(())
+    } else {
+        Err(Retcode::INVALID_ARGUMENT)
+    }
+}
+
+impl Mdl {
+    /// Makes `bytes` of zeroed memory; `charge` is what it costs.
+    pub(crate) fn create(bytes: u64, prot: u32, charge: Charge) -> Result<Self, Retcode> {
+        check(0, bytes, u64::MAX)?;
+        check_prot(prot)?;
+        let file = Self::file(bytes).map_err(|_| Retcode::FAIL)?;
+        let memory = Arc::new(Memory { file, _charge: charge });
+        Ok(Self {
+            memory,
+            offset: 0,
+            bytes,
+            prot,
+        })
+    }
+
+    fn file(bytes: u64) -> rustix::io::Result<OwnedFd> {
+        let file = memfd_create("mdl", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
+        ftruncate(&file, bytes)?;
+        // Who cuts the file would make others fault in their mappings.
+        fcntl_add_seals(&file, SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL)?;
+        Ok(file)
+    }
+
+    /// Makes an MDL of the same pages, from `offset`.
+    pub(crate) fn part(&self, offset: u64, bytes: u64) -> Result<Self, Retcode> {
+        check(offset, bytes, self.bytes)?;
+        Ok(Self {
+            memory: Arc::clone(&self.memory),
+            offset: self.offset + offset,
+            bytes,
+            prot: self.prot,
+        })
+    }
+
+    /// Maps a part into this process; `charge` is what that costs.
+    ///
+    /// # Errors
+    ///
+    /// `rcInvalidArgument` outside it, off pages or for impossible `prot`; `rcSecurityDisallow` if it was not made for
+    /// that; `rcFail` without address space.
+    pub(crate) fn map(&self, offset: u64, bytes: u64, prot: u32, charge: Charge) -> Result<Mapping, Retcode> {
+        check(offset, bytes, self.bytes)?;
+        check_prot(prot)?;
+        if prot & !self.prot != 0 {
+            return Err(Retcode::SECURITY_DISALLOW);
+        }
+        let len = usize::try_from(bytes).map_err(|_| Retcode::INVALID_ARGUMENT)?;
+        let mut flags = ProtFlags::READ;
+        flags.set(ProtFlags::WRITE, prot & PROT_WRITE != 0);
+        let from = self.offset + offset;
+        // SAFETY: a fresh mapping at an address that the system chooses takes no memory from anybody.
+        let at = unsafe {
+            mmap(
+                std::ptr::null_mut(),
+                len,
+                flags,
+                MapFlags::SHARED,
+                &self.memory.file,
+                from,
+            )
+        };
+        let at = at.map_err(|_| Retcode::FAIL)?;
+        Ok(Mapping {
+            at: at.expose_provenance(),
+            len,
+            _memory: Arc::clone(&self.memory),
+            _charge: charge,
+        })
+    }
+}
+
+/// A mapping; the memory lives at least as long.
+#[derive(Debug)]
+pub(crate) struct Mapping {
+    pub(crate) at: usize,
+    pub(crate) len: usize,
+    _memory: Arc<Memory>,
+    _charge: Charge,
+}
+
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        // SAFETY: the range was mapped by `Mdl::map`, and whoever was told its address asked for this, or all threads
+        // of its process are gone.
+        let done = unsafe { munmap(std::ptr::with_exposed_provenance_mut(self.at), self.len) };
+        debug_assert!(done.is_ok(), "a whole mapping can always be unmapped");
+    }
+}

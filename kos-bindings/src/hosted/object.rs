@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What handles lead to. An object lives as long as one handle to it is neither closed nor revoked.
+
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+use std::sync::{Arc, Weak};
+
+use super::handles::Target;
+use super::irq::Registration;
+use super::listener::Listener;
+use super::mdl::Mdl;
+use super::notice::{Badge, Events, Notice};
+use super::quota::Charge;
+use super::sync::Sync;
+use crate::kn::event;
+use crate::nk::Retcode;
+
+/// The kinds of objects.
+#[derive(Debug)]
+pub(crate) enum Kind {
+    /// What a process was born to call: a server object or a domain; one interface or any (0).
+    Born {
+        target: Target,
+        riid: u16,
+    },
+    /// The kernel's own services.
+    Kernel,
+    /// The client's end of a channel.
+    Channel(Channel),
+    /// The server's end of channels.
+    Listener(Listener),
+    /// Something that a process provides.
+    User(User),
+    Notice(Arc<Notice>),
+    Badge(Arc<Badge>),
+    Sync(Arc<Sync>),
+    Mdl(Mdl),
+    /// An interrupt line.
+    Irq(Arc<Registration>),
+    /// Where the thread of this number waits for a line.
+    Delivery(Arc<Registration>, u64),
+}
+
+/// The client's end of a channel. It does not keep its server's end alive.
+#[derive(Debug)]
+pub(crate) struct Channel {
+    pub(crate) listener: Weak<Object>,
+    pub(crate) riid: u16,
+    pub(crate) is_disconnected: AtomicBool,
+}
+
+/// Something that a process provides: what it is, only its issuer knows.
+#[derive(Debug)]
+pub(crate) struct User {
+    /// The process that made it.
+    pub(crate) issuer: u64,
+    pub(crate) context: u64,
+    /// Where calls of it arrive, if it can be called.
+    pub(crate) listener: Option<Weak<Object>>,
+    pub(crate) riid: u16,
+}
+
+/// An object and who wants to hear of it.
+#[derive(Debug)]
+pub(crate) struct Object {
+    /// Its security identifier.
+    pub(crate) sid: u32,
+    pub(crate) kind: Kind,
+    pub(crate) events: Events,
+    _charge: Option<Charge>,
+}
+
+static SIDS: AtomicU32 = AtomicU32::new(1);
+
+impl Object {
+    pub(crate) fn new(kind: Kind, charge: Option<Charge>) -> Arc<Self> {
+        Arc::new(Self {
+            sid: SIDS.fetch_add(1, Relaxed),
+            kind,
+            events: Events::default(),
+            _charge: charge,
+        })
+    }
+
+    /// Returns it as a listener.
+    pub(crate) fn listener(&self) -> Result<&Listener, Retcode> {
+        match &self.kind {
+            Kind::Listener(listener) => Ok(listener),
+            _ => Err(Retcode::INVALID_ARGUMENT),
+        }
+    }
+
+    pub(crate) fn notice(&self) -> Result<&Arc<Notice>, Retcode> {
+        match &self.kind {
+            Kind::Notice(notice) => Ok(notice),
+            _ => Err(Retcode::INVALID_ARGUMENT),
+        }
+    }
+
+    pub(crate) fn badge(&self) -> Result<&Arc<Badge>, Retcode> {
+        match &self.kind {
+            Kind::Badge(badge) => Ok(badge),
+            _ => Err(Retcode::INVALID_ARGUMENT),
+        }
+    }
+
+    pub(crate) fn sync(&self) -> Result<&Arc<Sync>, Retcode> {
+        match &self.kind {
+            Kind::Sync(sync) => Ok(sync),
+            _ => Err(Retcode::INVALID_ARGUMENT),
+        }
+    }
+
+    pub(crate) fn mdl(&self) -> Result<&Mdl, Retcode> {
+        match &self.kind {
+            Kind::Mdl(mdl) => Ok(mdl),
+            _ => Err(Retcode::INVALID_ARGUMENT),
+        }
+    }
+
+    pub(crate) fn irq(&self) -> Result<&Arc<Registration>, Retcode> {
+        match &self.kind {
+            Kind::Irq(line) => Ok(line),
+            _ => Err(Retcode::INVALID_ARGUMENT),
+        }
+    }
+}
+
+impl Drop for Object {
+    fn drop(&mut self) {
+        match &self.kind {
+            Kind::Listener(listener) => listener.close(),
+            Kind::Notice(notice) => notice.drop_and_wake(true),
+            Kind::Irq(line) | Kind::Delivery(line, _) => {
+                line.detach();
+            }
+            _ => {}
+        }
+        self.events.raise(event::OBJECT_DESTROYED);
+    }
+}
