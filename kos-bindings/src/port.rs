@@ -283,6 +283,10 @@ pub struct BootInfo {
     pub channel_count: u32,
     /// For the shim and its supervisor; this layer does not look at it.
     pub flags: u32,
+    /// The handle on which the kernel's own services are called ([`crate::kn`]); 0: there are none.
+    pub kernel: u32,
+    /// Reserved, 0.
+    pub reserved: u32,
     /// The channels.
     pub channels: [Channel; MAX_CHANNELS],
 }
@@ -302,6 +306,8 @@ impl BootInfo {
         args: Span { offset: 0, len: 0 },
         channel_count: 0,
         flags: 0,
+        kernel: 0,
+        reserved: 0,
         channels: [Channel::NONE; MAX_CHANNELS],
     };
 

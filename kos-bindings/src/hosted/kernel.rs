@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak, mpsc};
 use std::thread::JoinHandle;
 use std::vec::Vec;
 
+use super::caps;
 use super::cm::Manager;
 use super::config::{Config, Event};
 use super::cpu;
@@ -25,6 +26,7 @@ use super::judge::{AllowAll, CLIENT, Counts, Judge, Sharing};
 use super::launcher::{Launcher, Limits};
 use super::life::{Cause, Life};
 use super::local::LocalClient;
+use super::object::{Kind, Object};
 use super::process::Process;
 use super::reaper::{Watch, reap};
 use super::seccomp;
@@ -33,6 +35,7 @@ use super::server::Server;
 use super::shared::Shared;
 use super::spec::{DomainSpec, Endpoint};
 use super::task::Task;
+use crate::kn::right;
 use crate::nk::{Handle, Retcode};
 use crate::port::{BootInfo, isolation};
 
@@ -168,6 +171,12 @@ impl Inner {
     }
 }
 
+/// Gives a process its handle for the kernel's own services, which stays with it.
+pub(super) fn born_with_kernel(task: &Task) -> Result<Handle, Retcode> {
+    let rights = Rights(right::CALL | right::GET_SID);
+    caps::root(task, Object::new(Kind::Kernel, None), rights)
+}
+
 fn is_called(process: &Process, name: &str) -> bool {
     process.life.as_ref().is_some_and(|life| life.name == name)
 }
@@ -258,7 +267,9 @@ impl Kernel {
         }
         Headers::read(&image).map_err(|error| Error::Image(path(), error))?;
         let handles = (1..).take(spec.channels.len()).collect::<Vec<u32>>();
-        let (boot, blob) = spec.layout(&self.inner.filter, isolation::PROCESS, &handles)?;
+        let (mut boot, blob) = spec.layout(&self.inner.filter, isolation::PROCESS, &handles)?;
+        // The kernel's services come behind the channels.
+        boot.kernel = boot.channel_count.saturating_add(1);
         let shared = Shared::create(&boot, &blob).map_err(|error| Error::Port(error.into()))?;
         let life = Life::new(spec.name.clone());
         let process = self.inner.process(&spec.class, shared, Some(life));
@@ -268,6 +279,7 @@ impl Kernel {
                 .born_with(channel.endpoint.0.clone(), channel.riid, channel.rights);
             born.map_err(Error::Handle)?;
         }
+        born_with_kernel(&process.task).map_err(Error::Handle)?;
         spec.lines.attach(&process);
         let limits = Limits {
             data: spec.memory_bytes,

@@ -48,16 +48,15 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed};
 use std::vec::Vec;
 
 use super::core::{connect, listener};
+use super::cpu;
 use super::error::Error;
 use super::handles::Rights;
 use super::irq::Interrupts;
-use super::kernel::{Inner, Kernel};
-use super::object::{Kind, Object};
+use super::kernel::{Inner, Kernel, born_with_kernel};
 use super::process::Process;
 use super::quota::{Limits, What};
 use super::shared::{Room, Shared};
 use super::task::{self, Named};
-use super::{caps, cpu};
 use crate::kn::{INFINITE, Kn, right};
 use crate::nk::{Handle, Lens, Parts, PartsMut, Retcode, Transport};
 use crate::port::{Area, FOREVER, PortLens, event, op};
@@ -110,8 +109,7 @@ impl Kernel {
         let failed = |code| Error::Task(spec.name.clone(), code);
         let task = task::Task::here(inner.next_id(), spec, inner.config.unknowns.server_death);
         inner.add_task(&task).map_err(failed)?;
-        let rights = Rights(right::CALL | right::GET_SID);
-        let core = caps::root(&task, Object::new(Kind::Kernel, None), rights).map_err(failed)?;
+        let core = born_with_kernel(&task).map_err(failed)?;
         Ok(Task {
             kernel: Arc::clone(inner),
             task,

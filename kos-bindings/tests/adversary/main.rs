@@ -86,6 +86,8 @@ impl Stage {
     fn refused<T: Debug>(&mut self, what: &str, outcome: Result<T, Retcode>, code: Retcode) {
         let outcome = outcome.map(|success| format!("{success:?}"));
         assert_eq!(outcome, Err(code), "{what}");
+        // `--nocapture` lists the attacks.
+        println!("refused with {code}: {what}");
         let records = self.audit.take();
         assert!(
             records.iter().any(|record| record.sender == "mallory"),

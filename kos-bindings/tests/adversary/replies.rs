@@ -186,3 +186,30 @@ fn a_late_answer_is_not_that_to_the_next_request() {
     });
     stage.neighbour_is_served("answering late");
 }
+
+#[test]
+fn an_answer_that_names_a_handle_as_if_the_kernel_did() {
+    let mut stage = Stage::new();
+    let (listener, _victim, mut v, channel) = serve(&stage);
+    let m = &mut stage.m;
+    let own = std::thread::scope(|scope| {
+        let asks = scope.spawn(|| {
+            use kos_bindings::nk::Transport;
+            let lens = write(v.request(), &[], b"ask");
+            let answer = v.call(channel, lens).expect("an answer");
+            Header::self_handle(answer.constant).expect("a header")
+        });
+        let got = receive(m, listener, 5000).expect("a request");
+        let lens = write(m.response(), &[], b"");
+        let lie = HandleDesc {
+            handle: Handle(1),
+            rights: HandleDesc::DEREFERENCED,
+            badge: 7,
+        };
+        Header::set_self_handle(m.response().constant, lie).expect("room");
+        m.reply(got.reply_handle, got.thread, lens).expect("it waits");
+        asks.join().expect("no panic")
+    });
+    assert_eq!(own, HandleDesc::INVALID);
+    stage.neighbour_is_served("lying about a handle");
+}

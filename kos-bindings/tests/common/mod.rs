@@ -38,6 +38,7 @@ pub mod mid {
     pub const PANIC: u16 = 19;
     pub const SCRIBBLE: u16 = 20;
     pub const NOTICES: u16 = 21;
+    pub const SERVICES: u16 = 22;
 }
 
 fn any(parts: Parts<'_>) -> Result<(), NkErr> {
@@ -66,10 +67,10 @@ const fn method(mid: u16) -> Method {
     }
 }
 
-static METHODS: [Method; 22] = {
-    let mut methods = [const { method(0) }; 22];
+static METHODS: [Method; 23] = {
+    let mut methods = [const { method(0) }; 23];
     let mut i = 0;
-    while i < 22 {
+    while i < 23 {
         #[expect(clippy::cast_possible_truncation, reason = "there are few")]
         {
             methods[i] = method(i as u16);

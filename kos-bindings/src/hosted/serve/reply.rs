@@ -4,13 +4,13 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::{Thread, load};
+use super::{Thread, load, set_self};
 use crate::hosted::handles::Rights;
 use crate::hosted::judge::Between;
 use crate::hosted::process::{Process, Request};
 use crate::hosted::transfer::transfer;
 use crate::kn::right;
-use crate::nk::{Handle, Lens, Retcode};
+use crate::nk::{Handle, HandleDesc, Lens, Retcode};
 use crate::port::Area;
 
 impl Thread {
@@ -64,7 +64,10 @@ impl Thread {
                 client: &self.me.class,
                 server: &request.client.class,
             };
-            passed.map_err(|code| self.refused(between, lens, code))
+            let granted = passed.map_err(|code| self.refused(between, lens, code))?;
+            // The handle that was called is the kernel's to name, and an answer has none.
+            set_self(&mut self.message, HandleDesc::INVALID)?;
+            Ok(granted)
         });
         let answer = granted.as_ref().map(|_| self.message.parts(lens)).map_err(|code| *code);
         let code = match answer {

@@ -38,6 +38,7 @@ mod mid {
     pub const PANIC: u16 = 19;
     pub const SCRIBBLE: u16 = 20;
     pub const NOTICES: u16 = 21;
+    pub const SERVICES: u16 = 22;
 }
 
 /// Answers with the request's header and `arena`.
@@ -200,6 +201,14 @@ fn run(mut domain: Domain) -> ! {
                     word.copy_from_slice(&value.to_le_bytes());
                 }
                 answer(request, response, &text)
+            }
+            mid::SERVICES => {
+                let mut codes = [0u8; 24];
+                let outcomes = misdeeds::services(&mut domain.caller, domain.boot);
+                for (code, outcome) in codes.chunks_exact_mut(4).zip(outcomes) {
+                    code.copy_from_slice(&outcome.err().map_or(0, |code| code.0).to_le_bytes());
+                }
+                answer(request, response, &codes)
             }
             mid::NO_ANSWER => Lens::default(),
             mid::BOOT => {

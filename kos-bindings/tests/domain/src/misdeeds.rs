@@ -4,8 +4,8 @@
 use core::fmt::Write;
 use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
-use kos_bindings::domain::{Boot, CallerId, Crash, Domain, Event, die};
-use kos_bindings::nk::{Parts, Retcode};
+use kos_bindings::domain::{Boot, Caller, CallerId, Crash, Domain, Event, die};
+use kos_bindings::nk::{Handle, Parts, Retcode};
 use kos_bindings::port::{Area, op, turn};
 
 /// Recurses until the stack ends.
@@ -126,7 +126,13 @@ pub fn scribble(domain: &mut Domain, seed: u64) -> ! {
             core::hint::spin_loop();
         }
     }
-    die(Crash { cause: b"scribbled enough", ..Crash::default() }, 5)
+    die(
+        Crash {
+            cause: b"scribbled enough",
+            ..Crash::default()
+        },
+        5,
+    )
 }
 
 fn wake(word: *mut u8) {
@@ -170,4 +176,20 @@ impl Write for Text<'_> {
         self.used += s.len();
         Ok(())
     }
+}
+
+/// Asks the kernel for services: some that it gives, some that it refuses.
+pub fn services(caller: &mut Caller, boot: Boot) -> [Result<(), Retcode>; 6] {
+    use kos_bindings::kn::{Kn, right};
+    let mut kn = Kn::new(caller, Handle(boot.kernel));
+    let memory = kn.mdl_create(4096, 3).unwrap_or(Handle::INVALID);
+    [
+        kn.mdl_get_size(memory).map(drop),
+        kn.handle_copy(memory, right::MAP_READ, Handle::INVALID).map(drop),
+        // Its memory cannot be changed from outside.
+        kn.mdl_map(memory, 0, 4096, 1).map(drop),
+        kn.handle_copy(memory, u32::MAX >> 1, Handle::INVALID).map(drop),
+        kn.handle_close(Handle(4711)),
+        kn.handle_close(memory),
+    ]
 }
