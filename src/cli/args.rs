@@ -8,7 +8,7 @@ use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use linux_compat::Board;
 use linux_compat::policy::PolicyChoice;
-use linux_compat::system::{ClockKind, Isolation, SystemOptions};
+use linux_compat::system::{Adapter, ClockKind, Isolation, SystemOptions};
 use linux_headers::{Locate, Profile, Series, Tree};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -181,6 +181,8 @@ impl RunArgs {
                 ClockArg::Real => ClockKind::Real,
                 ClockArg::Virtual => ClockKind::Virtual,
             },
+            adapter: Adapter::Native,
+            records_buses: false,
             firmware: self.firmware.clone(),
             on_log: None,
             policy: self.policy.clone().map_or(PolicyChoice::Generated, PolicyChoice::File),

@@ -4,7 +4,7 @@
 use super::death::DeathReport;
 use super::inproc::{InProcess, InProcessTransport};
 use super::servers::{Firmware, Log, LogLine};
-use super::{ClockKind, DriverSpec, System, SystemError, SystemOptions};
+use super::{Adapter, ClockKind, DriverSpec, System, SystemError, SystemOptions};
 use crate::board::{Board, ChannelKind};
 use crate::build::{Built, Report};
 use crate::client::Client;
@@ -103,7 +103,7 @@ impl Domain {
         let class = policies.admit(&needs)?;
         // The measured start begins here, where everything that can be made before is made.
         let decided_ns = clock_ns();
-        let board = simulate(spec, options.clock)?;
+        let board = simulate(spec, options)?;
         let lines = Lines::new();
         let wires = lines.clone();
         board.with(|sim| sim.set_line_sink(Box::new(move |line, is_high| wires.set(line, is_high))));
@@ -298,17 +298,20 @@ fn hosted_memory() -> std::io::Result<u64> {
 }
 
 /// Builds the simulated hardware of a driver's board.
-fn simulate(spec: &DriverSpec, clock: ClockKind) -> Result<SharedBoard, SystemError> {
-    let clock = match clock {
+fn simulate(spec: &DriverSpec, options: &SystemOptions) -> Result<SharedBoard, SystemError> {
+    let clock = match options.clock {
         ClockKind::Virtual => Clock::Virtual,
         ClockKind::Real => Clock::Real(Box::new(clock_ns)),
     };
-    let options = BoardOptions {
+    let of_board = BoardOptions {
         clock,
         stimulus: spec.stimulus,
         ..BoardOptions::default()
     };
-    let sim = SimBoard::new(spec.board.dtb(), options).map_err(|error| spec.board.locate(&error))?;
+    let mut sim = SimBoard::new(spec.board.dtb(), of_board).map_err(|error| spec.board.locate(&error))?;
+    if options.records_buses {
+        sim.record();
+    }
     let board = SharedBoard::new(sim);
     for fault in &spec.faults {
         board.with(|sim| sim.inject(fault))?;
@@ -345,7 +348,11 @@ fn channels(kernel: &Kernel, board: &Board, sim: &SharedBoard, options: &SystemO
                     server.answer(riid, request, response)
                 }))
             }
-            ChannelKind::I2c => I2cServer::new(sim, name).map(|mut server| {
+            ChannelKind::I2c => I2cServer::new(sim, name).map(|server| {
+                let mut server = match options.adapter {
+                    Adapter::Native => server,
+                    Adapter::Virtio => server.as_virtio(),
+                };
                 channel(kernel, name, i2c::RIID, move |riid, request, response| {
                     server.answer(riid, request, response)
                 })

@@ -77,6 +77,16 @@ pub enum ClockKind {
     Virtual,
 }
 
+/// What a domain's I²C adapters are like.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Adapter {
+    /// A bus master that tells how a transfer failed.
+    #[default]
+    Native,
+    /// Linux's `i2c-virtio`, which tells only after how many messages: to compare with a virtual machine.
+    Virtio,
+}
+
 /// How a [`System`] is set up.
 #[derive(Clone)]
 pub struct SystemOptions {
@@ -92,6 +102,10 @@ pub struct SystemOptions {
     pub isolation: Isolation,
     /// Where time comes from.
     pub clock: ClockKind,
+    /// What the I²C adapters are like.
+    pub adapter: Adapter,
+    /// Records what goes over the buses, from the first transfer on.
+    pub records_buses: bool,
     /// Where firmware files are; `None`: there are none.
     pub firmware: Option<PathBuf>,
     /// Hears every line of every domain's log.
@@ -113,6 +127,8 @@ impl Default for SystemOptions {
             allow_modified: false,
             isolation: Isolation::Process,
             clock: ClockKind::Real,
+            adapter: Adapter::Native,
+            records_buses: false,
             firmware: None,
             on_log: None,
             policy: PolicyChoice::Generated,

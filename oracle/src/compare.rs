@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! What differs between two runs, and what may.
+
+use crate::run::{Record, Run};
+use std::fmt::Write;
+
+/// A difference that is none: how a line is made equal on both sides, and why it may differ.
+struct Allowed {
+    /// What it is.
+    what: &'static str,
+    /// Why that is no difference to a user, a client or the chip.
+    reason: &'static str,
+    /// Brings a line into the form that both sides share; `None` leaves it as it is.
+    shared: fn(&str) -> Option<String>,
+}
+
+/// All differences that are allowed.
+const ALLOWED: &[Allowed] = &[
+    Allowed {
+        what: "the way from a device's directory to one outside of it",
+        reason: "the chip's bus hangs on a virtio device there and on a bus server here: another depth, other parents",
+        shared: |line| {
+            let (head, target) = line.strip_prefix("l ").and_then(|_| line.split_once(" -> "))?;
+            let outside = target.trim_start_matches("../");
+            // Below `bus` and `class` all is shared; elsewhere only the last name is.
+            let is_shared = ["bus/", "class/"].iter().any(|top| outside.starts_with(top));
+            let target = if is_shared { outside } else { outside.rsplit('/').next()? };
+            Some(format!("{head} -> {target}"))
+        },
+    },
+    Allowed {
+        what: "the full name of a device tree node",
+        reason: "the same node, below a bus of another name",
+        shared: |line| {
+            let (head, rest) = line.split_once("OF_FULLNAME=/")?;
+            let (path, rest) = rest.split_once("\\n")?;
+            let name = path.rsplit('/').next()?;
+            Some(format!("{head}OF_FULLNAME={name}\\n{rest}"))
+        },
+    },
+];
+
+/// The list for people.
+pub(crate) fn allowed() -> String {
+    ALLOWED.iter().fold(String::new(), |mut text, allowed| {
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "* {}: {}", allowed.what, allowed.reason);
+        text
+    })
+}
+
+fn shared(line: &str) -> String {
+    ALLOWED.iter().fold(line.to_owned(), |line, allowed| (allowed.shared)(&line).unwrap_or(line))
+}
+
+/// The differences of one step, side by side.
+pub(crate) struct Difference {
+    pub(crate) step: String,
+    /// Lines of the domain and of real Linux; one is absent where the other has more.
+    pub(crate) pairs: Vec<(Option<String>, Option<String>)>,
+}
+
+/// Compares two runs of one scenario.
+pub(crate) fn compare(domain: &Run, linux: &Run) -> Vec<Difference> {
+    let steps = domain.records.iter().zip(&linux.records);
+    steps.filter_map(|(ours, theirs)| differ(ours, theirs)).collect()
+}
+
+fn differ(ours: &Record, theirs: &Record) -> Option<Difference> {
+    let [ours_shared, theirs_shared] = [ours, theirs].map(|record| record.lines.iter().map(|line| shared(line)).collect::<Vec<_>>());
+    let pairs = pairs(&ours_shared, &theirs_shared);
+    (!pairs.is_empty()).then(|| Difference {
+        step: ours.step.clone(),
+        pairs,
+    })
+}
+
+/// The lines that are not in a longest common subsequence, paired in their order.
+fn pairs(ours: &[String], theirs: &[String]) -> Vec<(Option<String>, Option<String>)> {
+    let width = theirs.len() + 1;
+    let mut longest = vec![0_u32; (ours.len() + 1) * width];
+    for (i, a) in ours.iter().enumerate().rev() {
+        for (j, b) in theirs.iter().enumerate().rev() {
+            longest[i * width + j] = if a == b {
+                longest[(i + 1) * width + j + 1] + 1
+            } else {
+                longest[(i + 1) * width + j].max(longest[i * width + j + 1])
+            };
+        }
+    }
+    let (mut i, mut j) = (0, 0);
+    let (mut found, mut left, mut right) = (Vec::new(), Vec::new(), Vec::new());
+    let mut flush = |left: &mut Vec<String>, right: &mut Vec<String>| {
+        let (mut a, mut b) = (left.drain(..), right.drain(..));
+        loop {
+            match (a.next(), b.next()) {
+                (None, None) => return,
+                pair => found.push(pair),
+            }
+        }
+    };
+    while i < ours.len() || j < theirs.len() {
+        if i < ours.len() && j < theirs.len() && ours[i] == theirs[j] {
+            flush(&mut left, &mut right);
+            (i, j) = (i + 1, j + 1);
+        } else if j == theirs.len() || (i < ours.len() && longest[(i + 1) * width + j] >= longest[i * width + j + 1]) {
+            left.push(ours[i].clone());
+            i += 1;
+        } else {
+            right.push(theirs[j].clone());
+            j += 1;
+        }
+    }
+    flush(&mut left, &mut right);
+    found
+}
+
+impl Difference {
+    /// Two columns, the domain on the left.
+    pub(crate) fn table(&self) -> String {
+        const MOST: usize = 40;
+        let mut text = format!("  step {}\n", self.step);
+        for (ours, theirs) in self.pairs.iter().take(MOST) {
+            let none = "(nothing)".to_owned();
+            let (ours, theirs) = (ours.as_ref().unwrap_or(&none), theirs.as_ref().unwrap_or(&none));
+            let _ = writeln!(text, "    domain {ours}\n    linux  {theirs}");
+        }
+        if self.pairs.len() > MOST {
+            let _ = writeln!(text, "    and {} more", self.pairs.len() - MOST);
+        }
+        text
+    }
+}

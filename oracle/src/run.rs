@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! One scenario on one side: each step is done, and all that a user, a client or the chip could see is written down.
+
+use crate::linux::machine::Failure;
+use crate::scenario::{Capture, Scenario, Step};
+use crate::side::{Entry, Side};
+use anyhow::{Result, anyhow};
+use board::{Fault, Stimulus};
+use linux_compat::client::Errno;
+use std::time::{Duration, Instant};
+
+/// What one step did.
+#[derive(Clone, Debug)]
+pub(crate) struct Record {
+    /// The step, as it stands in the scenario.
+    pub(crate) step: String,
+    /// What was seen, one fact a line; lines of the bus begin with `bus`, those of the log with `log`.
+    pub(crate) lines: Vec<String>,
+}
+
+/// What a whole run did.
+pub(crate) struct Run {
+    pub(crate) records: Vec<Record>,
+    /// Transfers over the buses.
+    pub(crate) transfers: usize,
+    /// From the beginning to the bound driver, and the whole.
+    pub(crate) start: Duration,
+    pub(crate) whole: Duration,
+}
+
+/// Where the chip is: its I²C device, and its driver.
+pub(crate) struct Chip {
+    /// Such as `0-0053`.
+    pub(crate) device: String,
+    /// Such as `adxl345_i2c`.
+    pub(crate) driver: String,
+}
+
+pub(crate) struct Runner<'a> {
+    side: &'a mut dyn Side,
+    chip: &'a Chip,
+    transfers: usize,
+    /// Of the IIO device, as long as it was seen.
+    iio: String,
+}
+
+type Outcome = Result<Vec<String>, Failure>;
+
+/// How long real Linux may take for samples; the domain's time is virtual.
+const SAMPLES_LIMIT: Duration = Duration::from_secs(20);
+
+fn errno(number: i32) -> String {
+    Errno(number).name().map_or_else(|| format!("errno {number}"), str::to_owned)
+}
+
+fn text(bytes: &[u8]) -> String {
+    format!("{:?}", String::from_utf8_lossy(bytes))
+}
+
+/// Runs all steps. `begun` is when the side's start began.
+pub(crate) fn run(side: &mut dyn Side, chip: &Chip, scenario: &Scenario, begun: Instant) -> Result<Run> {
+    let mut runner = Runner {
+        side,
+        chip,
+        transfers: 0,
+        iio: "iio:device0".to_owned(),
+    };
+    let mut records = vec![runner.record("start", |_| Ok(Vec::new()))?];
+    let start = begun.elapsed();
+    for step in &scenario.steps {
+        records.push(runner.record(&format!("{step:?}"), |runner| runner.step(step))?);
+    }
+    let transfers = runner.transfers;
+    Ok(Run {
+        records,
+        transfers,
+        start,
+        whole: begun.elapsed(),
+    })
+}
+
+impl Runner<'_> {
+    fn record(&mut self, step: &str, work: impl FnOnce(&mut Self) -> Outcome) -> Result<Record> {
+        let mut lines = match work(self) {
+            Ok(lines) => lines,
+            Err(Failure::Errno(number)) => vec![format!("! {}", errno(number))],
+            Err(Failure::Machine(error)) => return Err(error.context(step.to_owned())),
+        };
+        lines.extend(self.bus()?);
+        lines.extend(self.log()?);
+        Ok(Record {
+            step: step.to_owned(),
+            lines,
+        })
+    }
+
+    /// The transfers since the last time.
+    fn bus(&mut self) -> Result<Vec<String>> {
+        let from = self.transfers;
+        let (lines, count) = self.side.board().with(|sim| {
+            let transfers = sim.transcript().map(|record| record.transfers()).unwrap_or_default();
+            let new = transfers.get(from..).unwrap_or_default();
+            let lines: Vec<String> = new.iter().map(|transfer| format!("bus {}", transfer.line())).collect();
+            (lines, transfers.len())
+        });
+        self.transfers = count;
+        Ok(lines)
+    }
+
+    /// The log lines of the chip's device and its children.
+    fn log(&mut self) -> Result<Vec<String>> {
+        let lines = match self.side.log() {
+            Ok(lines) => lines,
+            Err(Failure::Errno(number)) => return Err(anyhow!("the kernel's log: {}", errno(number))),
+            Err(Failure::Machine(error)) => return Err(error),
+        };
+        let is_ours = |text: &str| text.contains(&self.chip.device) || text.contains(&self.chip.driver) || text.starts_with("iio");
+        let ours = lines.into_iter().filter(|(_, text)| is_ours(text));
+        Ok(ours.map(|(level, text)| format!("log <{level}> {text}")).collect())
+    }
+
+    fn step(&mut self, step: &Step) -> Outcome {
+        match step {
+            Step::Tree(path) => {
+                let path = self.path(path)?;
+                let mut lines = Vec::new();
+                self.tree(&path, "", &mut lines)?;
+                Ok(lines)
+            }
+            Step::Read(path) => {
+                let path = self.path(path)?;
+                Ok(vec![format!("= {}", text(&self.side.read(&path)?))])
+            }
+            Step::Write(path, value) => {
+                let path = self.path(path)?;
+                self.side.write(&path, value.as_bytes())?;
+                Ok(vec!["= written".to_owned()])
+            }
+            Step::Try(path, values) => {
+                let path = self.path(path)?;
+                self.try_all(&path, values)
+            }
+            Step::Stimulus(values) => {
+                let world = Stimulus::parse_all(values.split_whitespace()).map_err(anyhow::Error::from)?;
+                self.side.board().with(|sim| sim.set_stimulus(world));
+                Ok(Vec::new())
+            }
+            Step::Fault(fault) => {
+                for fault in Fault::parse(fault).map_err(anyhow::Error::from)? {
+                    let injected = self.side.board().with(|sim| sim.inject(&fault));
+                    injected.map_err(anyhow::Error::from)?;
+                }
+                Ok(Vec::new())
+            }
+            Step::Unbind => self.bind("unbind"),
+            Step::Bind => self.bind("bind"),
+            Step::Wait(ms) => {
+                self.side.wait(Duration::from_millis(*ms))?;
+                Ok(Vec::new())
+            }
+            Step::Capture(capture) => self.capture(capture),
+        }
+    }
+
+    fn bind(&mut self, verb: &str) -> Outcome {
+        let path = format!("bus/i2c/drivers/{}/{verb}", self.chip.driver);
+        self.side.write(&path, self.chip.device.as_bytes())?;
+        Ok(vec!["= written".to_owned()])
+    }
+
+    /// Each value is written and read back.
+    fn try_all(&mut self, path: &str, values: &[String]) -> Outcome {
+        let mut lines = Vec::new();
+        for value in values {
+            let written = match self.side.write(path, value.as_bytes()) {
+                Ok(()) => "written".to_owned(),
+                Err(Failure::Errno(number)) => format!("! {}", errno(number)),
+                Err(error) => return Err(error),
+            };
+            let read = self.read_or_errno(path)?;
+            lines.push(format!("{value:?}: {written}, then {read}"));
+        }
+        Ok(lines)
+    }
+
+    fn read_or_errno(&mut self, path: &str) -> Result<String, Failure> {
+        match self.side.read(path) {
+            Ok(bytes) => Ok(text(&bytes)),
+            Err(Failure::Errno(number)) => Ok(format!("! {}", errno(number))),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Translates a path of the scenario.
+    fn path(&mut self, path: &str) -> Result<String, Failure> {
+        let (first, rest) = path.split_once('/').unwrap_or((path, ""));
+        let chip = format!("bus/i2c/devices/{}", self.chip.device);
+        let base = match first {
+            "chip" => chip,
+            "iio" => {
+                let entries = self.side.list(&chip).unwrap_or_default();
+                if let Some(entry) = entries.iter().find(|entry| entry.name.starts_with("iio:device")) {
+                    self.iio.clone_from(&entry.name);
+                }
+                format!("{chip}/{}", self.iio)
+            }
+            "trigger" => {
+                let (name, rest) = rest.split_once('/').unwrap_or((rest, ""));
+                let base = self.trigger(name)?;
+                return Ok(format!("{base}/{rest}"));
+            }
+            _ => return Ok(path.to_owned()),
+        };
+        Ok(if rest.is_empty() { base } else { format!("{base}/{rest}") })
+    }
+
+    fn trigger(&mut self, name: &str) -> Result<String, Failure> {
+        let dir = "bus/iio/devices";
+        for entry in self.side.list(dir)? {
+            let path = format!("{dir}/{}", entry.name);
+            if entry.name.starts_with("trigger") && self.side.read(&format!("{path}/name"))?.trim_ascii() == name.as_bytes() {
+                return Ok(path);
+            }
+        }
+        const ENOENT: i32 = 2;
+        Err(Failure::Errno(ENOENT))
+    }
+
+    fn tree(&mut self, top: &str, below: &str, lines: &mut Vec<String>) -> Result<(), Failure> {
+        let path = if below.is_empty() { top.to_owned() } else { format!("{top}/{below}") };
+        let mut entries = self.side.list(&path)?;
+        entries.sort_by(|a, b| a.name.cmp(&b.name));
+        for Entry { kind, mode, name, target } in entries {
+            let name = if below.is_empty() { name } else { format!("{below}/{name}") };
+            match kind {
+                'd' => {
+                    lines.push(format!("d {mode:04o} {name}"));
+                    self.tree(top, &name, lines)?;
+                }
+                'l' => lines.push(format!("l {mode:04o} {name} -> {target}")),
+                _ => {
+                    let read = self.read_or_errno(&format!("{top}/{name}"))?;
+                    lines.push(format!("f {mode:04o} {name} = {read}"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn capture(&mut self, capture: &Capture) -> Outcome {
+        let iio = self.path("iio")?;
+        for channel in &capture.channels {
+            self.side.write(&format!("{iio}/scan_elements/{channel}_en"), b"1")?;
+        }
+        if let Some(trigger) = &capture.trigger {
+            self.side.write(&format!("{iio}/trigger/current_trigger"), trigger.as_bytes())?;
+        }
+        let file = self.side.open(&self.iio.clone())?;
+        let scans = self.scans(&iio, file, capture);
+        let off = self.side.write(&format!("{iio}/buffer/enable"), b"0");
+        self.side.close(file)?;
+        for channel in &capture.channels {
+            self.side.write(&format!("{iio}/scan_elements/{channel}_en"), b"0")?;
+        }
+        off?;
+        scans
+    }
+
+    fn scans(&mut self, iio: &str, file: i64, capture: &Capture) -> Outcome {
+        self.side.write(&format!("{iio}/buffer/enable"), b"1")?;
+        let wanted = capture.scans.saturating_mul(capture.scan_bytes);
+        let mut bytes = Vec::new();
+        while bytes.len() < wanted {
+            if !self.side.poll_in(file, SAMPLES_LIMIT)? {
+                return Ok(vec![format!("no samples after {} of {wanted} bytes", bytes.len())]);
+            }
+            bytes.extend(self.side.read_open(file, wanted - bytes.len())?);
+        }
+        let line = |scan: &[u8]| scan.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        Ok(bytes.chunks(capture.scan_bytes.max(1)).map(|scan| format!("scan {}", line(scan))).collect())
+    }
+}
