@@ -35,6 +35,9 @@ struct Options {
     /// Run each scenario once only, without a failing transfer
     #[arg(long)]
     no_faults: bool,
+    /// Say which differences are allowed, and why
+    #[arg(long)]
+    allowed: bool,
     /// Only build User-Mode Linux
     #[arg(long)]
     build: bool,
@@ -60,6 +63,10 @@ fn main() -> ExitCode {
 
 /// Returns how many runs differed.
 fn command(options: &Options) -> Result<usize> {
+    if options.allowed {
+        print!("{}", compare::allowed());
+        return Ok(0);
+    }
     let scenarios = Scenario::find(&options.scenarios)?;
     let mut different = 0;
     for series in &options.kernel {
@@ -108,7 +115,7 @@ impl Pair<'_> {
         let (mut different, mut runs, mut transfers) = (0, 0, 0);
         let mut nth = 0;
         loop {
-            let (domain, linux) = self.both(nth)?;
+            let (domain, linux) = self.both(nth).with_context(|| format!("transfer {nth} fails"))?;
             let found = compare::compare(&domain, &linux);
             runs += 1;
             transfers += linux.transfers;

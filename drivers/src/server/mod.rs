@@ -26,6 +26,8 @@
 #[cfg(test)]
 mod tests;
 
+pub use remote::RemoteI2cServer;
+
 use crate::board::{BusId, SharedBoard, SimBoard, SpiXfer, flags};
 use crate::errno::Errno;
 use kos_bindings::idl::{clock, gpio, i2c, spi};
@@ -71,6 +73,8 @@ macro_rules! answer {
         }
     };
 }
+
+mod remote;
 
 answer!(I2cServer, i2c);
 answer!(SpiServer, spi);
@@ -168,14 +172,9 @@ impl i2c::Server for I2cServer {
     }
 }
 
-/// Returns the number of messages done and of bytes read into `room`.
-fn i2c_xfer(
-    board: &mut SimBoard,
-    bus: BusId,
-    request: &i2c::XferReq<'_>,
-    mut room: &mut [u8],
-    is_virtio: bool,
-) -> Result<(u32, usize), Errno> {
+/// Checks that the lengths of a transfer's messages are those of its bytes, and that what is read fits into `room`;
+/// returns how many bytes are read.
+fn lengths(request: &i2c::XferReq<'_>, room: usize) -> Result<usize, Errno> {
     let (mut read_len, mut write_len) = (0usize, 0usize);
     for msg in request.msgs {
         let sum = if msg.flags & i2c::FLAG_READ != 0 {
@@ -191,9 +190,21 @@ fn i2c_xfer(
     if write_len != request.wdata.len() {
         return Err(Errno::EINVAL);
     }
-    if read_len > room.len() {
+    if read_len > room {
         return Err(Errno::EMSGSIZE);
     }
+    Ok(read_len)
+}
+
+/// Returns the number of messages done and of bytes read into `room`.
+fn i2c_xfer(
+    board: &mut SimBoard,
+    bus: BusId,
+    request: &i2c::XferReq<'_>,
+    mut room: &mut [u8],
+    is_virtio: bool,
+) -> Result<(u32, usize), Errno> {
+    let read_len = lengths(request, room.len())?;
     // A register read, the message that a driver sends most. The lengths have been checked above.
     if let (2, Some(first), Some(second)) = (request.msgs.len(), request.msgs.get(0), request.msgs.get(1))
         && (first.flags, second.flags) == (0, i2c::FLAG_READ)

@@ -3,10 +3,12 @@
 //!
 //! Numbers are those of the specification; integers are in the machine's byte order.
 
-use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags};
-use std::io::{self, IoSliceMut, Read, Write};
+use rustix::net::{
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
+};
+use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::mem::MaybeUninit;
-use std::os::fd::OwnedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 
 pub(crate) const GET_FEATURES: u32 = 1;
@@ -50,10 +52,11 @@ pub(crate) const MAX_FDS: usize = 8;
 /// Far more than any message of this protocol has.
 const MAX_BODY: usize = 4096;
 
-/// A message from the front end.
+/// A message from the other side.
 pub(crate) struct Message {
     pub(crate) code: u32,
     pub(crate) needs_reply: bool,
+    is_reply: bool,
     pub(crate) body: Vec<u8>,
     pub(crate) fds: Vec<OwnedFd>,
 }
@@ -82,7 +85,7 @@ impl Message {
     }
 }
 
-/// Receives a message; `None` when the front end has closed the connection between two messages.
+/// Receives a message; `None` when the other side has closed the connection between two messages.
 pub(crate) fn receive(mut stream: &UnixStream) -> io::Result<Option<Message>> {
     let mut head = [0; HEADER];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_FDS))];
@@ -117,6 +120,7 @@ pub(crate) fn receive(mut stream: &UnixStream) -> io::Result<Option<Message>> {
     Ok(Some(Message {
         code,
         needs_reply: flags & FLAG_NEED_REPLY != 0,
+        is_reply: flags & FLAG_REPLY != 0,
         body,
         fds,
     }))
@@ -135,4 +139,31 @@ fn header(code: u32, flags: u32, body: &[u8]) -> io::Result<Vec<u8>> {
 /// Answers a request.
 pub(crate) fn reply(mut stream: &UnixStream, code: u32, body: &[u8]) -> io::Result<()> {
     stream.write_all(&header(code, FLAG_REPLY, body)?)
+}
+
+/// Sends a request, from the front end's side, with descriptors.
+pub(crate) fn request(
+    mut stream: &UnixStream,
+    code: u32,
+    needs_reply: bool,
+    body: &[u8],
+    fds: &[BorrowedFd<'_>],
+) -> io::Result<()> {
+    let bytes = header(code, if needs_reply { FLAG_NEED_REPLY } else { 0 }, body)?;
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_FDS))];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    if !fds.is_empty() && !control.push(SendAncillaryMessage::ScmRights(fds)) {
+        return Err(malformed(format!("request {code}: {} descriptors", fds.len())));
+    }
+    let sent = rustix::net::sendmsg(stream, &[IoSlice::new(&bytes)], &mut control, SendFlags::NOSIGNAL)?;
+    stream.write_all(bytes.get(sent..).unwrap_or_default())
+}
+
+/// Receives the answer to a request.
+pub(crate) fn answer(stream: &UnixStream, code: u32) -> io::Result<Message> {
+    match receive(stream)? {
+        Some(message) if message.code == code && message.is_reply => Ok(message),
+        Some(message) => Err(malformed(format!("request {code} was answered by {}", message.code))),
+        None => Err(io::Error::new(io::ErrorKind::UnexpectedEof, "vhost-user: the device closed the connection")),
+    }
 }

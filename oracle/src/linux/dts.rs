@@ -71,12 +71,12 @@ fn emit(tree: &Tree, id: NodeId, depth: usize, sockets: &Path, out: &mut String,
         return;
     };
     let number = device.device_id();
-    let plain = name.split('@').next().unwrap_or(name);
-    put!(out, depth, "virtio-{plain}-{id} {{");
+    // The same name as on our board: links to suppliers are named by it.
+    put!(out, depth, "{name} {{");
     put!(out, depth + 1, "compatible = \"virtio,uml\";");
     put!(out, depth + 1, "socket-path = \"{}\";", sockets.join(device.socket()).display());
     put!(out, depth + 1, "virtio-device-id = <{number:#x}>;");
-    put!(out, depth + 1, "{plain} {{");
+    put!(out, depth + 1, "device {{");
     put!(out, depth + 2, "compatible = \"virtio,device{number:x}\";");
     properties(tree, id, depth + 2, out, |name| {
         !name.starts_with("linux-compat,") && !matches!(name, "compatible" | "reg")

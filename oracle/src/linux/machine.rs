@@ -117,7 +117,7 @@ impl Machine {
     fn line(&mut self) -> Result<String> {
         self.lines.recv_timeout(LIMIT).map_err(|_| {
             let noise = self.noise.lock().unwrap_or_else(PoisonError::into_inner);
-            let last: Vec<&str> = noise.iter().rev().take(12).rev().map(String::as_str).collect();
+            let last: Vec<&str> = noise.iter().rev().take(60).rev().map(String::as_str).collect();
             anyhow!("real Linux does not answer; it said last:\n{}", last.join("\n"))
         })
     }
