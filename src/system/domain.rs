@@ -11,7 +11,8 @@ use crate::client::Client;
 use crate::policy::{Needs, class_of_channel};
 use crate::symbol::Symbols;
 use ::board::board::Events;
-use ::board::server::{ClockServer, GpioServer, I2cServer, SpiServer};
+use ::board::server::{ClockServer, GpioServer, I2cServer, RemoteI2cServer, SpiServer};
+use ::board::vhost::I2cFrontend;
 use ::board::{BoardOptions, Clock, SharedBoard, SimBoard};
 use kos_bindings::hosted::{ChannelSpec, DomainHandle, DomainSpec, Endpoint, Kernel, Lines, Rights, clock_ns, judge};
 use kos_bindings::idl::{clock, firmware, gpio, i2c, log, spi};
@@ -111,7 +112,7 @@ impl Domain {
         let mut domain = DomainSpec::new(&spec.name, &built.image);
         domain.class = class;
         domain.dtb = spec.board.dtb().to_vec();
-        domain.channels = channels(kernel, &spec.board, &board, options);
+        domain.channels = channels(kernel, &spec.board, &board, options)?;
         domain.channels.push(channel(kernel, "log", log::RIID, {
             let mut log = log.clone();
             move |riid, request, response| log.answer(riid, request, response)
@@ -337,7 +338,12 @@ fn channel(
 }
 
 /// The channels that a board's domain needs, but for the log.
-fn channels(kernel: &Kernel, board: &Board, sim: &SharedBoard, options: &SystemOptions) -> Vec<ChannelSpec> {
+fn channels(
+    kernel: &Kernel,
+    board: &Board,
+    sim: &SharedBoard,
+    options: &SystemOptions,
+) -> Result<Vec<ChannelSpec>, SystemError> {
     let mut found = Vec::new();
     for wanted in board.channels() {
         let name = wanted.name.as_str();
@@ -348,15 +354,7 @@ fn channels(kernel: &Kernel, board: &Board, sim: &SharedBoard, options: &SystemO
                     server.answer(riid, request, response)
                 }))
             }
-            ChannelKind::I2c => I2cServer::new(sim, name).map(|server| {
-                let mut server = match options.adapter {
-                    Adapter::Native => server,
-                    Adapter::Virtio => server.as_virtio(),
-                };
-                channel(kernel, name, i2c::RIID, move |riid, request, response| {
-                    server.answer(riid, request, response)
-                })
-            }),
+            ChannelKind::I2c => i2c_channel(kernel, name, sim, &options.adapter)?,
             ChannelKind::Spi => SpiServer::new(sim, name).map(|mut server| {
                 channel(kernel, name, spi::RIID, move |riid, request, response| {
                     server.answer(riid, request, response)
@@ -376,7 +374,39 @@ fn channels(kernel: &Kernel, board: &Board, sim: &SharedBoard, options: &SystemO
         firmware::RIID,
         move |riid, request, response| server.answer(riid, request, response),
     ));
-    found
+    Ok(found)
+}
+
+/// How long a device that plays a bus may take: a Linux adapter's usual time limit.
+const BUS_LIMIT: Duration = Duration::from_secs(1);
+
+fn i2c_channel(
+    kernel: &Kernel,
+    name: &str,
+    sim: &SharedBoard,
+    adapter: &Adapter,
+) -> Result<Option<ChannelSpec>, SystemError> {
+    if let Adapter::VhostUser(socket) = adapter {
+        let connected = I2cFrontend::connect(socket, BUS_LIMIT);
+        let frontend = connected.map_err(|error| SystemError::Bus {
+            socket: socket.clone(),
+            error,
+        })?;
+        let mut server = RemoteI2cServer::new(frontend);
+        return Ok(Some(channel(kernel, name, i2c::RIID, move |riid, request, response| {
+            server.answer(riid, request, response)
+        })));
+    }
+    Ok(I2cServer::new(sim, name).map(|server| {
+        let mut server = if *adapter == Adapter::Virtio {
+            server.as_virtio()
+        } else {
+            server
+        };
+        channel(kernel, name, i2c::RIID, move |riid, request, response| {
+            server.answer(riid, request, response)
+        })
+    }))
 }
 
 /// The wall clock that the domain starts with. Under virtual time every run must be the same: it is 2000-01-01.

@@ -44,6 +44,14 @@ pub enum SystemError {
     /// A fault names no part of the board.
     #[error(transparent)]
     Fault(#[from] FaultError),
+    /// The process that is to play the bus.
+    #[error("bus vhost-user:{}: {error}", socket.display())]
+    Bus {
+        /// Its socket.
+        socket: PathBuf,
+        /// What went wrong.
+        error: std::io::Error,
+    },
     /// The image.
     #[error(transparent)]
     Build(#[from] BuildError),
@@ -78,13 +86,15 @@ pub enum ClockKind {
 }
 
 /// What a domain's I²C adapters are like.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Adapter {
     /// A bus master that tells how a transfer failed.
     #[default]
     Native,
     /// Linux's `i2c-virtio`, which tells only after how many messages: to compare with a virtual machine.
     Virtio,
+    /// As [`Virtio`](Self::Virtio), and the chips are those of another process, behind this vhost-user socket.
+    VhostUser(PathBuf),
 }
 
 /// How a [`System`] is set up.
