@@ -73,7 +73,8 @@ fn command(options: &Options) -> Result<usize> {
         let tree = Tree::locate(&Locate {
             series: Some(*series),
             ..Locate::default()
-        })?;
+        })?
+        .completed()?;
         let kernel = linux::build::kernel(&tree)?;
         if options.build {
             continue;
@@ -112,6 +113,9 @@ impl Pair<'_> {
     /// The run without a failing transfer, then one for each transfer that can fail.
     fn all(&self) -> Result<usize> {
         let name = &self.scenario.name;
+        if self.options.verbose {
+            println!("{name} on {}: {}", self.series, self.scenario.about);
+        }
         let (mut different, mut runs, mut transfers) = (0, 0, 0);
         let mut nth = 0;
         loop {

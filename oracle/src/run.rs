@@ -7,6 +7,7 @@ use crate::side::{Entry, Side};
 use anyhow::{Result, anyhow};
 use board::{Fault, Stimulus};
 use linux_compat::client::Errno;
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 /// What one step did.
@@ -39,6 +40,7 @@ pub(crate) struct Chip {
 pub(crate) struct Runner<'a> {
     side: &'a mut dyn Side,
     chip: &'a Chip,
+    streams: &'a [String],
     transfers: usize,
     /// Of the IIO device, as long as it was seen.
     iio: String,
@@ -62,13 +64,15 @@ pub(crate) fn run(side: &mut dyn Side, chip: &Chip, scenario: &Scenario, begun: 
     let mut runner = Runner {
         side,
         chip,
+        streams: &scenario.streams,
         transfers: 0,
         iio: "iio:device0".to_owned(),
     };
-    let mut records = vec![runner.record("start", |_| Ok(Vec::new()))?];
+    let mut records = vec![runner.record("start", false, |_| Ok(Vec::new()))?];
     let start = begun.elapsed();
     for step in &scenario.steps {
-        records.push(runner.record(&format!("{step:?}"), |runner| runner.step(step))?);
+        let is_capture = matches!(step, Step::Capture(_));
+        records.push(runner.record(&format!("{step:?}"), is_capture, |runner| runner.step(step))?);
     }
     let transfers = runner.transfers;
     Ok(Run {
@@ -80,13 +84,21 @@ pub(crate) fn run(side: &mut dyn Side, chip: &Chip, scenario: &Scenario, begun: 
 }
 
 impl Runner<'_> {
-    fn record(&mut self, step: &str, work: impl FnOnce(&mut Self) -> Outcome) -> Result<Record> {
+    /// The transfers of a stream of samples come as often as time passes, which real Linux does by itself. They are
+    /// compared once in each capture: which there were.
+    fn record(&mut self, step: &str, is_capture: bool, work: impl FnOnce(&mut Self) -> Outcome) -> Result<Record> {
         let mut lines = match work(self) {
             Ok(lines) => lines,
             Err(Failure::Errno(number)) => vec![format!("! {}", errno(number))],
             Err(Failure::Machine(error)) => return Err(error.context(step.to_owned())),
         };
-        lines.extend(self.bus()?);
+        let is_stream = |line: &String| self.streams.iter().any(|part| line.contains(part.as_str()));
+        let (stream, bus): (Vec<_>, Vec<_>) = self.bus()?.into_iter().partition(is_stream);
+        lines.extend(bus);
+        if is_capture {
+            let kinds: BTreeSet<String> = stream.into_iter().collect();
+            lines.extend(kinds.into_iter().map(|line| format!("streams {line}")));
+        }
         lines.extend(self.log()?);
         Ok(Record {
             step: step.to_owned(),

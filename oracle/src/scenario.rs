@@ -31,6 +31,9 @@ pub(crate) struct Scenario {
     /// The chip or bus whose n-th transfer fails in the runs after the first, if there are any.
     #[serde(default)]
     pub(crate) fail_nth: Option<String>,
+    /// Parts of the transfers that fetch samples as time passes: their number is not compared.
+    #[serde(default)]
+    pub(crate) streams: Vec<String>,
     /// What is done.
     pub(crate) steps: Vec<Step>,
 }

@@ -3,11 +3,12 @@
 //!
 //! * [`setup`]: installs what is missing. The others begin with it.
 //! * [`demo`]: two drivers in two domains, live. [`mod@test`]: the whole suite. [`check`]: the house rules.
-//! * [`mod@bench`]: the table of measurements. [`run`]: starting other commands.
+//! * [`oracle`]: the same drivers on real Linux. [`mod@bench`]: the table of measurements. [`run`]: starting other commands.
 
 mod bench;
 mod check;
 mod demo;
+mod oracle;
 mod run;
 mod setup;
 mod test;
@@ -20,6 +21,7 @@ usage: cargo xtask COMMAND
   setup                     install what is missing on this machine
   demo [-- ARGS]            run adxl345 and bmg160 in two domains; ARGS go to `linux-compat run`
   test [--quick] [FILTER]   run the test suite; --quick leaves the fuzzers out
+  oracle [ARGS]             compare drivers in domains with the same on real Linux; --help tells more
   check [NAME ...]          formatting, lints, documentation and the house rules
   bench [--quick] [--json]  measure speed and size
 
@@ -35,6 +37,7 @@ fn main() -> ExitCode {
         "setup" => setup::command(args),
         "demo" => demo::command(args),
         "test" => test::command(args),
+        "oracle" => oracle::command(args),
         "check" => check::command(args),
         "bench" => bench::command(args),
         "help" | "--help" | "-h" => {
