@@ -9,6 +9,7 @@
  *
  *   L path          entries of a directory: kind, mode, name, link's target
  *   R path          the first page of a file
+ *   T path count    reads a file count times; answers with the ns that took
  *   W path data     one write; answers with the count
  *   O path flags    opens; answers with the number
  *   F fd count      reads from an open file
@@ -164,6 +165,25 @@ static int read_file(const char *path)
 	return failed;
 }
 
+static int time_reads(const char *path, long count)
+{
+	struct timespec from, to;
+
+	clock_gettime(CLOCK_MONOTONIC, &from);
+	for (long i = 0; i < count; i++) {
+		int failed;
+
+		answer_len = 0;
+		failed = read_file(path);
+		if (failed)
+			return failed;
+	}
+	clock_gettime(CLOCK_MONOTONIC, &to);
+	answer_len = 0;
+	addf("%lld", (to.tv_sec - from.tv_sec) * 1000000000LL + to.tv_nsec - from.tv_nsec);
+	return 0;
+}
+
 static int write_file(const char *path, const char *data, size_t len)
 {
 	int fd = open(path, O_WRONLY | O_CLOEXEC);
@@ -225,7 +245,7 @@ static void run(char *line, int log)
 	for (char *word = strtok(line, " "); word && count < 4; word = strtok(NULL, " "))
 		words[count++] = word;
 	answer_len = 0;
-	if (strchr("LRWO", words[0][0]) && count > 1)
+	if (strchr("LRTWO", words[0][0]) && count > 1)
 		decode(words[1]);
 	switch (words[0][0]) {
 	case 'L':
@@ -233,6 +253,9 @@ static void run(char *line, int log)
 		break;
 	case 'R':
 		failed = read_file(words[1]);
+		break;
+	case 'T':
+		failed = time_reads(words[1], atol(words[2]));
 		break;
 	case 'W':
 		if (count == 3) {

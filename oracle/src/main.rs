@@ -4,28 +4,36 @@
 //!
 //! * [`linux`]: User-Mode Linux with our chips. [`side`]: both kernels behind one set of questions.
 //! * [`scenario`]: what is done, as data. [`run`]: doing it. [`compare`]: what differs, and what may.
+//! * [`pair`]: a scenario on both sides, with each transfer failing once. [`table`]: what came of it.
 
 mod compare;
 mod linux;
+mod pair;
 mod run;
 mod scenario;
 mod side;
+mod table;
 
 use anyhow::{Context, Result};
-use board::{Fault, Stimulus};
 use clap::Parser;
-use linux_compat::Board;
+use linux::machine::Machine;
 use linux_compat::system::{Adapter, ClockKind, System, SystemOptions};
 use linux_headers::{Locate, Series, Tree};
-use run::{Chip, Run};
+use pair::Pair;
 use scenario::Scenario;
-use side::{DomainSide, LinuxSide, Start};
+use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Instant;
+use table::Table;
+
+const EXIT_STATUS: &str = "\
+Exit status:
+  0  all runs are identical, or this machine cannot run real Linux and the scenarios were skipped by name
+  1  something differs, failed, or was skipped where that counts (--no-skips, or CI is set)
+  2  the command line is wrong";
 
 /// Runs scenarios in a domain and on real Linux, and says what differs
 #[derive(Debug, Parser)]
-#[command(name = "oracle")]
+#[command(name = "oracle", after_help = EXIT_STATUS)]
 struct Options {
     /// Scenarios by name or file [default: all]
     scenarios: Vec<String>,
@@ -41,6 +49,15 @@ struct Options {
     /// Only build User-Mode Linux
     #[arg(long)]
     build: bool,
+    /// Let the domain's chips feel something else, and want each scenario to notice
+    #[arg(long)]
+    sabotage: bool,
+    /// Count what is skipped as failed
+    #[arg(long)]
+    no_skips: bool,
+    /// Write what came of it into a file, as a table in Markdown
+    #[arg(long, value_name = "FILE")]
+    table: Option<PathBuf>,
     /// Print what each step did
     #[arg(long, short)]
     verbose: bool,
@@ -52,8 +69,8 @@ fn series(text: &str) -> Result<Series, String> {
 
 fn main() -> ExitCode {
     match command(&Options::parse()) {
-        Ok(0) => ExitCode::SUCCESS,
-        Ok(_) => ExitCode::FAILURE,
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
         Err(error) => {
             eprintln!("oracle: {error:#}");
             ExitCode::FAILURE
@@ -61,129 +78,72 @@ fn main() -> ExitCode {
     }
 }
 
-/// Returns how many runs differed.
-fn command(options: &Options) -> Result<usize> {
+/// Returns whether all went well.
+fn command(options: &Options) -> Result<bool> {
     if options.allowed {
         print!("{}", compare::allowed());
-        return Ok(0);
+        return Ok(true);
     }
     let scenarios = Scenario::find(&options.scenarios)?;
-    let mut different = 0;
+    let mut table = Table::default();
     for series in &options.kernel {
-        let tree = Tree::locate(&Locate {
-            series: Some(*series),
-            ..Locate::default()
-        })?
-        .completed()?;
-        let kernel = linux::build::kernel(&tree)?;
-        if options.build {
-            continue;
-        }
-        let system = System::new(SystemOptions {
-            series: Some(*series),
-            clock: ClockKind::Virtual,
-            adapter: Adapter::Virtio,
-            records_buses: true,
-            ..SystemOptions::default()
-        })?;
-        for scenario in &scenarios {
-            let pair = Pair {
-                options,
-                series: *series,
-                kernel: &kernel,
-                system: &system,
-                scenario,
-            };
-            different += pair.all().with_context(|| format!("{} on {series}", scenario.name))?;
-        }
+        one_series(options, *series, &scenarios, &mut table)?;
     }
-    Ok(different)
+    if options.build {
+        return Ok(true);
+    }
+    print!("\n{}", table.text());
+    if let Some(path) = &options.table {
+        std::fs::write(path, table.markdown()).with_context(|| path.display().to_string())?;
+    }
+    let skips_fail = options.no_skips || std::env::var_os("CI").is_some_and(|value| !value.is_empty());
+    Ok(if options.sabotage {
+        table.is_all_different()
+    } else {
+        table.is_all_identical(skips_fail)
+    })
 }
 
-/// One scenario on one series.
-struct Pair<'a> {
-    options: &'a Options,
-    series: Series,
-    kernel: &'a linux::build::Kernel,
-    system: &'a System,
-    scenario: &'a Scenario,
-}
-
-impl Pair<'_> {
-    /// The run without a failing transfer, then one for each transfer that can fail.
-    fn all(&self) -> Result<usize> {
-        let name = &self.scenario.name;
-        if self.options.verbose {
-            println!("{name} on {}: {}", self.series, self.scenario.about);
+fn one_series(options: &Options, series: Series, scenarios: &[Scenario], table: &mut Table) -> Result<()> {
+    let mut skip = |why: &str| {
+        for scenario in scenarios {
+            println!("SKIPPED {} on {series}: {why}", scenario.name);
+            table.skip(scenario, series);
         }
-        let (mut different, mut runs, mut transfers) = (0, 0, 0);
-        let mut nth = 0;
-        loop {
-            let (domain, linux) = self.both(nth).with_context(|| format!("transfer {nth} fails"))?;
-            let found = compare::compare(&domain, &linux);
-            runs += 1;
-            transfers += linux.transfers;
-            if !found.is_empty() {
-                different += 1;
-                let fault = if nth == 0 { String::new() } else { format!(", transfer {nth} fails") };
-                println!("{name} on {}{fault}: differs", self.series);
-                for difference in found {
-                    print!("{}", difference.table());
-                }
-            }
-            if nth == 0 {
-                println!(
-                    "{name} on {}: start to bound driver {} µs here, {} µs on real Linux; whole {} µs, {} µs",
-                    self.series,
-                    domain.start.as_micros(),
-                    linux.start.as_micros(),
-                    domain.whole.as_micros(),
-                    linux.whole.as_micros()
-                );
-            }
-            nth += 1;
-            let is_over = nth > domain.transfers.max(linux.transfers);
-            if is_over || self.options.no_faults || self.scenario.fail_nth.is_none() {
-                break;
-            }
-        }
-        let same = runs - different;
-        println!("{name} on {}: {same} of {runs} runs identical, {transfers} transfers", self.series);
-        Ok(different)
+    };
+    if std::env::consts::ARCH != "x86_64" {
+        skip("User-Mode Linux of these kernels runs on x86_64 only");
+        return Ok(());
     }
-
-    fn both(&self, nth: usize) -> Result<(Run, Run)> {
-        let scenario = self.scenario;
-        let described = Board::of_driver(&scenario.driver)?;
-        let part = described.parts().into_iter().next().context("the board has no chip")?;
-        let chip = Chip {
-            device: format!("0-{:04x}", part.reg),
-            driver: scenario.driver.clone(),
-        };
-        let mut faults = Vec::new();
-        for fault in &scenario.faults {
-            faults.extend(Fault::parse(fault)?);
-        }
-        if let (1.., Some(target)) = (nth, &scenario.fail_nth) {
-            faults.extend(Fault::parse(&format!("{target}=fail-nth={nth}:EIO"))?);
-        }
-        let start = Start {
-            driver: &scenario.driver,
-            stimulus: Stimulus::parse_all(scenario.stimulus.split_whitespace())?,
-            faults,
-        };
-        let built = self.system.build(&scenario.driver, &described)?;
-        let begun = Instant::now();
-        let mut domain = DomainSide::start(self.system, &built, &start)?;
-        let domain = run::run(&mut domain, &chip, scenario, begun).context("in the domain")?;
-        let begun = Instant::now();
-        let mut linux = LinuxSide::start(self.kernel, &start)?;
-        let linux = run::run(&mut linux, &chip, scenario, begun).context("on real Linux")?;
-        if self.options.verbose {
-            for record in &linux.records {
-                println!("{}\n    {}", record.step, record.lines.join("\n    "));
-            }
-        }
-        Ok((domain, linux))
+    let tree = Tree::locate(&Locate {
+        series: Some(series),
+        ..Locate::default()
+    })?;
+    let kernel = linux::build::kernel(&tree.completed()?)?;
+    if options.build {
+        return Ok(());
     }
+    if let Err(error) = Machine::probe(&kernel) {
+        skip(&format!("this machine does not run User-Mode Linux: {error:#}"));
+        return Ok(());
+    }
+    let system = System::new(SystemOptions {
+        series: Some(series),
+        clock: ClockKind::Virtual,
+        adapter: Adapter::Virtio,
+        records_buses: true,
+        ..SystemOptions::default()
+    })?;
+    for scenario in scenarios {
+        let pair = Pair {
+            options,
+            series,
+            kernel: &kernel,
+            system: &system,
+            scenario,
+        };
+        let outcome = pair.all().with_context(|| format!("{} on {series}", scenario.name))?;
+        table.add(scenario, series, outcome);
+    }
+    Ok(())
 }

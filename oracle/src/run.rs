@@ -24,6 +24,8 @@ pub(crate) struct Run {
     pub(crate) records: Vec<Record>,
     /// Transfers over the buses.
     pub(crate) transfers: usize,
+    /// Readings in a second, if the scenario asks.
+    pub(crate) reads_per_s: Option<f64>,
     /// From the beginning to the bound driver, and the whole.
     pub(crate) start: Duration,
     pub(crate) whole: Duration,
@@ -44,6 +46,7 @@ pub(crate) struct Runner<'a> {
     transfers: usize,
     /// Of the IIO device, as long as it was seen.
     iio: String,
+    reads_per_s: Option<f64>,
 }
 
 type Outcome = Result<Vec<String>, Failure>;
@@ -67,6 +70,7 @@ pub(crate) fn run(side: &mut dyn Side, chip: &Chip, scenario: &Scenario, begun: 
         streams: &scenario.streams,
         transfers: 0,
         iio: "iio:device0".to_owned(),
+        reads_per_s: None,
     };
     let mut records = vec![runner.record("start", false, |_| Ok(Vec::new()))?];
     let start = begun.elapsed();
@@ -74,10 +78,10 @@ pub(crate) fn run(side: &mut dyn Side, chip: &Chip, scenario: &Scenario, begun: 
         let is_capture = matches!(step, Step::Capture(_));
         records.push(runner.record(&format!("{step:?}"), is_capture, |runner| runner.step(step))?);
     }
-    let transfers = runner.transfers;
     Ok(Run {
         records,
-        transfers,
+        transfers: runner.transfers,
+        reads_per_s: runner.reads_per_s,
         start,
         whole: begun.elapsed(),
     })
@@ -142,6 +146,12 @@ impl Runner<'_> {
             Step::Read(path) => {
                 let path = self.path(path)?;
                 Ok(vec![format!("= {}", text(&self.side.read(&path)?))])
+            }
+            Step::Time(path, count) => {
+                let path = self.path(path)?;
+                let time = self.side.time_reads(&path, *count)?;
+                self.reads_per_s = Some(f64::from(*count) / time.as_secs_f64());
+                Ok(Vec::new())
             }
             Step::Write(path, value) => {
                 let path = self.path(path)?;

@@ -46,6 +46,8 @@ pub(crate) enum Step {
     Tree(String),
     /// Reads a file.
     Read(String),
+    /// Reads a file so many times, for the figures.
+    Time(String, u32),
     /// Writes a text into a file.
     Write(String, String),
     /// Writes several texts into a file, each followed by reading it.

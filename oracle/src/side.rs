@@ -28,6 +28,8 @@ pub(crate) trait Side {
     fn board(&self) -> &SharedBoard;
     fn list(&mut self, path: &str) -> Result<Vec<Entry>, Failure>;
     fn read(&mut self, path: &str) -> Result<Vec<u8>, Failure>;
+    /// Reads a file so many times, as a user would; returns how long that took.
+    fn time_reads(&mut self, path: &str, count: u32) -> Result<Duration, Failure>;
     fn write(&mut self, path: &str, data: &[u8]) -> Result<(), Failure>;
     /// Opens a character device for reading that does not wait.
     fn open(&mut self, device: &str) -> Result<i64, Failure>;
@@ -109,6 +111,14 @@ impl Side for DomainSide {
 
     fn read(&mut self, path: &str) -> Result<Vec<u8>, Failure> {
         self.client.read(path).map_err(failure)
+    }
+
+    fn time_reads(&mut self, path: &str, count: u32) -> Result<Duration, Failure> {
+        let begun = Instant::now();
+        for _ in 0..count {
+            self.client.read(path).map_err(failure)?;
+        }
+        Ok(begun.elapsed())
     }
 
     fn write(&mut self, path: &str, data: &[u8]) -> Result<(), Failure> {
@@ -217,6 +227,10 @@ impl Side for LinuxSide {
 
     fn read(&mut self, path: &str) -> Result<Vec<u8>, Failure> {
         self.machine.read(&format!("/sys/{path}"))
+    }
+
+    fn time_reads(&mut self, path: &str, count: u32) -> Result<Duration, Failure> {
+        self.machine.time_reads(&format!("/sys/{path}"), count)
     }
 
     fn write(&mut self, path: &str, data: &[u8]) -> Result<(), Failure> {

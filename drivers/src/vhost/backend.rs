@@ -10,7 +10,7 @@ use super::wire::{self, Message};
 use rustix::event::{PollFd, PollFlags, poll};
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::time::Duration;
@@ -105,13 +105,17 @@ impl Connection<'_> {
                 },
                 Ready::Wake => {
                     if let Some(fd) = self.device.wake_fd() {
-                        drain(&*fd);
+                        // Ours, and it lives as long as the device.
+                        drain(&fd);
                     }
                     self.device.woken(&mut self.rings);
                 }
                 Ready::Kick(index) => {
-                    if let Some(kick) = self.rings.get(index).and_then(|ring| ring.kick.as_ref()) {
-                        drain(kick);
+                    if let Some(ring) = self.rings.get_mut(index)
+                        && !ring.kick.as_ref().is_some_and(drain)
+                    {
+                        // Nobody can kick any more: it would be readable for ever.
+                        ring.kick = None;
                     }
                     self.device.kicked(index, &mut self.rings);
                 }
@@ -314,9 +318,11 @@ fn fd_of(message: &mut Message) -> io::Result<Option<OwnedFd>> {
     Ok(Some(fd))
 }
 
-/// Reads a counter or a pipe until it is empty or its one count is had.
-fn drain(fd: impl AsFd) {
-    let mut count = [0; 8];
+/// Reads a counter, or a part of a pipe; returns whether more can come.
+fn drain(fd: &OwnedFd) -> bool {
     // What it says is only that there is something to do.
-    let _ = rustix::io::read(fd, &mut count);
+    matches!(
+        rustix::io::read(fd, &mut [0; 8]),
+        Ok(1..) | Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR)
+    )
 }

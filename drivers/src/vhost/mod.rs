@@ -12,6 +12,8 @@ mod frontend;
 mod gpio;
 mod i2c;
 mod ring;
+#[cfg(test)]
+mod tests;
 mod wire;
 
 pub use backend::{Device, serve};

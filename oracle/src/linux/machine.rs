@@ -70,11 +70,22 @@ impl Machine {
         for device in &wanted {
             offer(device, board, dir)?;
         }
+        Self::boot(kernel, &[format!("dtb={}", dtb_path.display())], dir)
+    }
+
+    /// Finds out whether a kernel starts on this machine at all: without a board.
+    pub(crate) fn probe(kernel: &Kernel) -> Result<()> {
+        let dir = std::env::temp_dir().join(format!("oracle-{}-probe", std::process::id()));
+        std::fs::create_dir_all(&dir).with_context(|| dir.display().to_string())?;
+        Self::boot(kernel, &[], &dir).map(drop)
+    }
+
+    fn boot(kernel: &Kernel, args: &[String], dir: &Path) -> Result<Self> {
         let mut command = Command::new(&kernel.linux);
         command
             .arg(MEMORY)
             .arg(format!("initrd={}", kernel.initrd.display()))
-            .arg(format!("dtb={}", dtb_path.display()))
+            .args(args)
             .arg(format!("uml_dir={}", dir.display()))
             .args(["con=null", "con0=fd:0,fd:1", "loglevel=1", "panic=-1"])
             .current_dir(dir)
@@ -107,11 +118,10 @@ impl Machine {
             noise,
             dir: dir.to_owned(),
         };
-        let first = machine.line()?;
-        if first != "@ready" {
-            bail!("the machine's first word is {first:?}");
+        match machine.line()?.as_str() {
+            "@ready" => Ok(machine),
+            first => bail!("the machine's first word is {first:?}"),
         }
-        Ok(machine)
     }
 
     fn line(&mut self) -> Result<String> {
@@ -148,6 +158,12 @@ impl Machine {
 
     pub(crate) fn read(&mut self, path: &str) -> Result<Vec<u8>, Failure> {
         self.ask(&format!("R {}", hex(path.as_bytes())))
+    }
+
+    /// Reads a file so many times; returns how long that took there.
+    pub(crate) fn time_reads(&mut self, path: &str, count: u32) -> Result<Duration, Failure> {
+        let ns = self.number(&format!("T {} {count}", hex(path.as_bytes())))?;
+        Ok(Duration::from_nanos(u64::try_from(ns).unwrap_or(0)))
     }
 
     pub(crate) fn write(&mut self, path: &str, data: &[u8]) -> Result<i64, Failure> {
