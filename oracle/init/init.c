@@ -13,6 +13,7 @@
  *   W path data     one write; answers with the count
  *   O path flags    opens; answers with the number
  *   F fd count      reads from an open file
+ *   D fd data       one write to an open file; answers with the count
  *   P fd events ms  polls; answers with what is there
  *   C fd            closes
  *   K               the kernel's log since the last K, as /dev/kmsg has it
@@ -274,6 +275,14 @@ static void run(char *line, int log)
 	case 'F':
 		failed = read_fd(atoi(words[1]), (size_t)atoi(words[2]));
 		break;
+	case 'D': {
+		size_t len = decode(words[2]);
+		ssize_t done = write(atoi(words[1]), words[2], len);
+
+		failed = done < 0 ? errno : 0;
+		addf("%zd", done);
+		break;
+	}
 	case 'P':
 		failed = poll_fd(atoi(words[1]), (short)atoi(words[2]), atoi(words[3]));
 		break;

@@ -181,6 +181,48 @@ impl Runner<'_> {
                 Ok(Vec::new())
             }
             Step::Capture(capture) => self.capture(capture),
+            Step::Device(words) => self.device(words),
+        }
+    }
+
+    /// A user of the device's node; whatever is still open at the end is closed.
+    fn device(&mut self, words: &[String]) -> Outcome {
+        self.path("iio")?;
+        let (mut open, mut lines) = (Vec::new(), Vec::new());
+        for word in words {
+            let done = self.device_word(word, &mut open);
+            lines.push(match done {
+                Ok(text) => format!("{word}: {text}"),
+                Err(Failure::Errno(number)) => format!("{word}: ! {}", errno(number)),
+                Err(error) => return Err(error),
+            });
+        }
+        for file in open {
+            self.side.close(file)?;
+        }
+        Ok(lines)
+    }
+
+    fn device_word(&mut self, word: &str, open: &mut Vec<i64>) -> Result<String, Failure> {
+        let (verb, number) = word.split_once(' ').unwrap_or((word, "0"));
+        let number: u64 = number.parse().map_err(anyhow::Error::from)?;
+        let count = usize::try_from(number).map_err(anyhow::Error::from)?;
+        let last = open.last().copied();
+        match (verb, last) {
+            ("open", _) => {
+                let file = self.side.open(&self.iio.clone())?;
+                open.push(file);
+                Ok("opened".to_owned())
+            }
+            ("read", Some(file)) => Ok(format!("{} bytes", self.side.read_open(file, count)?.len())),
+            ("write", Some(file)) => Ok(format!("{} bytes", self.side.write_open(file, &vec![0; count])?)),
+            ("poll", Some(file)) => Ok(self.side.poll_in(file, Duration::from_millis(number))?.to_string()),
+            ("close", Some(file)) => {
+                open.pop();
+                self.side.close(file)?;
+                Ok("closed".to_owned())
+            }
+            _ => Err(Failure::Machine(anyhow!("{word:?}: no such word, or nothing is open"))),
         }
     }
 

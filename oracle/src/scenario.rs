@@ -62,6 +62,9 @@ pub(crate) enum Step {
     Bind,
     /// Lets time pass, in ms.
     Wait(u64),
+    /// What is done with the IIO device's node, a word and a number each: `open`, `read BYTES`, `poll MS`, `write BYTES`,
+    /// `close`; the last three on the file that was opened last.
+    Device(Vec<String>),
     /// Fills the buffer: enables channels, chooses a trigger, takes scans, switches the buffer off.
     Capture(Capture),
 }

@@ -35,6 +35,7 @@ pub(crate) trait Side {
     fn open(&mut self, device: &str) -> Result<i64, Failure>;
     fn poll_in(&mut self, file: i64, limit: Duration) -> Result<bool, Failure>;
     fn read_open(&mut self, file: i64, count: usize) -> Result<Vec<u8>, Failure>;
+    fn write_open(&mut self, file: i64, data: &[u8]) -> Result<i64, Failure>;
     fn close(&mut self, file: i64) -> Result<(), Failure>;
     fn wait(&mut self, time: Duration) -> Result<(), Failure>;
     /// Level and text of each line of the kernel's log since the last time.
@@ -142,6 +143,11 @@ impl Side for DomainSide {
         self.client.device_read(file, count).map_err(failure)
     }
 
+    fn write_open(&mut self, file: i64, data: &[u8]) -> Result<i64, Failure> {
+        let file = self.file(file)?;
+        self.client.device_write(file, data).map(i64::from).map_err(failure)
+    }
+
     fn close(&mut self, file: i64) -> Result<(), Failure> {
         let file = self.file(file)?;
         self.client.device_close(file).map_err(failure)
@@ -202,7 +208,8 @@ fn place() -> PathBuf {
     std::env::temp_dir().join(format!("oracle-{}-{serial}", std::process::id()))
 }
 
-const O_NONBLOCK: i32 = 0o4000;
+/// `O_RDWR | O_NONBLOCK`, as the domain's clients have it.
+const FLAGS: i32 = 0o2 | 0o4000;
 
 impl Side for LinuxSide {
     fn board(&self) -> &SharedBoard {
@@ -238,7 +245,7 @@ impl Side for LinuxSide {
     }
 
     fn open(&mut self, device: &str) -> Result<i64, Failure> {
-        self.machine.open(&format!("/dev/{device}"), O_NONBLOCK)
+        self.machine.open(&format!("/dev/{device}"), FLAGS)
     }
 
     fn poll_in(&mut self, file: i64, limit: Duration) -> Result<bool, Failure> {
@@ -248,6 +255,10 @@ impl Side for LinuxSide {
 
     fn read_open(&mut self, file: i64, count: usize) -> Result<Vec<u8>, Failure> {
         self.machine.read_open(file, count)
+    }
+
+    fn write_open(&mut self, file: i64, data: &[u8]) -> Result<i64, Failure> {
+        self.machine.write_open(file, data)
     }
 
     fn close(&mut self, file: i64) -> Result<(), Failure> {

@@ -178,6 +178,10 @@ impl Machine {
         self.ask(&format!("F {file} {count}"))
     }
 
+    pub(crate) fn write_open(&mut self, file: i64, data: &[u8]) -> Result<i64, Failure> {
+        self.number(&format!("D {file} {}", hex(data)))
+    }
+
     pub(crate) fn poll(&mut self, file: i64, events: u32, limit: Duration) -> Result<i64, Failure> {
         self.number(&format!("P {file} {events} {}", limit.as_millis()))
     }
