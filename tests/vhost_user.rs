@@ -70,10 +70,20 @@ fn chips_of_one_command_are_on_the_bus_of_another() {
     let place = Place::new();
     let socket = place.path().join("bus");
     let socket = socket.to_str().expect("text");
-    let mut chip = place.start(&["chip", "adxl345", "bmg160@68", "--vhost-user", socket, "--stimulus", "accel=0,0,9.81"]);
+    let mut chip = place.start(&[
+        "chip",
+        "adxl345",
+        "bmg160@68",
+        "--vhost-user",
+        socket,
+        "--stimulus",
+        "accel=0,0,9.81",
+    ]);
     chip.wait_out("listening on");
     let bus = format!("vhost-user:{socket}");
-    let said = place.run(&["run", "adxl345", "--once", "--json", "--bus", &bus]).succeeds();
+    let said = place
+        .run(&["run", "adxl345", "--once", "--json", "--bus", &bus])
+        .succeeds();
     let z = common::si(&said.json()["devices"][0], "accel_z");
     assert!((z - 9.81).abs() < 0.04, "{said}");
     // On its own board the gyroscope is elsewhere: nobody answers there.
@@ -88,7 +98,10 @@ fn chips_of_one_command_are_on_the_bus_of_another() {
 fn a_bus_that_is_not_there_is_told_in_words() {
     let place = Place::new();
     let said = place.run(&["run", "adxl345", "--once", "--bus", "vhost-user:/nonexistent/bus"]);
-    said.fails(STEP_FAILED, &["bus vhost-user:/nonexistent/bus: No such file or directory"]);
+    said.fails(
+        STEP_FAILED,
+        &["bus vhost-user:/nonexistent/bus: No such file or directory"],
+    );
     let said = place.run(&["chip", "lm75", "--vhost-user", "/nonexistent/bus"]);
     said.fails(STEP_FAILED, &["no model \"lm75\"; there are adi,adxl345, bosch,bmg160"]);
 }
@@ -129,7 +142,10 @@ fn a_device_that_stalls_gives_eio_after_a_second() {
     let begun = Instant::now();
     assert_eq!(errno(raw(&mut client)), EIO);
     let took = begun.elapsed();
-    assert!((Duration::from_millis(900)..Duration::from_secs(20)).contains(&took), "{took:?}");
+    assert!(
+        (Duration::from_millis(900)..Duration::from_secs(20)).contains(&took),
+        "{took:?}"
+    );
     drop(held.join().expect("a connection"));
     assert!(domain.death().is_none());
 }

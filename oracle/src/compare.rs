@@ -24,7 +24,11 @@ const ALLOWED: &[Allowed] = &[
             let outside = target.trim_start_matches("../");
             // Below `bus` and `class` all is shared; elsewhere only the last name is.
             let is_shared = ["bus/", "class/"].iter().any(|top| outside.starts_with(top));
-            let target = if is_shared { outside } else { outside.rsplit('/').next()? };
+            let target = if is_shared {
+                outside
+            } else {
+                outside.rsplit('/').next()?
+            };
             Some(format!("{head} -> {target}"))
         },
     },
@@ -44,7 +48,11 @@ const ALLOWED: &[Allowed] = &[
             let (head, rest) = line.split_once(" = ")?;
             let is_time = head.ends_with("power/runtime_active_time") || head.ends_with("power/runtime_suspended_time");
             // Still a number of milliseconds, or what else was read.
-            let is_number = rest.trim_matches('"').trim_end_matches("\\n").bytes().all(|byte| byte.is_ascii_digit());
+            let is_number = rest
+                .trim_matches('"')
+                .trim_end_matches("\\n")
+                .bytes()
+                .all(|byte| byte.is_ascii_digit());
             (is_time && is_number).then(|| format!("{head} = TIME"))
         },
     },
@@ -70,7 +78,9 @@ pub(crate) fn allowed() -> String {
 }
 
 fn shared(line: &str) -> String {
-    ALLOWED.iter().fold(line.to_owned(), |line, allowed| (allowed.shared)(&line).unwrap_or(line))
+    ALLOWED
+        .iter()
+        .fold(line.to_owned(), |line, allowed| (allowed.shared)(&line).unwrap_or(line))
 }
 
 /// The differences of one step, side by side.
@@ -87,7 +97,8 @@ pub(crate) fn compare(domain: &Run, linux: &Run) -> Vec<Difference> {
 }
 
 fn differ(ours: &Record, theirs: &Record) -> Option<Difference> {
-    let [ours_shared, theirs_shared] = [ours, theirs].map(|record| record.lines.iter().map(|line| shared(line)).collect::<Vec<_>>());
+    let [ours_shared, theirs_shared] =
+        [ours, theirs].map(|record| record.lines.iter().map(|line| shared(line)).collect::<Vec<_>>());
     let pairs = pairs(&ours_shared, &theirs_shared);
     (!pairs.is_empty()).then(|| Difference {
         step: ours.step.clone(),

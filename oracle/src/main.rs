@@ -109,7 +109,15 @@ fn command(options: &Options) -> Result<bool> {
 /// Lets everything pass: it is the kernel's own answers that are compared, and a policy would give others.
 fn open_policy(scenarios: &[Scenario]) -> PolicyChoice {
     let drivers = scenarios.iter().map(|scenario| class_of_driver(&scenario.driver));
-    let servers = ["linuxcompat.Supervisor", "linuxcompat.Client", "i2c0", "gpio", "log", "firmware", "clock"];
+    let servers = [
+        "linuxcompat.Supervisor",
+        "linuxcompat.Client",
+        "i2c0",
+        "gpio",
+        "log",
+        "firmware",
+        "clock",
+    ];
     let classes: BTreeSet<String> = drivers.chain(servers.map(str::to_owned)).collect();
     let grants = ["execute", "request", "response", "error"].map(|kind| format!("{kind} {{ grant () }}\n"));
     let uses: String = classes.iter().map(|class| format!("use EDL {class}\n")).collect();

@@ -53,7 +53,10 @@ impl Pair<'_> {
             }
         }
         let same = outcome.runs - outcome.different;
-        println!("  {same} of {} runs identical, {} transfers", outcome.runs, outcome.transfers);
+        println!(
+            "  {same} of {} runs identical, {} transfers",
+            outcome.runs, outcome.transfers
+        );
         Ok(outcome)
     }
 
@@ -119,9 +122,8 @@ impl Pair<'_> {
 fn figures(domain: &Run, linux: &Run) {
     let ms = |run: &Run| (run.start.as_secs_f64() * 1e3, run.whole.as_secs_f64() * 1e3);
     let ((start, whole), (start_there, whole_there)) = (ms(domain), ms(linux));
-    println!(
-        "  start to bound driver {start:.1} ms, on real Linux {start_there:.1} ms; whole {whole:.1} ms, {whole_there:.1} ms"
-    );
+    println!("  start to bound driver {start:.1} ms, on real Linux {start_there:.1} ms");
+    println!("  whole {whole:.1} ms, on real Linux {whole_there:.1} ms");
     if let (Some(here), Some(there)) = (domain.reads_per_s, linux.reads_per_s) {
         println!("  {here:.0} readings/s, on real Linux {there:.0}");
     }

@@ -55,7 +55,9 @@ type Outcome = Result<Vec<String>, Failure>;
 const SAMPLES_LIMIT: Duration = Duration::from_secs(20);
 
 fn errno(number: i32) -> String {
-    Errno(number).name().map_or_else(|| format!("errno {number}"), str::to_owned)
+    Errno(number)
+        .name()
+        .map_or_else(|| format!("errno {number}"), str::to_owned)
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -130,7 +132,9 @@ impl Runner<'_> {
             Err(Failure::Errno(number)) => return Err(anyhow!("the kernel's log: {}", errno(number))),
             Err(Failure::Machine(error)) => return Err(error),
         };
-        let is_ours = |text: &str| text.contains(&self.chip.device) || text.contains(&self.chip.driver) || text.starts_with("iio");
+        let is_ours = |text: &str| {
+            text.contains(&self.chip.device) || text.contains(&self.chip.driver) || text.starts_with("iio")
+        };
         let ours = lines.into_iter().filter(|(_, text)| is_ours(text));
         Ok(ours.map(|(level, text)| format!("log <{level}> {text}")).collect())
     }
@@ -275,14 +279,20 @@ impl Runner<'_> {
             }
             _ => return Ok(path.to_owned()),
         };
-        Ok(if rest.is_empty() { base } else { format!("{base}/{rest}") })
+        Ok(if rest.is_empty() {
+            base
+        } else {
+            format!("{base}/{rest}")
+        })
     }
 
     fn trigger(&mut self, name: &str) -> Result<String, Failure> {
         let dir = "bus/iio/devices";
         for entry in self.side.list(dir)? {
             let path = format!("{dir}/{}", entry.name);
-            if entry.name.starts_with("trigger") && self.side.read(&format!("{path}/name"))?.trim_ascii() == name.as_bytes() {
+            if entry.name.starts_with("trigger")
+                && self.side.read(&format!("{path}/name"))?.trim_ascii() == name.as_bytes()
+            {
                 return Ok(path);
             }
         }
@@ -291,11 +301,25 @@ impl Runner<'_> {
     }
 
     fn tree(&mut self, top: &str, below: &str, lines: &mut Vec<String>) -> Result<(), Failure> {
-        let path = if below.is_empty() { top.to_owned() } else { format!("{top}/{below}") };
+        let path = if below.is_empty() {
+            top.to_owned()
+        } else {
+            format!("{top}/{below}")
+        };
         let mut entries = self.side.list(&path)?;
         entries.sort_by(|a, b| a.name.cmp(&b.name));
-        for Entry { kind, mode, name, target } in entries {
-            let name = if below.is_empty() { name } else { format!("{below}/{name}") };
+        for Entry {
+            kind,
+            mode,
+            name,
+            target,
+        } in entries
+        {
+            let name = if below.is_empty() {
+                name
+            } else {
+                format!("{below}/{name}")
+            };
             match kind {
                 'd' => {
                     lines.push(format!("d {mode:04o} {name}"));
@@ -317,7 +341,8 @@ impl Runner<'_> {
             self.side.write(&format!("{iio}/scan_elements/{channel}_en"), b"1")?;
         }
         if let Some(trigger) = &capture.trigger {
-            self.side.write(&format!("{iio}/trigger/current_trigger"), trigger.as_bytes())?;
+            self.side
+                .write(&format!("{iio}/trigger/current_trigger"), trigger.as_bytes())?;
         }
         let file = self.side.open(&self.iio.clone())?;
         let scans = self.scans(&iio, file, capture);
@@ -341,6 +366,9 @@ impl Runner<'_> {
             bytes.extend(self.side.read_open(file, wanted - bytes.len())?);
         }
         let line = |scan: &[u8]| scan.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-        Ok(bytes.chunks(capture.scan_bytes.max(1)).map(|scan| format!("scan {}", line(scan))).collect())
+        Ok(bytes
+            .chunks(capture.scan_bytes.max(1))
+            .map(|scan| format!("scan {}", line(scan)))
+            .collect())
     }
 }

@@ -62,8 +62,8 @@ pub(crate) enum Step {
     Bind,
     /// Lets time pass, in ms.
     Wait(u64),
-    /// What is done with the IIO device's node, a word and a number each: `open`, `read BYTES`, `poll MS`, `write BYTES`,
-    /// `close`; the last three on the file that was opened last.
+    /// What is done with the IIO device's node, a word and a number each: `open`, `read BYTES`, `poll MS`,
+    /// `write BYTES`, `close`; all but the first on the file that was opened last.
     Device(Vec<String>),
     /// Fills the buffer: enables channels, chooses a trigger, takes scans, switches the buffer off.
     Capture(Capture),
@@ -109,10 +109,20 @@ impl Scenario {
         }
         let mut found = Vec::new();
         for name in wanted {
-            let is_it = |path: &&PathBuf| path.file_stem().is_some_and(|stem| stem.to_string_lossy() == name.as_str());
-            let named = paths.iter().find(is_it).map_or_else(|| PathBuf::from(name), PathBuf::clone);
+            let is_it = |path: &&PathBuf| {
+                path.file_stem()
+                    .is_some_and(|stem| stem.to_string_lossy() == name.as_str())
+            };
+            let named = paths
+                .iter()
+                .find(is_it)
+                .map_or_else(|| PathBuf::from(name), PathBuf::clone);
             if !named.exists() {
-                let known: Vec<_> = paths.iter().filter_map(|path| path.file_stem()).map(|stem| stem.to_string_lossy()).collect();
+                let known: Vec<_> = paths
+                    .iter()
+                    .filter_map(|path| path.file_stem())
+                    .map(|stem| stem.to_string_lossy())
+                    .collect();
                 anyhow::bail!("no scenario {name:?}; there are {}", known.join(", "));
             }
             found.push(Self::open(&named)?);

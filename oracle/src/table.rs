@@ -38,11 +38,15 @@ impl Table {
     }
 
     pub(crate) fn is_all_identical(&self, skips_fail: bool) -> bool {
-        self.0.iter().all(|row| row.outcome.map_or(!skips_fail, |outcome| outcome.different == 0))
+        self.0
+            .iter()
+            .all(|row| row.outcome.map_or(!skips_fail, |outcome| outcome.different == 0))
     }
 
     pub(crate) fn is_all_different(&self) -> bool {
-        self.0.iter().all(|row| row.outcome.is_some_and(|outcome| outcome.different > 0))
+        self.0
+            .iter()
+            .all(|row| row.outcome.is_some_and(|outcome| outcome.different > 0))
     }
 
     /// One line, with what differs and what was skipped by name.
@@ -94,7 +98,10 @@ impl Table {
                 (_, different) => format!("no, {different} runs differ"),
             };
             let (runs, transfers) = (sum.runs, sum.transfers);
-            let _ = writeln!(text, "| {driver} | {series} | {identical} | {scenarios} | {runs} | {transfers} |");
+            let _ = writeln!(
+                text,
+                "| {driver} | {series} | {identical} | {scenarios} | {runs} | {transfers} |"
+            );
         }
         text
     }

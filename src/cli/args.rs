@@ -160,7 +160,9 @@ fn stimulus(text: &str) -> Result<String, String> {
 
 fn bus(text: &str) -> Result<PathBuf, String> {
     let socket = text.strip_prefix("vhost-user:").filter(|path| !path.is_empty());
-    socket.map(PathBuf::from).ok_or_else(|| "expected vhost-user:SOCKET".to_owned())
+    socket
+        .map(PathBuf::from)
+        .ok_or_else(|| "expected vhost-user:SOCKET".to_owned())
 }
 
 fn fault(text: &str) -> Result<Faults, String> {

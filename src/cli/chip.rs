@@ -43,8 +43,11 @@ fn placed(text: &str) -> Result<Placed> {
             .filter(|address| (0x08..0x78).contains(address))
             .ok_or_else(|| anyhow!("{text:?} is no address on an I2C bus, expected 08 to 77"))?,
         None => {
-            let part = Board::of_driver(model).ok().and_then(|board| board.parts().into_iter().next());
-            part.ok_or_else(|| anyhow!("{model}: at which address? Write {model}@ADDRESS"))?.reg
+            let part = Board::of_driver(model)
+                .ok()
+                .and_then(|board| board.parts().into_iter().next());
+            part.ok_or_else(|| anyhow!("{model}: at which address? Write {model}@ADDRESS"))?
+                .reg
         }
     };
     Ok(Placed { compatible, address })
@@ -114,7 +117,11 @@ impl Drop for Socket {
 ///
 /// There is no such model, or a socket cannot be made.
 pub(crate) fn command(args: &ChipArgs) -> Result<Outcome> {
-    let chips = args.models.iter().map(|text| placed(text)).collect::<Result<Vec<_>>>()?;
+    let chips = args
+        .models
+        .iter()
+        .map(|text| placed(text))
+        .collect::<Result<Vec<_>>>()?;
     let begun = Instant::now();
     let clock = move || u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX);
     let options = BoardOptions {
@@ -161,7 +168,11 @@ mod tests {
 
     #[test]
     fn models_sit_where_their_boards_have_them_or_where_the_user_wants() {
-        let at = |text| placed(text).map(|placed| placed.address).map_err(|error| error.to_string());
+        let at = |text| {
+            placed(text)
+                .map(|placed| placed.address)
+                .map_err(|error| error.to_string())
+        };
         assert_eq!(at("adxl345"), Ok(0x53));
         assert_eq!(at("adi,adxl345@1d"), Ok(0x1d));
         assert_eq!(at("bmg160"), Ok(0x69));

@@ -3,7 +3,8 @@
 //!
 //! * [`args`]: what can be written. [`run`]: drivers running, seen by [`plain`] or [`live`].
 //! * [`report`]: what is said of a domain, as JSON and as text.
-//! * [`access`]: clients of a running domain. [`build`]: an image. [`chip`]: chips for others. [`policy`]: policies. [`doctor`]: this machine.
+//! * [`access`]: clients of a running domain. [`build`]: an image. [`policy`]: policies. [`doctor`]: this machine.
+//! * [`chip`]: chips for virtual machines.
 
 mod access;
 mod args;

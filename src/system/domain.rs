@@ -393,9 +393,12 @@ fn i2c_channel(
             error,
         })?;
         let mut server = RemoteI2cServer::new(frontend);
-        return Ok(Some(channel(kernel, name, i2c::RIID, move |riid, request, response| {
-            server.answer(riid, request, response)
-        })));
+        return Ok(Some(channel(
+            kernel,
+            name,
+            i2c::RIID,
+            move |riid, request, response| server.answer(riid, request, response),
+        )));
     }
     Ok(I2cServer::new(sim, name).map(|server| {
         let mut server = if *adapter == Adapter::Virtio {

@@ -3,7 +3,8 @@
 //!
 //! * [`setup`]: installs what is missing. The others begin with it.
 //! * [`demo`]: two drivers in two domains, live. [`mod@test`]: the whole suite. [`check`]: the house rules.
-//! * [`oracle`]: the same drivers on real Linux. [`mod@bench`]: the table of measurements. [`run`]: starting other commands.
+//! * [`mod@bench`]: the table of measurements. [`oracle`]: the same drivers on real Linux.
+//! * [`run`]: starting other commands.
 
 mod bench;
 mod check;

@@ -39,11 +39,7 @@ impl i2c::Server for RemoteI2cServer {
 }
 
 /// Returns the number of messages done and of bytes read into `room`: of messages that were not done, zeros.
-fn xfer(
-    frontend: &mut I2cFrontend,
-    request: &i2c::XferReq<'_>,
-    room: &mut [u8],
-) -> Result<(u32, usize), Errno> {
+fn xfer(frontend: &mut I2cFrontend, request: &i2c::XferReq<'_>, room: &mut [u8]) -> Result<(u32, usize), Errno> {
     let read_len = lengths(request, room.len())?;
     let mut wdata = request.wdata;
     let mut room = room.get_mut(..read_len).ok_or(Errno::EMSGSIZE)?;

@@ -60,8 +60,7 @@ struct Connection<'a> {
 /// How long the rest of a message that has begun may take.
 const STALL_LIMIT: Duration = Duration::from_secs(5);
 
-const OFFERED: u64 =
-    wire::PROTOCOL_MQ | wire::PROTOCOL_REPLY_ACK | wire::PROTOCOL_BACKEND_REQ | wire::PROTOCOL_CONFIG;
+const OFFERED: u64 = wire::PROTOCOL_MQ | wire::PROTOCOL_REPLY_ACK | wire::PROTOCOL_BACKEND_REQ | wire::PROTOCOL_CONFIG;
 
 /// Serves one front end until it closes the connection.
 ///
@@ -232,7 +231,9 @@ impl Connection<'_> {
             }
             // We have nothing to say there.
             wire::SET_VRING_ERR => Ok(()),
-            code => Err(invalid(format!("request {code} is not supported, or asks for what was not offered"))),
+            code => Err(invalid(format!(
+                "request {code} is not supported, or asks for what was not offered"
+            ))),
         }
     }
 
@@ -264,12 +265,25 @@ impl Connection<'_> {
     fn config(&self, message: &Message) -> io::Result<Vec<u8>> {
         const HEAD: usize = 12;
         let (offset, size) = (message.u32(0)?, message.u32(1)?);
-        let (offset, size) = (usize::try_from(offset).unwrap_or(usize::MAX), usize::try_from(size).unwrap_or(usize::MAX));
+        let (offset, size) = (
+            usize::try_from(offset).unwrap_or(usize::MAX),
+            usize::try_from(size).unwrap_or(usize::MAX),
+        );
         if Some(message.body.len()) != size.checked_add(HEAD) {
-            return Err(invalid(format!("configuration of {size} bytes in a message of {}", message.body.len())));
+            return Err(invalid(format!(
+                "configuration of {size} bytes in a message of {}",
+                message.body.len()
+            )));
         }
         let mut body = message.body.get(..HEAD).unwrap_or_default().to_vec();
-        body.extend(self.device.config().into_iter().chain(std::iter::repeat(0)).skip(offset).take(size));
+        body.extend(
+            self.device
+                .config()
+                .into_iter()
+                .chain(std::iter::repeat(0))
+                .skip(offset)
+                .take(size),
+        );
         Ok(body)
     }
 
@@ -277,7 +291,10 @@ impl Connection<'_> {
         const REGION: usize = 32;
         let count = usize::try_from(message.u32(0)?).unwrap_or(usize::MAX);
         if count != message.fds.len() {
-            return Err(invalid(format!("{count} memory regions, {} descriptors", message.fds.len())));
+            return Err(invalid(format!(
+                "{count} memory regions, {} descriptors",
+                message.fds.len()
+            )));
         }
         let fds = std::mem::take(&mut message.fds);
         let (mut regions, mut mapped) = (Vec::new(), Vec::new());

@@ -199,7 +199,12 @@ impl Link {
         self.set(wire::SET_VRING_NUM, &[pair(0, u32::from(QUEUE))], &[], has_ack)?;
         self.set(wire::SET_VRING_BASE, &[pair(0, 0)], &[], has_ack)?;
         let [descriptors, used, available] = [DESCRIPTORS, USED, AVAILABLE].map(|at| USER_VIEW + at);
-        self.set(wire::SET_VRING_ADDR, &[0, descriptors, used, available, 0], &[], has_ack)?;
+        self.set(
+            wire::SET_VRING_ADDR,
+            &[0, descriptors, used, available, 0],
+            &[],
+            has_ack,
+        )?;
         self.set(wire::SET_VRING_CALL, &[0], &[self.call.as_fd()], has_ack)?;
         self.set(wire::SET_VRING_KICK, &[0], &[self.kick.as_fd()], has_ack)?;
         if has_protocol {
@@ -262,7 +267,12 @@ impl Link {
     fn describe(&self, index: u16, (at, len): (u64, u64), flags: u16) -> io::Result<()> {
         let len = u32::try_from(len).map_err(invalid)?;
         let next = index.wrapping_add(1);
-        let parts: [&[u8]; 4] = [&at.to_le_bytes(), &len.to_le_bytes(), &flags.to_le_bytes(), &next.to_le_bytes()];
+        let parts: [&[u8]; 4] = [
+            &at.to_le_bytes(),
+            &len.to_le_bytes(),
+            &flags.to_le_bytes(),
+            &next.to_le_bytes(),
+        ];
         let place = GuestAddress(DESCRIPTORS + 16 * u64::from(index));
         self.memory.write_slice(&parts.concat(), place).map_err(invalid)
     }
@@ -271,7 +281,10 @@ impl Link {
     fn wait(&self, wanted: u16, limit: Duration) -> io::Result<()> {
         let until = Instant::now() + limit;
         loop {
-            let used: u16 = self.memory.load(GuestAddress(USED + 2), Ordering::Acquire).map_err(invalid)?;
+            let used: u16 = self
+                .memory
+                .load(GuestAddress(USED + 2), Ordering::Acquire)
+                .map_err(invalid)?;
             let (used, open) = (u16::from_le(used), wanted.wrapping_sub(self.count));
             if used == wanted {
                 return Ok(());

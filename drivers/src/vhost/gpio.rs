@@ -113,7 +113,11 @@ impl GpioDevice {
                 };
                 line.is_out = is_out;
                 let level = line.value;
-                done(self.board.with(|sim| sim.set_line_direction(number, is_out, level)).is_ok())
+                done(
+                    self.board
+                        .with(|sim| sim.set_line_direction(number, is_out, level))
+                        .is_ok(),
+                )
             }
             GET_VALUE => self.board.with(|sim| sim.line(number)).ok().map(u8::from),
             SET_VALUE => {
@@ -123,7 +127,10 @@ impl GpioDevice {
                 done(!line.is_out || self.board.with(|sim| sim.set_line(number, level)).is_ok())
             }
             IRQ_TYPE => {
-                let is_known = matches!(value, IRQ_NONE | IRQ_RISING | IRQ_FALLING | IRQ_BOTH | IRQ_HIGH | IRQ_LOW);
+                let is_known = matches!(
+                    value,
+                    IRQ_NONE | IRQ_RISING | IRQ_FALLING | IRQ_BOTH | IRQ_HIGH | IRQ_LOW
+                );
                 (line.trigger, line.is_pending) = (value, false);
                 done(is_known)
             }
@@ -168,7 +175,10 @@ impl Wires {
         } else {
             self.levels.fetch_and(!bit, Ordering::AcqRel);
         }
-        self.changes.lock().unwrap_or_else(PoisonError::into_inner).push((line, is_high));
+        self.changes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push((line, is_high));
         // Full is as good as one more.
         let _ = rustix::io::write(&*self.wake, &1u64.to_ne_bytes());
     }
@@ -206,7 +216,10 @@ impl Device for GpioDevice {
             }
         } else {
             while let Some(chain) = rings.get_mut(EVENTS).and_then(Ring::take) {
-                let number = chain.out.first_chunk().map(|bytes| usize::from(u16::from_le_bytes(*bytes)));
+                let number = chain
+                    .out
+                    .first_chunk()
+                    .map(|bytes| usize::from(u16::from_le_bytes(*bytes)));
                 let line = number.and_then(|number| self.lines.get_mut(number));
                 let refused = match line {
                     // One buffer for each line: a second one is the driver's mistake.

@@ -125,8 +125,8 @@ impl Device for I2cDevice {
             }
             let transfer = std::mem::take(&mut self.transfer);
             let answers = self.board.with(|board| run(board, self.bus, &transfer));
-            // The last one first: Linux's driver (6.1 to 6.12 at least) waits for the messages in their order, and after
-            // one that failed it frees the memory of all, also of those that it has not had back.
+            // The last one first: Linux's driver (docs/upstream-findings.md) waits for the messages in their order, and
+            // after one that failed it frees the memory of all, also of those that it has not had back.
             for (request, answer) in transfer.into_iter().zip(answers).rev() {
                 ring.give(request.chain, &answer);
             }

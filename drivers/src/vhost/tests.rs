@@ -100,7 +100,11 @@ fn messages_of_every_size_arrive() {
         assert_eq!(read_reg(&mut frontend, CHIP, 0, &mut room), Ok(2), "{len}");
         let bytes = vec![0x1e; len];
         let data = I2cData::Write(&bytes);
-        assert_eq!(frontend.transfer(&mut [Message { address: CHIP, data }]), Ok(1), "{len}");
+        assert_eq!(
+            frontend.transfer(&mut [Message { address: CHIP, data }]),
+            Ok(1),
+            "{len}"
+        );
     }
 }
 
@@ -270,15 +274,33 @@ fn a_front_end_that_breaks_the_protocol_is_left() {
         ("half a head", vec![1, 0, 0]),
         ("another version", message(wire::GET_FEATURES, 2, &[])),
         ("an unknown request", message(99, 1, &[])),
-        ("a body that never ends", [99_u32, 1, u32::MAX].into_iter().flat_map(u32::to_ne_bytes).collect()),
-        ("features that were not offered", message(wire::SET_FEATURES, 1, &u64::MAX.to_ne_bytes())),
-        ("memory without a descriptor", message(wire::SET_MEM_TABLE, 1, &[[1, 0, 0, 0].as_slice(), &zeros].concat())),
-        ("a queue that is not there", message(wire::SET_VRING_NUM, 1, &[9, 0, 0, 0, 1, 0, 0, 0])),
+        (
+            "a body that never ends",
+            [99_u32, 1, u32::MAX].into_iter().flat_map(u32::to_ne_bytes).collect(),
+        ),
+        (
+            "features that were not offered",
+            message(wire::SET_FEATURES, 1, &u64::MAX.to_ne_bytes()),
+        ),
+        (
+            "memory without a descriptor",
+            message(wire::SET_MEM_TABLE, 1, &[[1, 0, 0, 0].as_slice(), &zeros].concat()),
+        ),
+        (
+            "a queue that is not there",
+            message(wire::SET_VRING_NUM, 1, &[9, 0, 0, 0, 1, 0, 0, 0]),
+        ),
         ("a queue of no size", message(wire::SET_VRING_NUM, 1, &[0; 8])),
-        ("a queue outside of memory", message(wire::SET_VRING_ADDR, 1, &zeros[..40])),
+        (
+            "a queue outside of memory",
+            message(wire::SET_VRING_ADDR, 1, &zeros[..40]),
+        ),
         ("a kick without a descriptor", message(wire::SET_VRING_KICK, 1, &[0; 8])),
         ("a short body", message(wire::SET_VRING_NUM, 1, &[0; 2])),
-        ("configuration of a wrong size", message(wire::GET_CONFIG, 1, &[0, 0, 0, 0, 99, 0, 0, 0, 0, 0, 0, 0])),
+        (
+            "configuration of a wrong size",
+            message(wire::GET_CONFIG, 1, &[0, 0, 0, 0, 99, 0, 0, 0, 0, 0, 0, 0]),
+        ),
     ] {
         assert!(served(&bytes).is_err(), "{what}");
     }

@@ -68,7 +68,9 @@ fn malformed(what: String) -> io::Error {
 impl Message {
     /// The `index`-th 32-bit word of the body.
     pub(crate) fn u32(&self, index: usize) -> io::Result<u32> {
-        let bytes = index.checked_mul(4).and_then(|at| self.body.get(at..at.checked_add(4)?));
+        let bytes = index
+            .checked_mul(4)
+            .and_then(|at| self.body.get(at..at.checked_add(4)?));
         let bytes = bytes.and_then(|bytes| bytes.try_into().ok());
         bytes
             .map(u32::from_ne_bytes)
@@ -164,6 +166,9 @@ pub(crate) fn answer(stream: &UnixStream, code: u32) -> io::Result<Message> {
     match receive(stream)? {
         Some(message) if message.code == code && message.is_reply => Ok(message),
         Some(message) => Err(malformed(format!("request {code} was answered by {}", message.code))),
-        None => Err(io::Error::new(io::ErrorKind::UnexpectedEof, "vhost-user: the device closed the connection")),
+        None => Err(io::Error::new(
+            io::ErrorKind::UnexpectedEof,
+            "vhost-user: the device closed the connection",
+        )),
     }
 }

@@ -5,8 +5,8 @@
 //! appears whole, by a rename; a build that ends half-way leaves nothing but a directory that the next one removes.
 
 use anyhow::{Context, Result, bail};
-use linux_headers::cache::{self, Lock};
 use linux_headers::Tree;
+use linux_headers::cache::{self, Lock};
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
 use std::fs::{self, File};
@@ -51,11 +51,20 @@ pub(crate) fn kernel(tree: &Tree) -> Result<Kernel> {
     let package = tree.manifest.as_ref().map_or("", |manifest| manifest.package());
     let gcc = compiler()?;
     let dir_name = tree.dir.display().to_string();
-    let key = key(&[package.as_bytes(), tree.full_version.as_bytes(), dir_name.as_bytes(), &config, &gcc]);
+    let key = key(&[
+        package.as_bytes(),
+        tree.full_version.as_bytes(),
+        dir_name.as_bytes(),
+        &config,
+        &gcc,
+    ]);
     let place = dir.join(format!("uml-{}-{key}", tree.full_version));
     let lock = dir.join(format!(".lock-{}", tree.series));
     let _lock = Lock::take(&lock, || {
-        eprintln!("oracle: another process builds User-Mode Linux {}, waiting", tree.series);
+        eprintln!(
+            "oracle: another process builds User-Mode Linux {}, waiting",
+            tree.series
+        );
     })
     .with_context(|| lock.display().to_string())?;
     if !place.join("linux").exists() {
@@ -93,7 +102,11 @@ fn make(tree: &Tree, dir: &Path, place: &Path) -> Result<()> {
     }
     fs::rename(&done, place).with_context(|| place.display().to_string())?;
     fs::remove_dir_all(&out).with_context(|| out.display().to_string())?;
-    eprintln!("oracle: User-Mode Linux {}: {} s", tree.full_version, begun.elapsed().as_secs());
+    eprintln!(
+        "oracle: User-Mode Linux {}: {} s",
+        tree.full_version,
+        begun.elapsed().as_secs()
+    );
     Ok(())
 }
 
@@ -115,8 +128,15 @@ fn step(tree: &Tree, out: &Path, log: &Path, file: &File, args: &[&str]) -> Resu
         return Ok(());
     }
     let text = fs::read_to_string(log).unwrap_or_default();
-    let is_error = |line: &&str| ["error:", "Error:", "can't open", "not found", "undefined reference"].iter().any(|word| line.contains(word));
-    let first = text.lines().find(is_error).or_else(|| text.lines().find(|line| line.contains("***")));
+    let is_error = |line: &&str| {
+        ["error:", "Error:", "can't open", "not found", "undefined reference"]
+            .iter()
+            .any(|word| line.contains(word))
+    };
+    let first = text
+        .lines()
+        .find(is_error)
+        .or_else(|| text.lines().find(|line| line.contains("***")));
     bail!(
         "User-Mode Linux {} does not build: {}; all of it is in {}",
         tree.full_version,
@@ -149,7 +169,16 @@ fn initrd(dir: &Path, place: &Path, gcc: &[u8]) -> Result<PathBuf> {
     fs::create_dir_all(&work).with_context(|| work.display().to_string())?;
     let program = work.join("init");
     let built = Command::new("gcc")
-        .args(["-std=gnu11", "-Wall", "-Wextra", "-Werror", "-Os", "-s", "-static", "-o"])
+        .args([
+            "-std=gnu11",
+            "-Wall",
+            "-Wextra",
+            "-Werror",
+            "-Os",
+            "-s",
+            "-static",
+            "-o",
+        ])
         .arg(&program)
         .arg(INIT)
         .output()
@@ -160,8 +189,14 @@ fn initrd(dir: &Path, place: &Path, gcc: &[u8]) -> Result<PathBuf> {
     let list = work.join("list");
     let program = program.display();
     // The console that the kernel opens for its first process must be there before any file system is mounted.
-    fs::write(&list, format!("dir /dev 0755 0 0\nnod /dev/console 0600 0 0 c 5 1\nfile /init {program} 0755 0 0\n"))?;
-    let archive = Command::new(place.join("gen_init_cpio")).arg(&list).output().context("gen_init_cpio")?;
+    fs::write(
+        &list,
+        format!("dir /dev 0755 0 0\nnod /dev/console 0600 0 0 c 5 1\nfile /init {program} 0755 0 0\n"),
+    )?;
+    let archive = Command::new(place.join("gen_init_cpio"))
+        .arg(&list)
+        .output()
+        .context("gen_init_cpio")?;
     if !archive.status.success() {
         bail!("gen_init_cpio: {}", String::from_utf8_lossy(&archive.stderr).trim_end());
     }

@@ -47,7 +47,9 @@ fn kind(tree: &Tree, id: NodeId) -> Option<Wanted> {
     let node = tree.node(id);
     let is = |name| node.is_enabled() && node.strings("compatible").any(|known| known == name);
     if is("linux-compat,i2c") {
-        return Some(Wanted::I2c(node.string("linux-compat,channel").unwrap_or("i2c0").to_owned()));
+        return Some(Wanted::I2c(
+            node.string("linux-compat,channel").unwrap_or("i2c0").to_owned(),
+        ));
     }
     is("linux-compat,gpio").then_some(Wanted::Gpio)
 }
@@ -74,7 +76,12 @@ fn emit(tree: &Tree, id: NodeId, depth: usize, sockets: &Path, out: &mut String,
     // The same name as on our board: links to suppliers are named by it.
     put!(out, depth, "{name} {{");
     put!(out, depth + 1, "compatible = \"virtio,uml\";");
-    put!(out, depth + 1, "socket-path = \"{}\";", sockets.join(device.socket()).display());
+    put!(
+        out,
+        depth + 1,
+        "socket-path = \"{}\";",
+        sockets.join(device.socket()).display()
+    );
     put!(out, depth + 1, "virtio-device-id = <{number:#x}>;");
     put!(out, depth + 1, "device {{");
     put!(out, depth + 2, "compatible = \"virtio,device{number:x}\";");

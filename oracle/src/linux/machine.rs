@@ -204,7 +204,11 @@ impl Machine {
             let priority: u32 = head.split(',').next()?.parse().ok()?;
             Some((u8::try_from(priority & 7).ok()?, text.to_owned()))
         };
-        Ok(text.lines().filter(|line| !line.starts_with(' ')).filter_map(record).collect())
+        Ok(text
+            .lines()
+            .filter(|line| !line.starts_with(' '))
+            .filter_map(record)
+            .collect())
     }
 }
 
