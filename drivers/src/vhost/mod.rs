@@ -13,6 +13,8 @@ mod gpio;
 mod i2c;
 mod ring;
 #[cfg(test)]
+mod hostile;
+#[cfg(test)]
 mod tests;
 mod wire;
 

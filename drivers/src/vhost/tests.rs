@@ -17,7 +17,7 @@ const CHIP: u16 = 0x53;
 const LIMIT: Duration = Duration::from_secs(5);
 const SOON: Duration = Duration::from_millis(200);
 
-fn board() -> SharedBoard {
+pub(super) fn board() -> SharedBoard {
     let dtb = dts::compile(BOARD.as_ref()).unwrap();
     let stimulus = Stimulus::parse("accel=0,0,9.81").unwrap();
     let options = BoardOptions {
