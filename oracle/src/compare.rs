@@ -162,3 +162,80 @@ impl Difference {
         text
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn run(lines: &[&str]) -> Run {
+        let record = Record {
+            step: "step".to_owned(),
+            lines: lines.iter().map(|line| (*line).to_owned()).collect(),
+        };
+        Run {
+            records: vec![record],
+            transfers: 0,
+            reads_per_s: None,
+            start: Duration::ZERO,
+            whole: Duration::ZERO,
+        }
+    }
+
+    fn pairs_of(ours: &[&str], theirs: &[&str]) -> Vec<(Option<String>, Option<String>)> {
+        let found = compare(&run(ours), &run(theirs));
+        found.into_iter().flat_map(|difference| difference.pairs).collect()
+    }
+
+    fn pair(ours: &str, theirs: &str) -> (Option<String>, Option<String>) {
+        let side = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        (side(ours), side(theirs))
+    }
+
+    #[test]
+    fn what_is_the_same_is_no_difference() {
+        assert_eq!(pairs_of(&["a", "b"], &["a", "b"]), []);
+    }
+
+    #[test]
+    fn a_changed_a_missing_and_a_further_line_are_told() {
+        assert_eq!(pairs_of(&["a", "b", "c"], &["a", "x", "c"]), [pair("b", "x")]);
+        assert_eq!(pairs_of(&["a", "c"], &["a", "b", "c"]), [pair("", "b")]);
+        assert_eq!(pairs_of(&["a", "b"], &["b"]), [pair("a", "")]);
+        assert_eq!(pairs_of(&["a", "b"], &["b", "a"]).len(), 2);
+    }
+
+    #[test]
+    fn the_way_out_of_the_device_may_differ_and_its_end_may_not() {
+        let ours = "l 0777 subsystem -> ../../../bus/i2c";
+        assert_eq!(pairs_of(&[ours], &["l 0777 subsystem -> ../../../../../bus/i2c"]), []);
+        assert_ne!(pairs_of(&[ours], &["l 0777 subsystem -> ../../../../../bus/spi"]), []);
+        assert_ne!(pairs_of(&[ours], &["l 0755 subsystem -> ../../../../../bus/i2c"]), []);
+        assert_ne!(pairs_of(&["l 0777 a -> ../x"], &["f 0777 a -> ../x"]), []);
+    }
+
+    #[test]
+    fn only_times_may_differ_where_times_stand() {
+        let line = |text: &str| format!("f 0444 power/runtime_active_time = {text}");
+        let differ = |ours: &str, theirs: &str| !pairs_of(&[&line(ours)], &[&line(theirs)]).is_empty();
+        assert!(!differ("\"88\\n\"", "\"238\\n\""));
+        assert!(differ("\"88\\n\"", "! EIO"));
+        assert!(differ("\"88\\n\"", "\"x\\n\""));
+        assert_ne!(
+            pairs_of(&["f 0444 power/control = \"1\""], &["f 0444 power/control = \"2\""]),
+            []
+        );
+    }
+
+    #[test]
+    fn a_bus_transfer_and_a_log_line_are_never_made_equal() {
+        assert_ne!(
+            pairs_of(&["bus i2c0 53 w:00 r:e5 = 2"], &["bus i2c0 53 w:00 r:e6 = 2"]),
+            []
+        );
+        assert_ne!(
+            pairs_of(&["log <3> adxl345_i2c 0-0053: x"], &["log <4> adxl345_i2c 0-0053: x"]),
+            []
+        );
+    }
+}

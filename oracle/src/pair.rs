@@ -32,6 +32,15 @@ pub(crate) struct Outcome {
     pub(crate) transfers: usize,
 }
 
+impl Outcome {
+    /// A run that came to no end.
+    pub(crate) const FAILED: Self = Self {
+        runs: 1,
+        different: 1,
+        transfers: 0,
+    };
+}
+
 impl Pair<'_> {
     /// The run without a failing transfer, then one for each transfer that can fail.
     pub(crate) fn all(&self) -> Result<Outcome> {

@@ -130,3 +130,25 @@ impl Scenario {
         Ok(found)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn our_scenarios_can_be_read() {
+        let all = Scenario::find(&[]).expect("scenarios");
+        assert!(all.len() > 10);
+        assert!(all.iter().all(|scenario| !scenario.steps.is_empty()));
+    }
+
+    #[test]
+    fn an_unknown_step_is_told_with_its_place() {
+        let text = "about = \"\"\ndriver = \"x\"\nsteps = [ { red = \"y\" } ]\n";
+        let error = toml::from_str::<Scenario>(text).expect_err("no scenario").to_string();
+        assert!(
+            error.contains("line 3") && error.contains("unknown variant `red`"),
+            "{error}"
+        );
+    }
+}

@@ -55,8 +55,16 @@ fn set_up_and_kick(stream: &UnixStream, queue: u64, content: &[u8]) {
     let memory = File::from(memfd_create("hostile", MemfdFlags::CLOEXEC).unwrap());
     memory.set_len(SIZE).unwrap();
     memory.write_all_at(content, 0).unwrap();
-    let (kick, call) = (eventfd(1, EventfdFlags::CLOEXEC).unwrap(), eventfd(0, EventfdFlags::NONBLOCK).unwrap());
-    send(stream, wire::SET_FEATURES, &[wire::F_VERSION_1 | wire::F_PROTOCOL_FEATURES], &[]);
+    let (kick, call) = (
+        eventfd(1, EventfdFlags::CLOEXEC).unwrap(),
+        eventfd(0, EventfdFlags::NONBLOCK).unwrap(),
+    );
+    send(
+        stream,
+        wire::SET_FEATURES,
+        &[wire::F_VERSION_1 | wire::F_PROTOCOL_FEATURES],
+        &[],
+    );
     send(stream, wire::SET_MEM_TABLE, &[1, 0, SIZE, 0, 0], &[memory.as_fd()]);
     send(stream, wire::SET_VRING_NUM, &[queue | u64::from(QUEUE) << 32], &[]);
     send(stream, wire::SET_VRING_ADDR, &[queue, 0, USED, AVAILABLE, 0], &[]);
@@ -73,7 +81,12 @@ fn descriptor() -> impl Strategy<Value = [u8; 16]> {
     let good = (DATA..SIZE, 0_u32..64, 0_u16..8, 0_u16..8);
     let any = (any::<u64>(), any::<u32>(), any::<u16>(), any::<u16>());
     prop_oneof![4 => good.boxed(), 1 => any.boxed()].prop_map(|(at, len, flags, next)| {
-        let parts: [&[u8]; 4] = [&at.to_le_bytes(), &len.to_le_bytes(), &flags.to_le_bytes(), &next.to_le_bytes()];
+        let parts: [&[u8]; 4] = [
+            &at.to_le_bytes(),
+            &len.to_le_bytes(),
+            &flags.to_le_bytes(),
+            &next.to_le_bytes(),
+        ];
         parts.concat().try_into().unwrap()
     })
 }

@@ -10,10 +10,10 @@
 mod backend;
 mod frontend;
 mod gpio;
-mod i2c;
-mod ring;
 #[cfg(test)]
 mod hostile;
+mod i2c;
+mod ring;
 #[cfg(test)]
 mod tests;
 mod wire;

@@ -112,3 +112,27 @@ fn children(tree: &Tree, id: NodeId, depth: usize, sockets: &Path, out: &mut Str
         emit(tree, *child, depth, sockets, out, wanted);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use board::dts::compile_text;
+
+    #[test]
+    fn buses_become_virtio_devices_and_chips_stay_as_they_are() {
+        let described = linux_compat::Board::of_driver("bmg160").expect("a board");
+        let before = Tree::parse(described.dtb()).expect("a tree");
+        let (source, wanted) = convert(&before, Path::new("/run/x"));
+        assert_eq!(wanted, [Wanted::Gpio, Wanted::I2c("i2c0".to_owned())]);
+        let after = Tree::parse(&compile_text(&source).expect("it compiles")).expect("a tree");
+        let chip = |tree: &Tree| tree.compatible("bosch,bmg160").next().expect("the chip");
+        let (old, new) = (before.node(chip(&before)), after.node(chip(&after)));
+        assert!(old.prop_names().eq(new.prop_names()));
+        assert!(old.prop_names().all(|name| old.prop(name) == new.prop(name)));
+        let bus = after.node(new.parent.expect("a bus"));
+        assert_eq!(bus.string("compatible"), Some("virtio,device22"));
+        let device = after.node(bus.parent.expect("a device"));
+        assert_eq!(device.string("socket-path"), Some("/run/x/i2c0.sock"));
+        assert_eq!(device.u32("virtio-device-id"), Some(0x22));
+    }
+}
