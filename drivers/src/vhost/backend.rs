@@ -3,7 +3,7 @@
 //!
 //! The crates of rust-vmm do the dangerous half, memory (`vm-memory`) and rings (`virtio-queue`). Their
 //! `vhost-user-backend` 0.24 is not used: it refuses User-Mode Linux, whose `SET_MEM_TABLE` has always room for two
-//! regions and whose channel for the back end is a pipe, not a socket (`arch/um/drivers/virtio_uml.c`).
+//! regions and often names one (`arch/um/drivers/virtio_uml.c`).
 
 use super::ring::{Memory, Ring};
 use super::wire::{self, Message};
@@ -335,7 +335,7 @@ fn fd_of(message: &mut Message) -> io::Result<Option<OwnedFd>> {
     Ok(Some(fd))
 }
 
-/// Reads a counter, or a part of a pipe; returns whether more can come.
+/// Reads a counter, or a part of a stream; returns whether more can come.
 fn drain(fd: &OwnedFd) -> bool {
     // What it says is only that there is something to do.
     matches!(

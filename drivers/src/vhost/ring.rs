@@ -122,7 +122,7 @@ impl Ring {
         if let Some(call) = &self.call
             && self.queue.needs_notification(&**memory).unwrap_or(true)
         {
-            // A full pipe or counter says already what this would.
+            // A full socket or counter says already what this would.
             let _ = rustix::io::write(call, &1u64.to_ne_bytes());
         }
     }
