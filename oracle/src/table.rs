@@ -55,9 +55,10 @@ impl Table {
         let sum = |part: fn(&Outcome) -> usize| done.iter().map(part).sum::<usize>();
         let (runs, different, transfers) = (sum(|o| o.runs), sum(|o| o.different), sum(|o| o.transfers));
         let mut text = format!(
-            "{} scenarios, {} of {runs} runs identical, {transfers} transfers, {} skipped\n",
+            "{} scenarios, {} of {runs} runs identical ({} at a second try), {transfers} transfers, {} skipped\n",
             self.0.len(),
             runs - different,
+            sum(|o| o.unsteady),
             self.0.len() - done.len()
         );
         for row in &self.0 {
