@@ -29,6 +29,9 @@ pub trait Device: Send {
         Vec::new()
     }
 
+    /// A queue begins anew, or is stopped: requests that were taken from it and not given back are nobody's any more.
+    fn forget(&mut self, index: usize);
+
     /// Something that becomes readable when [`woken`](Self::woken) has work to do.
     fn wake_fd(&self) -> Option<Arc<OwnedFd>> {
         None
@@ -71,6 +74,7 @@ pub fn serve(stream: UnixStream, device: &mut dyn Device) -> io::Result<()> {
     stream.set_read_timeout(Some(STALL_LIMIT))?;
     stream.set_write_timeout(Some(STALL_LIMIT))?;
     let rings = (0..device.queues()).map(|_| Ring::new()).collect::<io::Result<_>>()?;
+    (0..device.queues()).for_each(|index| device.forget(index));
     let mut connection = Connection {
         stream,
         device,
@@ -177,17 +181,7 @@ impl Connection<'_> {
     fn set(&mut self, message: &mut Message) -> io::Result<()> {
         match message.code {
             wire::SET_OWNER | wire::RESET_OWNER | wire::SET_CONFIG => Ok(()),
-            wire::SET_FEATURES => {
-                let wanted = message.u64_at(0)?;
-                let offered = self.device.features() | wire::F_VERSION_1 | wire::F_PROTOCOL_FEATURES;
-                let is_enabled = wanted & wire::F_PROTOCOL_FEATURES == 0;
-                if wanted & !offered != 0 {
-                    return Err(invalid(format!("features {wanted:#x}, offered were {offered:#x}")));
-                }
-                // Who does not know of enabling has all rings enabled.
-                self.rings.iter_mut().for_each(|ring| ring.is_enabled |= is_enabled);
-                Ok(())
-            }
+            wire::SET_FEATURES => self.set_features(message.u64_at(0)?),
             wire::SET_PROTOCOL_FEATURES if message.u64_at(0)? & !OFFERED == 0 => Ok(()),
             wire::SET_MEM_TABLE => self.set_memory(message),
             wire::SET_VRING_NUM => {
@@ -207,13 +201,7 @@ impl Connection<'_> {
                 ];
                 self.ring(message.u32(0)?)?.set_addresses(descriptors, used, available)
             }
-            wire::SET_VRING_ENABLE => {
-                let is_enabled = message.u32(1)? == 1;
-                let index = message.u32(0)?;
-                self.ring(index)?.is_enabled = is_enabled;
-                self.catch_up(index);
-                Ok(())
-            }
+            wire::SET_VRING_ENABLE => self.enable(message.u32(0)?, message.u32(1)? == 1),
             wire::SET_VRING_KICK => {
                 let index = message.u32(0)? & 0xff;
                 self.ring(index)?.kick = fd_of(message)?;
@@ -237,6 +225,27 @@ impl Connection<'_> {
         }
     }
 
+    fn set_features(&mut self, wanted: u64) -> io::Result<()> {
+        let offered = self.device.features() | wire::F_VERSION_1 | wire::F_PROTOCOL_FEATURES;
+        if wanted & !offered != 0 {
+            return Err(invalid(format!("features {wanted:#x}, offered were {offered:#x}")));
+        }
+        // Who does not know of enabling has all rings enabled.
+        let is_enabled = wanted & wire::F_PROTOCOL_FEATURES == 0;
+        self.rings.iter_mut().for_each(|ring| ring.is_enabled |= is_enabled);
+        Ok(())
+    }
+
+    fn enable(&mut self, index: u32, is_enabled: bool) -> io::Result<()> {
+        self.ring(index)?.is_enabled = is_enabled;
+        if is_enabled {
+            self.catch_up(index);
+        } else {
+            self.device.forget(usize::try_from(index).unwrap_or(usize::MAX));
+        }
+        Ok(())
+    }
+
     /// A ring that has just become ready may have requests that nobody will kick for.
     fn catch_up(&mut self, index: u32) {
         let index = usize::try_from(index).unwrap_or(usize::MAX);
@@ -258,6 +267,7 @@ impl Connection<'_> {
         let ring = self.ring(index)?;
         (ring.kick, ring.call) = (None, None);
         let base = u32::from(ring.base());
+        self.device.forget(usize::try_from(index).unwrap_or(usize::MAX));
         Ok([index.to_ne_bytes(), base.to_ne_bytes()].concat())
     }
 

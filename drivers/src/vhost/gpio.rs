@@ -199,6 +199,12 @@ impl Device for GpioDevice {
         [count.to_le_bytes(), [0; 2], [0; 2], [0; 2]].concat()
     }
 
+    fn forget(&mut self, index: usize) {
+        if index == EVENTS {
+            self.lines.iter_mut().for_each(|line| line.buffer = None);
+        }
+    }
+
     fn wake_fd(&self) -> Option<Arc<OwnedFd>> {
         Some(Arc::clone(&self.wires.wake))
     }

@@ -14,12 +14,12 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::FileExt;
 use std::os::unix::net::UnixStream;
 
-const SIZE: u64 = 0x4000;
+pub(super) const SIZE: u64 = 0x4000;
 /// A small queue, so that random indices often mean something.
 const QUEUE: u32 = 8;
-const AVAILABLE: u64 = 0x1000;
+pub(super) const AVAILABLE: u64 = 0x1000;
 const USED: u64 = 0x2000;
-const DATA: u64 = 0x3000;
+pub(super) const DATA: u64 = 0x3000;
 
 fn is_gpio() -> impl Strategy<Value = bool> {
     any::<bool>()
@@ -51,7 +51,7 @@ fn send(stream: &UnixStream, code: u32, words: &[u64], fds: &[BorrowedFd<'_>]) {
 }
 
 /// Sets the device's queue up as a driver would, over memory with this content, and kicks it.
-fn set_up_and_kick(stream: &UnixStream, queue: u64, content: &[u8]) {
+pub(super) fn set_up_and_kick(stream: &UnixStream, queue: u64, content: &[u8]) {
     let memory = File::from(memfd_create("hostile", MemfdFlags::CLOEXEC).unwrap());
     memory.set_len(SIZE).unwrap();
     memory.write_all_at(content, 0).unwrap();

@@ -108,6 +108,10 @@ impl Device for I2cDevice {
         F_ZERO_LENGTH_REQUEST
     }
 
+    fn forget(&mut self, _index: usize) {
+        self.transfer.clear();
+    }
+
     fn kicked(&mut self, index: usize, rings: &mut [Ring]) {
         let Some(ring) = rings.get_mut(index) else { return };
         while let Some(chain) = ring.take() {

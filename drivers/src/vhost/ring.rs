@@ -67,9 +67,7 @@ impl Ring {
         queue.try_set_used_ring_address(GuestAddress(used)).map_err(invalid)?;
         queue
             .try_set_avail_ring_address(GuestAddress(available))
-            .map_err(invalid)?;
-        queue.set_next_used(0);
-        Ok(())
+            .map_err(invalid)
     }
 
     pub(crate) fn set_base(&mut self, base: u32) -> io::Result<()> {

@@ -145,6 +145,41 @@ fn a_device_that_goes_away_costs_its_transfer_and_no_more() {
     serving.join().unwrap();
 }
 
+/// A descriptor's bytes.
+fn descriptor(at: u64, len: u32, flags: u16, next: u16) -> Vec<u8> {
+    let parts: [&[u8]; 4] = [
+        &at.to_le_bytes(),
+        &len.to_le_bytes(),
+        &flags.to_le_bytes(),
+        &next.to_le_bytes(),
+    ];
+    parts.concat()
+}
+
+#[test]
+fn half_a_transfer_of_one_front_end_is_no_part_of_the_nexts() {
+    use super::hostile::{AVAILABLE, DATA, SIZE, set_up_and_kick};
+    let board = board();
+    let place = device(&board);
+    let mut content = vec![0; usize::try_from(SIZE).unwrap()];
+    let mut put = |at: u64, bytes: &[u8]| {
+        let at = usize::try_from(at).unwrap();
+        content[at..at + bytes.len()].copy_from_slice(bytes);
+    };
+    // One message that says that another follows it: a head to read, then a byte to write.
+    put(0, &descriptor(DATA, 8, 1, 1));
+    put(16, &descriptor(DATA + 64, 1, 2, 0));
+    put(AVAILABLE + 2, &1_u16.to_le_bytes());
+    put(DATA, &[0xa6, 0, 0, 0, 1, 0, 0, 0]);
+    let stream = UnixStream::connect(&place.0).unwrap();
+    set_up_and_kick(&stream, 0, &content);
+    drop(stream);
+    let mut frontend = connect(&place.0, LIMIT);
+    assert_eq!(read_reg(&mut frontend, CHIP, 0, &mut [0]), Ok(2));
+    let text = board.with(|sim| sim.transcript().unwrap().text());
+    assert_eq!(text, "i2c0 53 w:00 r:e5 = 2\n");
+}
+
 /// A device that negotiates as one should and then answers nothing: what a test wants done with its queue, it does
 /// itself, in the memory that it was given.
 fn stranger(act: impl FnOnce(&std::fs::File) + Send + 'static) -> (Place, JoinHandle<()>) {
