@@ -47,6 +47,8 @@ pub(crate) struct Runner<'a> {
     /// Of the IIO device, as long as it was seen.
     iio: String,
     reads_per_s: Option<f64>,
+    /// Whether the start is over.
+    is_up: bool,
 }
 
 type Outcome = Result<Vec<String>, Failure>;
@@ -73,6 +75,7 @@ pub(crate) fn run(side: &mut dyn Side, chip: &Chip, scenario: &Scenario, begun: 
         transfers: 0,
         iio: "iio:device0".to_owned(),
         reads_per_s: None,
+        is_up: false,
     };
     let mut records = vec![runner.record("start", false, |_| Ok(Vec::new()))?];
     let start = begun.elapsed();
@@ -80,6 +83,9 @@ pub(crate) fn run(side: &mut dyn Side, chip: &Chip, scenario: &Scenario, begun: 
         let is_capture = matches!(step, Step::Capture(_));
         records.push(runner.record(&format!("{step:?}"), is_capture, |runner| runner.step(step))?);
     }
+    // Whatever failed on the way, both must end alike.
+    let end = Step::Tree("chip".to_owned());
+    records.push(runner.record("end", false, |runner| runner.step(&end))?);
     Ok(Run {
         records,
         transfers: runner.transfers,
@@ -125,17 +131,21 @@ impl Runner<'_> {
         Ok(lines)
     }
 
-    /// The log lines of the chip's device and its children.
+    /// The log lines of the chip's device and its children, and all warnings.
     fn log(&mut self) -> Result<Vec<String>> {
         let lines = match self.side.log() {
             Ok(lines) => lines,
             Err(Failure::Errno(number)) => return Err(anyhow!("the kernel's log: {}", errno(number))),
             Err(Failure::Machine(error)) => return Err(error),
         };
-        let is_ours = |text: &str| {
-            text.contains(&self.chip.device) || text.contains(&self.chip.driver) || text.starts_with("iio")
-        };
-        let ours = lines.into_iter().filter(|(_, text)| is_ours(text));
+        // While it boots, real Linux has much to say of itself; later, a warning is one wherever it comes from.
+        let is_up = std::mem::replace(&mut self.is_up, true);
+        let names = [self.chip.device.as_str(), self.chip.driver.as_str()];
+        let is_ours = |text: &str| text.starts_with("iio") || names.iter().any(|name| text.contains(name));
+        const WARNING: u8 = 4;
+        let ours = lines
+            .into_iter()
+            .filter(|(level, text)| is_ours(text) || (is_up && *level <= WARNING));
         Ok(ours.map(|(level, text)| format!("log <{level}> {text}")).collect())
     }
 
