@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Front ends that nobody would write by hand: any messages, and any memory behind a queue that was set up well.
 //!
-//! What must hold: the service ends when the front end goes, and nothing panics; a panic in the serving thread fails the
-//! test.
+//! What must hold: the service ends when the front end goes, and nothing panics; a panic in the serving thread fails
+//! the test.
 
 use super::tests::board;
 use super::*;
