@@ -22,6 +22,8 @@ use linux_compat::system::{Adapter, ClockKind, System, SystemOptions};
 use linux_headers::{Locate, Series, Tree};
 use pair::{Outcome, Pair};
 use scenario::Scenario;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -31,7 +33,8 @@ const EXIT_STATUS: &str = "\
 Exit status:
   0  all runs are identical, or this machine cannot run real Linux and the scenarios were skipped by name
   1  something differs, failed, or was skipped where that counts (--no-skips, or CI is set)
-  2  the command line is wrong";
+  2  the command line is wrong
+  130  a signal ended it";
 
 /// Runs scenarios in a domain and on real Linux, and says what differs
 #[derive(Debug, Parser)]
@@ -69,7 +72,23 @@ fn series(text: &str) -> Result<Series, String> {
     Series::of_version(text).ok_or_else(|| "expected 6.12 or 6.1".to_owned())
 }
 
+/// A signal ends real Linux with us.
+fn catch_signals() -> std::io::Result<()> {
+    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
+    std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
+        if signals.forever().next().is_some() {
+            linux::machine::end_all();
+            std::process::exit(130);
+        }
+    })?;
+    Ok(())
+}
+
 fn main() -> ExitCode {
+    if let Err(error) = catch_signals() {
+        eprintln!("oracle: signals: {error}");
+        return ExitCode::FAILURE;
+    }
     match command(&Options::parse()) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,

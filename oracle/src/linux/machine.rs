@@ -30,6 +30,24 @@ pub(crate) struct Machine {
     dir: PathBuf,
 }
 
+/// The process groups and directories of all machines that run, for [`end_all`].
+static RUNNING: Mutex<Vec<(Pid, PathBuf)>> = Mutex::new(Vec::new());
+
+/// Ends all machines: a kernel in user mode does not notice that whoever started it is gone.
+pub(crate) fn end_all() {
+    let running = std::mem::take(&mut *RUNNING.lock().unwrap_or_else(PoisonError::into_inner));
+    for (group, dir) in running {
+        end(group, &dir);
+    }
+}
+
+/// A kernel in user mode is several processes: all of its group.
+fn end(group: Pid, dir: &Path) {
+    // It may have ended by itself.
+    let _ = kill_process_group(group, Signal::KILL);
+    let _ = std::fs::remove_dir_all(dir);
+}
+
 /// What a question failed with: Linux's errno, or the machine itself.
 pub(crate) enum Failure {
     Errno(i32),
@@ -94,6 +112,10 @@ impl Machine {
             .stderr(Stdio::null())
             .process_group(0);
         let mut child = command.spawn().with_context(|| kernel.linux.display().to_string())?;
+        if let Some(group) = group_of(&child) {
+            let mut running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
+            running.push((group, dir.to_owned()));
+        }
         let stdin = child.stdin.take().context("stdin")?;
         let stdout = child.stdout.take().context("stdout")?;
         let noise: Arc<Mutex<Vec<String>>> = Arc::default();
@@ -231,13 +253,19 @@ fn offer(wanted: &Wanted, board: &SharedBoard, dir: &Path) -> Result<()> {
     Ok(())
 }
 
+fn group_of(child: &Child) -> Option<Pid> {
+    i32::try_from(child.id()).ok().and_then(Pid::from_raw)
+}
+
 impl Drop for Machine {
     fn drop(&mut self) {
-        // A kernel in user mode is several processes: all of its group.
-        if let Some(group) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
-            let _ = kill_process_group(group, Signal::KILL);
+        if let Some(group) = group_of(&self.child) {
+            RUNNING
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .retain(|(running, _)| *running != group);
+            end(group, &self.dir);
         }
         let _ = self.child.wait();
-        let _ = std::fs::remove_dir_all(&self.dir);
     }
 }
