@@ -15,6 +15,7 @@
 //! | [`fault`] | what can go wrong, on request |
 //! | [`transcript`] | what went over the buses |
 //! | [`server`] | the buses, lines and clock as servers over IPC |
+//! | [`vhost`] | the buses and lines as virtio devices, for virtual machines |
 //! | [`tree`], [`dts`] | reading and compiling device trees |
 //! | [`convert`], [`ring`], [`sampler`], [`errno`] | small parts |
 
@@ -38,6 +39,7 @@ pub mod server;
 pub mod stimulus;
 pub mod transcript;
 pub mod tree;
+pub mod vhost;
 
 pub use board::{BoardError, BoardOptions, BusId, Clock, I2cData, I2cMsg, LineSink, SharedBoard, SimBoard, SpiXfer};
 pub use errno::Errno;

@@ -65,6 +65,8 @@ fn is_wanted(path: &str) -> bool {
     let describes =
         !path.starts_with("arch/") && (name.starts_with("Kconfig") || name == "Makefile" || name == "Kbuild");
     let under = |list: &[&str]| list.iter().any(|prefix| path.starts_with(prefix));
+    // Kconfig of every architecture reads these, before it knows that they are none of its business.
+    let describes = describes || (path.starts_with("arch/") && path.ends_with("/crypto/Kconfig"));
     describes || !under(&SKIPPED) || under(&KEPT)
 }
 
@@ -125,6 +127,51 @@ pub(crate) fn fetch(series: Series) -> Result<Unpacked, TreeError> {
         let _ = fs::remove_dir_all(&temporary);
     }
     done.map(|()| place)
+}
+
+/// What a tree has that Kconfig and Make can work on.
+const WHOLE: &str = "arch/arm/crypto/Kconfig";
+
+/// Whether a tree is one that Kconfig and Make can work on: those that were unpacked before User-Mode Linux was wanted
+/// are not.
+pub(crate) fn is_whole(manifest: &Manifest) -> bool {
+    manifest.hash(WHOLE).is_some()
+}
+
+/// Adds to a tree in the cache what it lacks, file by file: others may be working with it.
+pub(crate) fn complete(series: Series) -> Result<(), TreeError> {
+    let place = place(series);
+    let trees = cache::dir().join("trees");
+    let io = |path: &Path| {
+        let path = path.to_owned();
+        move |error| TreeError::Io { path, error }
+    };
+    let lock = trees.join(format!(".lock-{series}"));
+    let _lock = Lock::take(&lock, || {
+        eprintln!("linux {series}: another process is unpacking it, waiting")
+    })
+    .map_err(io(&lock))?;
+    if Manifest::read(&place.manifest).is_ok_and(|manifest| is_whole(&manifest)) {
+        return Ok(());
+    }
+    let temporary = trees.join(format!(".unpack-{series}-{}", std::process::id()));
+    fs::create_dir_all(&temporary).map_err(io(&temporary))?;
+    let (deb, _) = package(series, &temporary)?;
+    let fresh = temporary.join("linux");
+    let done = unpack(&deb, &fresh, series).and_then(|files| {
+        for path in files.keys() {
+            let target = place.dir.join(path);
+            if !target.exists() {
+                let parent = target.parent().unwrap_or(&place.dir);
+                fs::create_dir_all(parent).map_err(io(parent))?;
+                fs::rename(fresh.join(path), &target).map_err(io(&target))?;
+            }
+        }
+        let text = Manifest::text(&package_name(&deb), &files);
+        cache::write_atomic(&place.manifest, text.as_bytes()).map_err(io(&place.manifest))
+    });
+    let _ = fs::remove_dir_all(&temporary);
+    done
 }
 
 /// `linux-source-6.12 6.12.117-1~deb12u1`, from the file's name.
@@ -376,6 +423,7 @@ mod tests {
             "drivers/iio/accel/adxl345_core.c",
             "arch/um/Makefile",
             "arch/Kconfig",
+            "arch/arm64/crypto/Kconfig",
             "drivers/net/ethernet/intel/Kconfig",
             "Makefile",
         ] {

@@ -255,6 +255,25 @@ impl Tree {
         Ok(self)
     }
 
+    /// Makes it a tree that the kernel's own Kconfig and Make can work on, which takes some files more than a domain.
+    /// A tree that the user named is left as it is.
+    ///
+    /// # Errors
+    ///
+    /// The package cannot be had.
+    pub fn completed(self) -> Result<Self, TreeError> {
+        let place = fetch::place(self.series);
+        let is_ours = place.dir.canonicalize().is_ok_and(|dir| dir == self.dir);
+        if !is_ours || self.manifest.as_ref().is_some_and(fetch::is_whole) {
+            return Ok(self);
+        }
+        fetch::complete(self.series)?;
+        Self::locate(&Locate {
+            series: Some(self.series),
+            ..Locate::default()
+        })
+    }
+
     /// The SHA-256 of a file (its path relative to the tree) as the package has it.
     #[must_use]
     pub fn expected(&self, path: &str) -> Option<[u8; 32]> {

@@ -9,7 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use linux_compat::Board;
 use linux_compat::policy::PolicyChoice;
 use linux_compat::solution::export::Interrupt;
-use linux_compat::system::{ClockKind, Isolation, SystemOptions};
+use linux_compat::system::{Adapter, ClockKind, Isolation, SystemOptions};
 use linux_headers::{Locate, Profile, Series, Tree};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -55,6 +55,8 @@ pub(crate) enum Command {
     Watch(WatchArgs),
     /// Build a driver's image and say what went into it
     Build(BuildArgs),
+    /// Serve chip models as virtio I2C and GPIO devices to a virtual machine
+    Chip(ChipArgs),
     /// Check, test, explain, compare and show security policies
     #[command(after_help = POLICY_EXIT_STATUS)]
     Policy(PolicyArgs),
@@ -115,6 +117,9 @@ pub(crate) struct RunArgs {
     /// What goes wrong, such as chip@53=absent, chip@53=whoami=0x42, i2c0=hold, chip@53=fail-nth=3:EIO
     #[arg(long, value_name = "CHIP=FAULT", value_parser = fault)]
     pub(crate) fault: Vec<Faults>,
+    /// The I2C bus, instead of the board's own chips: any vhost-user I2C device
+    #[arg(long, value_name = "vhost-user:SOCKET", value_parser = bus)]
+    pub(crate) bus: Option<PathBuf>,
     /// Where time comes from
     #[arg(long, value_enum, default_value = "real")]
     pub(crate) clock: ClockArg,
@@ -154,6 +159,13 @@ fn stimulus(text: &str) -> Result<String, String> {
         .map_err(|error| error.to_string())
 }
 
+fn bus(text: &str) -> Result<PathBuf, String> {
+    let socket = text.strip_prefix("vhost-user:").filter(|path| !path.is_empty());
+    socket
+        .map(PathBuf::from)
+        .ok_or_else(|| "expected vhost-user:SOCKET".to_owned())
+}
+
 fn fault(text: &str) -> Result<Faults, String> {
     Fault::parse(text).map(Faults).map_err(|error| error.to_string())
 }
@@ -182,6 +194,8 @@ impl RunArgs {
                 ClockArg::Real => ClockKind::Real,
                 ClockArg::Virtual => ClockKind::Virtual,
             },
+            adapter: self.bus.clone().map_or(Adapter::Native, Adapter::VhostUser),
+            records_buses: false,
             firmware: self.firmware.clone(),
             on_log: None,
             policy: self.policy.clone().map_or(PolicyChoice::Generated, PolicyChoice::File),
@@ -207,6 +221,33 @@ pub(crate) enum IsolationArg {
     Process,
     /// Inside this process
     None,
+}
+
+/// `chip`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ChipArgs {
+    /// Models, such as adxl345 or bmg160@68 (the address in hexadecimal digits); all on one bus
+    #[arg(required = true, value_name = "MODEL[@ADDRESS]")]
+    pub(crate) models: Vec<String>,
+    /// Where the virtual machine finds the I2C adapter
+    #[arg(long, value_name = "SOCKET")]
+    pub(crate) vhost_user: PathBuf,
+    /// Where it finds the GPIO controller; the n-th chip interrupts on line n, from 0
+    #[arg(long, value_name = "SOCKET")]
+    pub(crate) vhost_user_gpio: Option<PathBuf>,
+    /// What the chips feel, as with `run`
+    #[arg(long, value_name = "KEY=VALUES", value_parser = stimulus)]
+    pub(crate) stimulus: Vec<String>,
+    /// What goes wrong, as with `run`
+    #[arg(long, value_name = "CHIP=FAULT", value_parser = fault)]
+    pub(crate) fault: Vec<Faults>,
+}
+
+impl ChipArgs {
+    /// All stimuli together; later ones win.
+    pub(crate) fn stimulus(&self) -> Result<Stimulus> {
+        Ok(Stimulus::parse_all(self.stimulus.iter().map(String::as_str))?)
+    }
 }
 
 /// `ls`.

@@ -4,10 +4,12 @@
 //! * [`args`]: what can be written. [`run`]: drivers running, seen by [`plain`] or [`live`].
 //! * [`report`]: what is said of a domain, as JSON and as text.
 //! * [`access`]: clients of a running domain. [`build`]: an image. [`policy`]: policies. [`doctor`]: this machine.
+//! * [`chip`]: chips for virtual machines.
 
 mod access;
 mod args;
 mod build;
+mod chip;
 mod doctor;
 mod live;
 mod plain;
@@ -57,6 +59,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Write(args) => access::write(&args),
         Command::Watch(args) => access::watch(&args),
         Command::Build(args) => build::command(&args),
+        Command::Chip(args) => chip::command(&args),
         Command::Policy(args) => policy::command(&args),
         Command::Doctor(args) => doctor::command(&args),
     };

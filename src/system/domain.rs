@@ -4,14 +4,15 @@
 use super::death::DeathReport;
 use super::inproc::{InProcess, InProcessTransport};
 use super::servers::{Firmware, Log, LogLine};
-use super::{ClockKind, DriverSpec, System, SystemError, SystemOptions};
+use super::{Adapter, ClockKind, DriverSpec, System, SystemError, SystemOptions};
 use crate::board::{Board, ChannelKind};
 use crate::build::{Built, Report};
 use crate::client::Client;
 use crate::policy::{Needs, class_of_channel};
 use crate::symbol::Symbols;
 use ::board::board::Events;
-use ::board::server::{ClockServer, GpioServer, I2cServer, SpiServer};
+use ::board::server::{ClockServer, GpioServer, I2cServer, RemoteI2cServer, SpiServer};
+use ::board::vhost::I2cFrontend;
 use ::board::{BoardOptions, Clock, SharedBoard, SimBoard};
 use kos_bindings::hosted::{ChannelSpec, DomainHandle, DomainSpec, Endpoint, Kernel, Lines, Rights, clock_ns, judge};
 use kos_bindings::idl::{clock, firmware, gpio, i2c, log, spi};
@@ -103,7 +104,7 @@ impl Domain {
         let class = policies.admit(&needs)?;
         // The measured start begins here, where everything that can be made before is made.
         let decided_ns = clock_ns();
-        let board = simulate(spec, options.clock)?;
+        let board = simulate(spec, options)?;
         let lines = Lines::new();
         let wires = lines.clone();
         board.with(|sim| sim.set_line_sink(Box::new(move |line, is_high| wires.set(line, is_high))));
@@ -111,7 +112,7 @@ impl Domain {
         let mut domain = DomainSpec::new(&spec.name, &built.image);
         domain.class = class;
         domain.dtb = spec.board.dtb().to_vec();
-        domain.channels = channels(kernel, &spec.board, &board, options);
+        domain.channels = channels(kernel, &spec.board, &board, options)?;
         domain.channels.push(channel(kernel, "log", log::RIID, {
             let mut log = log.clone();
             move |riid, request, response| log.answer(riid, request, response)
@@ -298,17 +299,20 @@ fn hosted_memory() -> std::io::Result<u64> {
 }
 
 /// Builds the simulated hardware of a driver's board.
-fn simulate(spec: &DriverSpec, clock: ClockKind) -> Result<SharedBoard, SystemError> {
-    let clock = match clock {
+fn simulate(spec: &DriverSpec, options: &SystemOptions) -> Result<SharedBoard, SystemError> {
+    let clock = match options.clock {
         ClockKind::Virtual => Clock::Virtual,
         ClockKind::Real => Clock::Real(Box::new(clock_ns)),
     };
-    let options = BoardOptions {
+    let of_board = BoardOptions {
         clock,
         stimulus: spec.stimulus,
         ..BoardOptions::default()
     };
-    let sim = SimBoard::new(spec.board.dtb(), options).map_err(|error| spec.board.locate(&error))?;
+    let mut sim = SimBoard::new(spec.board.dtb(), of_board).map_err(|error| spec.board.locate(&error))?;
+    if options.records_buses {
+        sim.record();
+    }
     let board = SharedBoard::new(sim);
     for fault in &spec.faults {
         board.with(|sim| sim.inject(fault))?;
@@ -334,7 +338,12 @@ fn channel(
 }
 
 /// The channels that a board's domain needs, but for the log.
-fn channels(kernel: &Kernel, board: &Board, sim: &SharedBoard, options: &SystemOptions) -> Vec<ChannelSpec> {
+fn channels(
+    kernel: &Kernel,
+    board: &Board,
+    sim: &SharedBoard,
+    options: &SystemOptions,
+) -> Result<Vec<ChannelSpec>, SystemError> {
     let mut found = Vec::new();
     for wanted in board.channels() {
         let name = wanted.name.as_str();
@@ -345,11 +354,7 @@ fn channels(kernel: &Kernel, board: &Board, sim: &SharedBoard, options: &SystemO
                     server.answer(riid, request, response)
                 }))
             }
-            ChannelKind::I2c => I2cServer::new(sim, name).map(|mut server| {
-                channel(kernel, name, i2c::RIID, move |riid, request, response| {
-                    server.answer(riid, request, response)
-                })
-            }),
+            ChannelKind::I2c => i2c_channel(kernel, name, sim, &options.adapter)?,
             ChannelKind::Spi => SpiServer::new(sim, name).map(|mut server| {
                 channel(kernel, name, spi::RIID, move |riid, request, response| {
                     server.answer(riid, request, response)
@@ -369,7 +374,42 @@ fn channels(kernel: &Kernel, board: &Board, sim: &SharedBoard, options: &SystemO
         firmware::RIID,
         move |riid, request, response| server.answer(riid, request, response),
     ));
-    found
+    Ok(found)
+}
+
+/// How long a device that plays a bus may take: a Linux adapter's usual time limit.
+const BUS_LIMIT: Duration = Duration::from_secs(1);
+
+fn i2c_channel(
+    kernel: &Kernel,
+    name: &str,
+    sim: &SharedBoard,
+    adapter: &Adapter,
+) -> Result<Option<ChannelSpec>, SystemError> {
+    if let Adapter::VhostUser(socket) = adapter {
+        let connected = I2cFrontend::connect(socket, BUS_LIMIT);
+        let frontend = connected.map_err(|error| SystemError::Bus {
+            socket: socket.clone(),
+            error,
+        })?;
+        let mut server = RemoteI2cServer::new(frontend);
+        return Ok(Some(channel(
+            kernel,
+            name,
+            i2c::RIID,
+            move |riid, request, response| server.answer(riid, request, response),
+        )));
+    }
+    Ok(I2cServer::new(sim, name).map(|server| {
+        let mut server = if *adapter == Adapter::Virtio {
+            server.as_virtio()
+        } else {
+            server
+        };
+        channel(kernel, name, i2c::RIID, move |riid, request, response| {
+            server.answer(riid, request, response)
+        })
+    }))
 }
 
 /// The wall clock that the domain starts with. Under virtual time every run must be the same: it is 2000-01-01.

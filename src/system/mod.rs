@@ -45,6 +45,14 @@ pub enum SystemError {
     /// A fault names no part of the board.
     #[error(transparent)]
     Fault(#[from] FaultError),
+    /// The process that is to play the bus.
+    #[error("bus vhost-user:{}: {error}", socket.display())]
+    Bus {
+        /// Its socket.
+        socket: PathBuf,
+        /// What went wrong.
+        error: std::io::Error,
+    },
     /// The image.
     #[error(transparent)]
     Build(#[from] BuildError),
@@ -78,6 +86,18 @@ pub enum ClockKind {
     Virtual,
 }
 
+/// What a domain's I²C adapters are like.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Adapter {
+    /// A bus master that tells how a transfer failed.
+    #[default]
+    Native,
+    /// Linux's `i2c-virtio`, which tells only after how many messages: to compare with a virtual machine.
+    Virtio,
+    /// As [`Virtio`](Self::Virtio), and the chips are those of another process, behind this vhost-user socket.
+    VhostUser(PathBuf),
+}
+
 /// How a [`System`] is set up.
 #[derive(Clone)]
 pub struct SystemOptions {
@@ -93,6 +113,10 @@ pub struct SystemOptions {
     pub isolation: Isolation,
     /// Where time comes from.
     pub clock: ClockKind,
+    /// What the I²C adapters are like.
+    pub adapter: Adapter,
+    /// Records what goes over the buses, from the first transfer on.
+    pub records_buses: bool,
     /// Where firmware files are; `None`: there are none.
     pub firmware: Option<PathBuf>,
     /// Hears every line of every domain's log.
@@ -114,6 +138,8 @@ impl Default for SystemOptions {
             allow_modified: false,
             isolation: Isolation::Process,
             clock: ClockKind::Real,
+            adapter: Adapter::Native,
+            records_buses: false,
             firmware: None,
             on_log: None,
             policy: PolicyChoice::Generated,

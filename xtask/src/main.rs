@@ -3,11 +3,13 @@
 //!
 //! * [`setup`]: installs what is missing. The others begin with it.
 //! * [`demo`]: two drivers in two domains, live. [`mod@test`]: the whole suite. [`check`]: the house rules.
-//! * [`mod@bench`]: the table of measurements. [`run`]: starting other commands.
+//! * [`mod@bench`]: the table of measurements. [`oracle`]: the same drivers on real Linux.
+//! * [`run`]: starting other commands.
 
 mod bench;
 mod check;
 mod demo;
+mod oracle;
 mod run;
 mod setup;
 mod test;
@@ -21,6 +23,7 @@ usage: cargo xtask COMMAND
   demo [-- ARGS]            run adxl345 and bmg160 in two domains; ARGS go to `linux-compat run`
   test [--quick] [FILTER]   run the test suite; --quick leaves aarch64 and the fuzzers out
   aarch64                   the domain side on aarch64, under an emulator; a part of test
+  oracle [ARGS]             compare drivers in domains with the same on real Linux; --help tells more
   check [NAME ...]          formatting, lints, documentation and the house rules
   bench [--quick] [--json]  measure speed and size
 
@@ -37,6 +40,7 @@ fn main() -> ExitCode {
         "demo" => demo::command(args),
         "test" => test::command(args),
         "aarch64" => test::aarch64::command(args),
+        "oracle" => oracle::command(args),
         "check" => check::command(args),
         "bench" => bench::command(args),
         "help" | "--help" | "-h" => {

@@ -27,6 +27,9 @@ pub mod flags {
     /// `I2C_FUNC_*` word of this master: plain I²C, protocol mangling, NOSTART, and all of SMBus that can be
     /// emulated with messages of known length.
     pub const FUNCTIONALITY: u32 = 0x0000_0001 | 0x0000_0004 | 0x0000_0010 | 0x0eff_0008;
+
+    /// `I2C_FUNC_*` word of Linux's `i2c-virtio`: plain I²C and what of SMBus can be emulated.
+    pub const FUNCTIONALITY_VIRTIO: u32 = 0x0000_0001 | 0x0eff_0008;
 }
 
 /// How long a master waits for a held bus: Linux's usual adapter timeout. Virtual time only.
@@ -201,6 +204,12 @@ impl I2cTransfer<'_> {
             return self.fail(errno);
         }
         self.message_done(flags);
+    }
+
+    /// How many messages are done so far, also when one after them has failed.
+    #[must_use]
+    pub fn done(&self) -> usize {
+        self.done
     }
 
     /// STOP. Returns the number of messages done.

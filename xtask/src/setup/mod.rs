@@ -118,6 +118,34 @@ fn has_aarch64_library() -> bool {
     })
 }
 
+/// What only the oracle needs: real Linux is built with its own Make.
+const ORACLE: [Need; 4] = [
+    Need {
+        what: "make",
+        why: "builds User-Mode Linux",
+        is_there: || run::find("make").is_some(),
+        packages: &["make"],
+    },
+    Need {
+        what: "flex",
+        why: "makes Kconfig's scanner",
+        is_there: || run::find("flex").is_some(),
+        packages: &["flex"],
+    },
+    Need {
+        what: "bison",
+        why: "makes Kconfig's parser",
+        is_there: || run::find("bison").is_some(),
+        packages: &["bison"],
+    },
+    Need {
+        what: "bc",
+        why: "computes the kernel's constants of time",
+        is_there: || run::find("bc").is_some(),
+        packages: &["bc"],
+    },
+];
+
 fn has_libc_headers() -> bool {
     std::path::Path::new("/usr/include/stdio.h").exists()
 }
@@ -150,6 +178,11 @@ pub(crate) fn ensure_aarch64() -> Result<bool> {
         apt::add_architecture("arm64")?;
     }
     install(&AARCH64)
+}
+
+/// Installs what the oracle needs besides; returns whether anything was missing.
+pub(crate) fn ensure_oracle() -> Result<bool> {
+    install(&ORACLE)
 }
 
 fn install(needs: &[Need]) -> Result<bool> {

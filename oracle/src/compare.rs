@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! What differs between two runs, and what may.
+
+use crate::run::{Record, Run};
+use std::fmt::Write;
+
+/// A difference that is none: how a line is made equal on both sides, and why it may differ.
+struct Allowed {
+    /// What it is.
+    what: &'static str,
+    /// Why that is no difference to a user, a client or the chip.
+    reason: &'static str,
+    /// Brings a line into the form that both sides share; `None` leaves it as it is.
+    shared: fn(&str) -> Option<String>,
+}
+
+/// All differences that are allowed.
+const ALLOWED: &[Allowed] = &[
+    Allowed {
+        what: "the way from a device's directory to one outside of it",
+        reason: "the chip's bus hangs on a virtio device there and on a bus server here: another depth, other parents",
+        shared: |line| {
+            let (head, target) = line.strip_prefix("l ").and_then(|_| line.split_once(" -> "))?;
+            let outside = target.trim_start_matches("../");
+            // Below `bus` and `class` all is shared; elsewhere only the last name is.
+            let is_shared = ["bus/", "class/"].iter().any(|top| outside.starts_with(top));
+            let target = if is_shared {
+                outside
+            } else {
+                outside.rsplit('/').next()?
+            };
+            Some(format!("{head} -> {target}"))
+        },
+    },
+    Allowed {
+        what: "the virtio device in a device's path in the log",
+        reason: "the chip's bus hangs on it there",
+        shared: |line| {
+            let (head, rest) = line.split_once("/virtio")?;
+            let rest = rest.trim_start_matches(|c: char| c.is_ascii_digit());
+            (line.starts_with("log ") && rest.starts_with("/i2c-")).then(|| format!("{head}{rest}"))
+        },
+    },
+    Allowed {
+        what: "how long a device was active and suspended",
+        reason: "time passes there by itself, and here only when the scenario waits",
+        shared: |line| {
+            let (head, rest) = line.split_once(" = ")?;
+            let is_time = head.ends_with("power/runtime_active_time") || head.ends_with("power/runtime_suspended_time");
+            // Still a number of milliseconds, or what else was read.
+            let is_number = rest
+                .trim_matches('"')
+                .trim_end_matches("\\n")
+                .bytes()
+                .all(|byte| byte.is_ascii_digit());
+            (is_time && is_number).then(|| format!("{head} = TIME"))
+        },
+    },
+    Allowed {
+        what: "the full name of a device tree node",
+        reason: "the same node, below a bus of another name",
+        shared: |line| {
+            let (head, rest) = line.split_once("OF_FULLNAME=/")?;
+            let (path, rest) = rest.split_once("\\n")?;
+            let name = path.rsplit('/').next()?;
+            Some(format!("{head}OF_FULLNAME={name}\\n{rest}"))
+        },
+    },
+];
+
+/// The list for people.
+pub(crate) fn allowed() -> String {
+    ALLOWED.iter().fold(String::new(), |mut text, allowed| {
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "* {}: {}", allowed.what, allowed.reason);
+        text
+    })
+}
+
+fn shared(line: &str) -> String {
+    ALLOWED
+        .iter()
+        .fold(line.to_owned(), |line, allowed| (allowed.shared)(&line).unwrap_or(line))
+}
+
+/// The differences of one step, side by side.
+pub(crate) struct Difference {
+    pub(crate) step: String,
+    /// Lines of the domain and of real Linux; one is absent where the other has more.
+    pub(crate) pairs: Vec<(Option<String>, Option<String>)>,
+}
+
+/// Compares two runs of one scenario.
+pub(crate) fn compare(domain: &Run, linux: &Run) -> Vec<Difference> {
+    let steps = domain.records.iter().zip(&linux.records);
+    steps.filter_map(|(ours, theirs)| differ(ours, theirs)).collect()
+}
+
+fn differ(ours: &Record, theirs: &Record) -> Option<Difference> {
+    let [ours_shared, theirs_shared] =
+        [ours, theirs].map(|record| record.lines.iter().map(|line| shared(line)).collect::<Vec<_>>());
+    let pairs = pairs(&ours_shared, &theirs_shared);
+    (!pairs.is_empty()).then(|| Difference {
+        step: ours.step.clone(),
+        pairs,
+    })
+}
+
+/// The lines that are not in a longest common subsequence, paired in their order.
+fn pairs(ours: &[String], theirs: &[String]) -> Vec<(Option<String>, Option<String>)> {
+    let width = theirs.len() + 1;
+    let mut longest = vec![0_u32; (ours.len() + 1) * width];
+    for (i, a) in ours.iter().enumerate().rev() {
+        for (j, b) in theirs.iter().enumerate().rev() {
+            longest[i * width + j] = if a == b {
+                longest[(i + 1) * width + j + 1] + 1
+            } else {
+                longest[(i + 1) * width + j].max(longest[i * width + j + 1])
+            };
+        }
+    }
+    let (mut i, mut j) = (0, 0);
+    let (mut found, mut left, mut right) = (Vec::new(), Vec::new(), Vec::new());
+    let mut flush = |left: &mut Vec<String>, right: &mut Vec<String>| {
+        let (mut a, mut b) = (left.drain(..), right.drain(..));
+        loop {
+            match (a.next(), b.next()) {
+                (None, None) => return,
+                pair => found.push(pair),
+            }
+        }
+    };
+    while i < ours.len() || j < theirs.len() {
+        if i < ours.len() && j < theirs.len() && ours[i] == theirs[j] {
+            flush(&mut left, &mut right);
+            (i, j) = (i + 1, j + 1);
+        } else if j == theirs.len() || (i < ours.len() && longest[(i + 1) * width + j] >= longest[i * width + j + 1]) {
+            left.push(ours[i].clone());
+            i += 1;
+        } else {
+            right.push(theirs[j].clone());
+            j += 1;
+        }
+    }
+    flush(&mut left, &mut right);
+    found
+}
+
+impl Difference {
+    /// Two columns, the domain on the left.
+    pub(crate) fn table(&self) -> String {
+        const MOST: usize = 40;
+        let mut text = format!("  step {}\n", self.step);
+        for (ours, theirs) in self.pairs.iter().take(MOST) {
+            let none = "(nothing)".to_owned();
+            let (ours, theirs) = (ours.as_ref().unwrap_or(&none), theirs.as_ref().unwrap_or(&none));
+            let _ = writeln!(text, "    domain {ours}\n    linux  {theirs}");
+        }
+        if self.pairs.len() > MOST {
+            let _ = writeln!(text, "    and {} more", self.pairs.len() - MOST);
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn run(lines: &[&str]) -> Run {
+        let record = Record {
+            step: "step".to_owned(),
+            lines: lines.iter().map(|line| (*line).to_owned()).collect(),
+        };
+        Run {
+            records: vec![record],
+            transfers: 0,
+            reads_per_s: None,
+            start: Duration::ZERO,
+            whole: Duration::ZERO,
+        }
+    }
+
+    fn pairs_of(ours: &[&str], theirs: &[&str]) -> Vec<(Option<String>, Option<String>)> {
+        let found = compare(&run(ours), &run(theirs));
+        found.into_iter().flat_map(|difference| difference.pairs).collect()
+    }
+
+    fn pair(ours: &str, theirs: &str) -> (Option<String>, Option<String>) {
+        let side = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        (side(ours), side(theirs))
+    }
+
+    #[test]
+    fn what_is_the_same_is_no_difference() {
+        assert_eq!(pairs_of(&["a", "b"], &["a", "b"]), []);
+    }
+
+    #[test]
+    fn a_changed_a_missing_and_a_further_line_are_told() {
+        assert_eq!(pairs_of(&["a", "b", "c"], &["a", "x", "c"]), [pair("b", "x")]);
+        assert_eq!(pairs_of(&["a", "c"], &["a", "b", "c"]), [pair("", "b")]);
+        assert_eq!(pairs_of(&["a", "b"], &["b"]), [pair("a", "")]);
+        assert_eq!(pairs_of(&["a", "b"], &["b", "a"]).len(), 2);
+    }
+
+    #[test]
+    fn the_way_out_of_the_device_may_differ_and_its_end_may_not() {
+        let ours = "l 0777 subsystem -> ../../../bus/i2c";
+        assert_eq!(pairs_of(&[ours], &["l 0777 subsystem -> ../../../../../bus/i2c"]), []);
+        assert_ne!(pairs_of(&[ours], &["l 0777 subsystem -> ../../../../../bus/spi"]), []);
+        assert_ne!(pairs_of(&[ours], &["l 0755 subsystem -> ../../../../../bus/i2c"]), []);
+        assert_ne!(pairs_of(&["l 0777 a -> ../x"], &["f 0777 a -> ../x"]), []);
+    }
+
+    #[test]
+    fn only_times_may_differ_where_times_stand() {
+        let line = |text: &str| format!("f 0444 power/runtime_active_time = {text}");
+        let differ = |ours: &str, theirs: &str| !pairs_of(&[&line(ours)], &[&line(theirs)]).is_empty();
+        assert!(!differ("\"88\\n\"", "\"238\\n\""));
+        assert!(differ("\"88\\n\"", "! EIO"));
+        assert!(differ("\"88\\n\"", "\"x\\n\""));
+        assert_ne!(
+            pairs_of(&["f 0444 power/control = \"1\""], &["f 0444 power/control = \"2\""]),
+            []
+        );
+    }
+
+    #[test]
+    fn a_bus_transfer_and_a_log_line_are_never_made_equal() {
+        assert_ne!(
+            pairs_of(&["bus i2c0 53 w:00 r:e5 = 2"], &["bus i2c0 53 w:00 r:e6 = 2"]),
+            []
+        );
+        assert_ne!(
+            pairs_of(&["log <3> adxl345_i2c 0-0053: x"], &["log <4> adxl345_i2c 0-0053: x"]),
+            []
+        );
+    }
+}

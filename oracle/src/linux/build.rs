@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! User-Mode Linux and its one process, built once into the cache.
+//!
+//! The place of a kernel is named by all that it is made of: the tree's package, the configuration, the compiler. It
+//! appears whole, by a rename; a build that ends half-way leaves nothing but a directory that the next one removes.
+
+use anyhow::{Context, Result, bail};
+use linux_headers::Tree;
+use linux_headers::cache::{self, Lock};
+use sha2::{Digest, Sha256};
+use std::fmt::Write;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+const CONFIG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/config/uml.config");
+const INIT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/init/init.c");
+
+/// What a User-Mode Linux machine starts from.
+#[derive(Clone, Debug)]
+pub(crate) struct Kernel {
+    /// The program.
+    pub(crate) linux: PathBuf,
+    /// The archive with its one process.
+    pub(crate) initrd: PathBuf,
+}
+
+fn key(parts: &[&[u8]]) -> String {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update((part.len() as u64).to_le_bytes());
+        hash.update(part);
+    }
+    hash.finalize().iter().take(8).fold(String::new(), |mut key, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(key, "{byte:02x}");
+        key
+    })
+}
+
+fn compiler() -> Result<Vec<u8>> {
+    let out = Command::new("gcc").arg("--version").output().context("gcc --version")?;
+    Ok(out.stdout)
+}
+
+/// Builds the kernel of a tree, or finds it built.
+pub(crate) fn kernel(tree: &Tree) -> Result<Kernel> {
+    let dir = cache::dir().join("oracle");
+    let config = fs::read(CONFIG).context(CONFIG)?;
+    let package = tree.manifest.as_ref().map_or("", |manifest| manifest.package());
+    let gcc = compiler()?;
+    let dir_name = tree.dir.display().to_string();
+    let key = key(&[
+        package.as_bytes(),
+        tree.full_version.as_bytes(),
+        dir_name.as_bytes(),
+        &config,
+        &gcc,
+    ]);
+    let place = dir.join(format!("uml-{}-{key}", tree.full_version));
+    let lock = dir.join(format!(".lock-{}", tree.series));
+    let _lock = Lock::take(&lock, || {
+        eprintln!(
+            "oracle: another process builds User-Mode Linux {}, waiting",
+            tree.series
+        );
+    })
+    .with_context(|| lock.display().to_string())?;
+    if !place.join("linux").exists() {
+        make(tree, &dir, &place)?;
+    }
+    let initrd = initrd(&dir, &place, &gcc)?;
+    Ok(Kernel {
+        linux: place.join("linux"),
+        initrd,
+    })
+}
+
+fn make(tree: &Tree, dir: &Path, place: &Path) -> Result<()> {
+    let begun = Instant::now();
+    let out = dir.join(format!(".build-{}", tree.series));
+    // What a build left that ended half-way; the lock says that it is over.
+    if out.exists() {
+        fs::remove_dir_all(&out).with_context(|| out.display().to_string())?;
+    }
+    fs::create_dir_all(&out).with_context(|| out.display().to_string())?;
+    eprintln!("oracle: building User-Mode Linux {} (minutes, once)", tree.full_version);
+    let log = dir.join(format!("uml-{}.log", tree.full_version));
+    let file = File::create(&log).with_context(|| log.display().to_string())?;
+    step(tree, &out, &log, &file, &["allnoconfig"])?;
+    check_config(&out)?;
+    let jobs = std::thread::available_parallelism().map_or(1, usize::from);
+    step(tree, &out, &log, &file, &[&format!("-j{jobs}"), "linux"])?;
+    let done = out.join("done");
+    fs::create_dir_all(&done)?;
+    fs::rename(out.join("linux"), done.join("linux")).context("the kernel's program")?;
+    fs::rename(out.join("usr/gen_init_cpio"), done.join("gen_init_cpio")).context("gen_init_cpio")?;
+    fs::rename(out.join(".config"), done.join("config")).context(".config")?;
+    if place.exists() {
+        fs::remove_dir_all(place)?;
+    }
+    fs::rename(&done, place).with_context(|| place.display().to_string())?;
+    fs::remove_dir_all(&out).with_context(|| out.display().to_string())?;
+    eprintln!(
+        "oracle: User-Mode Linux {}: {} s",
+        tree.full_version,
+        begun.elapsed().as_secs()
+    );
+    Ok(())
+}
+
+fn step(tree: &Tree, out: &Path, log: &Path, file: &File, args: &[&str]) -> Result<()> {
+    let mut make = Command::new("make");
+    make.arg("-C").arg(&tree.dir);
+    make.arg("ARCH=um").arg(format!("O={}", out.display())).args(args);
+    // The same bytes, whoever builds them and when.
+    make.env("KBUILD_BUILD_TIMESTAMP", "2000-01-01")
+        .env("KBUILD_BUILD_USER", "oracle")
+        .env("KBUILD_BUILD_HOST", "oracle")
+        .env("KCONFIG_ALLCONFIG", CONFIG)
+        .env_remove("MAKEFLAGS")
+        .stdin(Stdio::null())
+        .stdout(file.try_clone()?)
+        .stderr(file.try_clone()?);
+    let status = make.status().context("make")?;
+    if status.success() {
+        return Ok(());
+    }
+    let text = fs::read_to_string(log).unwrap_or_default();
+    let is_error = |line: &&str| {
+        ["error:", "Error:", "can't open", "not found", "undefined reference"]
+            .iter()
+            .any(|word| line.contains(word))
+    };
+    let first = text
+        .lines()
+        .find(is_error)
+        .or_else(|| text.lines().find(|line| line.contains("***")));
+    bail!(
+        "User-Mode Linux {} does not build: {}; all of it is in {}",
+        tree.full_version,
+        first.unwrap_or("make failed"),
+        log.display()
+    );
+}
+
+/// Wants each answer of our file in the configuration that came out: Kconfig drops silently what it does not know.
+fn check_config(out: &Path) -> Result<()> {
+    let wanted = fs::read_to_string(CONFIG)?;
+    let found = fs::read_to_string(out.join(".config"))?;
+    let missing = wanted
+        .lines()
+        .find(|line| line.starts_with("CONFIG_") && !found.lines().any(|answer| answer == *line));
+    match missing {
+        Some(line) => bail!("{CONFIG}: {line}: this kernel does not take that answer"),
+        None => Ok(()),
+    }
+}
+
+/// The archive with the one process, which is compiled if it has changed.
+fn initrd(dir: &Path, place: &Path, gcc: &[u8]) -> Result<PathBuf> {
+    let source = fs::read(INIT).context(INIT)?;
+    let path = dir.join(format!("initrd-{}", key(&[&source, gcc])));
+    if path.exists() {
+        return Ok(path);
+    }
+    let work = dir.join(format!(".init-{}", std::process::id()));
+    fs::create_dir_all(&work).with_context(|| work.display().to_string())?;
+    let program = work.join("init");
+    let built = Command::new("gcc")
+        .args([
+            "-std=gnu11",
+            "-Wall",
+            "-Wextra",
+            "-Werror",
+            "-Os",
+            "-s",
+            "-static",
+            "-o",
+        ])
+        .arg(&program)
+        .arg(INIT)
+        .output()
+        .context("gcc")?;
+    if !built.status.success() {
+        bail!("{INIT}: {}", String::from_utf8_lossy(&built.stderr).trim_end());
+    }
+    let list = work.join("list");
+    let program = program.display();
+    // The console that the kernel opens for its first process must be there before any file system is mounted.
+    fs::write(
+        &list,
+        format!("dir /dev 0755 0 0\nnod /dev/console 0600 0 0 c 5 1\nfile /init {program} 0755 0 0\n"),
+    )?;
+    let archive = Command::new(place.join("gen_init_cpio"))
+        .arg(&list)
+        .output()
+        .context("gen_init_cpio")?;
+    if !archive.status.success() {
+        bail!("gen_init_cpio: {}", String::from_utf8_lossy(&archive.stderr).trim_end());
+    }
+    cache::write_atomic(&path, &archive.stdout).with_context(|| path.display().to_string())?;
+    fs::remove_dir_all(&work).with_context(|| work.display().to_string())?;
+    Ok(path)
+}

@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! One User-Mode Linux, running: started with a board's chips behind sockets, asked line by line (`init/init.c`).
+
+use super::build::Kernel;
+use super::dts::{self, Wanted};
+use anyhow::{Context, Result, anyhow, bail};
+use board::vhost::{Device, GpioDevice, I2cDevice, serve};
+use board::{SharedBoard, dts as compile};
+use rustix::process::{Pid, Signal, kill_process_group};
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::UnixListener;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// Far more than any answer takes, also on a busy machine.
+const LIMIT: Duration = Duration::from_secs(60);
+const MEMORY: &str = "mem=32M";
+
+/// A running machine. Dropping it ends it.
+pub(crate) struct Machine {
+    child: Child,
+    stdin: ChildStdin,
+    lines: Receiver<String>,
+    /// What the kernel said that is no answer: told when it dies.
+    noise: Arc<Mutex<Vec<String>>>,
+    dir: PathBuf,
+}
+
+/// The process groups and directories of all machines that run, for [`end_all`].
+static RUNNING: Mutex<Vec<(Pid, PathBuf)>> = Mutex::new(Vec::new());
+
+/// Ends all machines: a kernel in user mode does not notice that whoever started it is gone.
+pub(crate) fn end_all() {
+    let running = std::mem::take(&mut *RUNNING.lock().unwrap_or_else(PoisonError::into_inner));
+    for (group, dir) in running {
+        end(group, &dir);
+    }
+}
+
+/// A kernel in user mode is several processes: all of its group.
+fn end(group: Pid, dir: &Path) {
+    // It may have ended by itself.
+    let _ = kill_process_group(group, Signal::KILL);
+    let _ = std::fs::remove_dir_all(dir);
+}
+
+/// What a question failed with: Linux's errno, or the machine itself.
+pub(crate) enum Failure {
+    Errno(i32),
+    Machine(anyhow::Error),
+}
+
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Machine(error)
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    if bytes.is_empty() {
+        return "-".to_owned();
+    }
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn unhex(text: &str) -> Option<Vec<u8>> {
+    if text == "-" {
+        return Some(Vec::new());
+    }
+    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+    let byte = |pair: &[u8; 2]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+    rest.is_empty().then(|| pairs.iter().map(byte).collect())?
+}
+
+impl Machine {
+    /// Boots a kernel with a board: its device tree, and its chips.
+    pub(crate) fn start(kernel: &Kernel, dtb: &[u8], board: &SharedBoard, dir: &Path) -> Result<Self> {
+        std::fs::create_dir_all(dir).with_context(|| dir.display().to_string())?;
+        let tree = board::tree::Tree::parse(dtb)?;
+        let (source, wanted) = dts::convert(&tree, dir);
+        let blob = compile::compile_text(&source)?;
+        let dtb_path = dir.join("board.dtb");
+        std::fs::write(&dtb_path, blob).with_context(|| dtb_path.display().to_string())?;
+        for device in &wanted {
+            offer(device, board, dir)?;
+        }
+        Self::boot(kernel, &[format!("dtb={}", dtb_path.display())], dir)
+    }
+
+    /// Finds out whether a kernel starts on this machine at all: without a board.
+    pub(crate) fn probe(kernel: &Kernel) -> Result<()> {
+        let dir = std::env::temp_dir().join(format!("oracle-{}-probe", std::process::id()));
+        std::fs::create_dir_all(&dir).with_context(|| dir.display().to_string())?;
+        Self::boot(kernel, &[], &dir).map(drop)
+    }
+
+    fn boot(kernel: &Kernel, args: &[String], dir: &Path) -> Result<Self> {
+        let mut command = Command::new(&kernel.linux);
+        command
+            .arg(MEMORY)
+            .arg(format!("initrd={}", kernel.initrd.display()))
+            .args(args)
+            .arg(format!("uml_dir={}", dir.display()))
+            .args(["con=null", "con0=fd:0,fd:1", "loglevel=1", "panic=-1"])
+            .current_dir(dir)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .process_group(0);
+        let mut child = command.spawn().with_context(|| kernel.linux.display().to_string())?;
+        if let Some(group) = group_of(&child) {
+            let mut running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
+            running.push((group, dir.to_owned()));
+        }
+        let stdin = child.stdin.take().context("stdin")?;
+        let stdout = child.stdout.take().context("stdout")?;
+        let noise: Arc<Mutex<Vec<String>>> = Arc::default();
+        let (sender, lines) = channel();
+        let heard = Arc::clone(&noise);
+        std::thread::Builder::new().name("console".to_owned()).spawn(move || {
+            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+                let line = line.trim_end_matches('\r').to_owned();
+                if line.starts_with('@') {
+                    if sender.send(line).is_err() {
+                        return;
+                    }
+                } else {
+                    heard.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+                }
+            }
+        })?;
+        let mut machine = Self {
+            child,
+            stdin,
+            lines,
+            noise,
+            dir: dir.to_owned(),
+        };
+        match machine.line()?.as_str() {
+            "@ready" => Ok(machine),
+            first => bail!("the machine's first word is {first:?}"),
+        }
+    }
+
+    fn line(&mut self) -> Result<String> {
+        self.lines.recv_timeout(LIMIT).map_err(|_| {
+            let noise = self.noise.lock().unwrap_or_else(PoisonError::into_inner);
+            let last: Vec<&str> = noise.iter().rev().take(60).rev().map(String::as_str).collect();
+            anyhow!("real Linux does not answer; it said last:\n{}", last.join("\n"))
+        })
+    }
+
+    fn ask(&mut self, question: &str) -> Result<Vec<u8>, Failure> {
+        let sent = self.stdin.write_all(format!("{question}\n").as_bytes());
+        sent.context("the machine's console").map_err(Failure::Machine)?;
+        let answer = self.line()?;
+        if let Some(number) = answer.strip_prefix("@err ") {
+            let errno = number.parse().with_context(|| answer.clone())?;
+            return Err(Failure::Errno(errno));
+        }
+        let data = answer.strip_prefix("@ok ").and_then(unhex);
+        data.ok_or_else(|| Failure::Machine(anyhow!("the machine answered {answer:?}")))
+    }
+
+    fn number(&mut self, question: &str) -> Result<i64, Failure> {
+        let data = self.ask(question)?;
+        let text = String::from_utf8_lossy(&data);
+        Ok(text.parse().with_context(|| text.clone().into_owned())?)
+    }
+
+    /// The entries of a directory, as the program writes them.
+    pub(crate) fn list(&mut self, path: &str) -> Result<String, Failure> {
+        let data = self.ask(&format!("L {}", hex(path.as_bytes())))?;
+        Ok(String::from_utf8_lossy(&data).into_owned())
+    }
+
+    pub(crate) fn read(&mut self, path: &str) -> Result<Vec<u8>, Failure> {
+        self.ask(&format!("R {}", hex(path.as_bytes())))
+    }
+
+    /// Reads a file so many times; returns how long that took there.
+    pub(crate) fn time_reads(&mut self, path: &str, count: u32) -> Result<Duration, Failure> {
+        let ns = self.number(&format!("T {} {count}", hex(path.as_bytes())))?;
+        Ok(Duration::from_nanos(u64::try_from(ns).unwrap_or(0)))
+    }
+
+    pub(crate) fn write(&mut self, path: &str, data: &[u8]) -> Result<i64, Failure> {
+        self.number(&format!("W {} {}", hex(path.as_bytes()), hex(data)))
+    }
+
+    pub(crate) fn open(&mut self, path: &str, flags: i32) -> Result<i64, Failure> {
+        self.number(&format!("O {} {flags}", hex(path.as_bytes())))
+    }
+
+    pub(crate) fn read_open(&mut self, file: i64, count: usize) -> Result<Vec<u8>, Failure> {
+        self.ask(&format!("F {file} {count}"))
+    }
+
+    pub(crate) fn write_open(&mut self, file: i64, data: &[u8]) -> Result<i64, Failure> {
+        self.number(&format!("D {file} {}", hex(data)))
+    }
+
+    pub(crate) fn poll(&mut self, file: i64, events: u32, limit: Duration) -> Result<i64, Failure> {
+        self.number(&format!("P {file} {events} {}", limit.as_millis()))
+    }
+
+    pub(crate) fn close(&mut self, file: i64) -> Result<(), Failure> {
+        self.ask(&format!("C {file}")).map(drop)
+    }
+
+    pub(crate) fn sleep(&mut self, time: Duration) -> Result<(), Failure> {
+        self.ask(&format!("S {}", time.as_millis())).map(drop)
+    }
+
+    /// The kernel's log since the last time: level and text of each line.
+    pub(crate) fn log(&mut self) -> Result<Vec<(u8, String)>, Failure> {
+        let data = self.ask("K")?;
+        let text = String::from_utf8_lossy(&data);
+        // `PRIORITY,NUMBER,TIME,FLAGS;TEXT`, then lines with a blank before them (Documentation/ABI/testing/dev-kmsg).
+        let record = |line: &str| {
+            let (head, text) = line.split_once(';')?;
+            let priority: u32 = head.split(',').next()?.parse().ok()?;
+            Some((u8::try_from(priority & 7).ok()?, text.to_owned()))
+        };
+        Ok(text
+            .lines()
+            .filter(|line| !line.starts_with(' '))
+            .filter_map(record)
+            .collect())
+    }
+}
+
+/// Listens for the machine and serves it a device, for as long as it lives.
+fn offer(wanted: &Wanted, board: &SharedBoard, dir: &Path) -> Result<()> {
+    let path = dir.join(wanted.socket());
+    let listener = UnixListener::bind(&path).with_context(|| path.display().to_string())?;
+    let mut device: Box<dyn Device> = match wanted {
+        Wanted::I2c(channel) => {
+            Box::new(I2cDevice::new(board, channel).with_context(|| format!("the board has no bus {channel}"))?)
+        }
+        Wanted::Gpio => Box::new(GpioDevice::new(board)?),
+    };
+    std::thread::Builder::new().name(wanted.socket()).spawn(move || {
+        let Ok((stream, _)) = listener.accept() else { return };
+        if let Err(error) = serve(stream, &mut *device) {
+            eprintln!("oracle: {}: {error}", path.display());
+        }
+    })?;
+    Ok(())
+}
+
+fn group_of(child: &Child) -> Option<Pid> {
+    i32::try_from(child.id()).ok().and_then(Pid::from_raw)
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        if let Some(group) = group_of(&self.child) {
+            RUNNING
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .retain(|(running, _)| *running != group);
+            end(group, &self.dir);
+        }
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Real Linux: User-Mode Linux, built from the same tree as the domain, with our chips on its buses.
+//!
+//! * [`build`]: the kernel and its one process, from the tree into the cache.
+//! * [`dts`]: the domain's board as User-Mode Linux wants it.
+//! * [`machine`]: one running kernel, and the questions that it answers.
+
+pub(crate) mod build;
+pub(crate) mod dts;
+pub(crate) mod machine;

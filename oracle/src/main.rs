@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Real Linux as the oracle: the same driver, the same board and the same chip model, in a domain and in User-Mode
+//! Linux built from the same tree; every difference that a user, a client or the chip could see is told.
+//!
+//! * [`linux`]: User-Mode Linux with our chips. [`side`]: both kernels behind one set of questions.
+//! * [`scenario`]: what is done, as data. [`run`]: doing it. [`compare`]: what differs, and what may.
+//! * [`pair`]: a scenario on both sides, with each transfer failing once. [`table`]: what came of it.
+
+mod compare;
+mod linux;
+mod pair;
+mod run;
+mod scenario;
+mod side;
+mod table;
+
+use anyhow::{Context, Result};
+use clap::Parser;
+use linux::machine::Machine;
+use linux_compat::policy::{PolicyChoice, class_of_driver};
+use linux_compat::system::{Adapter, ClockKind, System, SystemOptions};
+use linux_headers::{Locate, Series, Tree};
+use pair::{Outcome, Pair};
+use scenario::Scenario;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use table::Table;
+
+const EXIT_STATUS: &str = "\
+Exit status:
+  0  all runs are identical, or this machine cannot run real Linux and the scenarios were skipped by name
+  1  something differs, failed, or was skipped where that counts (--no-skips, or CI is set)
+  2  the command line is wrong
+  130  a signal ended it";
+
+/// Runs scenarios in a domain and on real Linux, and says what differs
+#[derive(Debug, Parser)]
+#[command(name = "oracle", after_help = EXIT_STATUS)]
+struct Options {
+    /// Scenarios by name or file [default: all]
+    scenarios: Vec<String>,
+    /// Kernel series
+    #[arg(long, value_delimiter = ',', value_parser = series, default_value = "6.12,6.1")]
+    kernel: Vec<Series>,
+    /// Run each scenario once only, without a failing transfer
+    #[arg(long)]
+    no_faults: bool,
+    /// Say which differences are allowed, and why
+    #[arg(long)]
+    allowed: bool,
+    /// Only build User-Mode Linux
+    #[arg(long)]
+    build: bool,
+    /// Let the domain's chips feel something else, and want each scenario to notice
+    #[arg(long)]
+    sabotage: bool,
+    /// Count what is skipped as failed
+    #[arg(long)]
+    no_skips: bool,
+    /// Write what came of it into a file, as a table in Markdown
+    #[arg(long, value_name = "FILE")]
+    table: Option<PathBuf>,
+    /// Print what each step did
+    #[arg(long, short)]
+    verbose: bool,
+}
+
+fn series(text: &str) -> Result<Series, String> {
+    Series::of_version(text).ok_or_else(|| "expected 6.12 or 6.1".to_owned())
+}
+
+/// A signal ends real Linux with us.
+fn catch_signals() -> std::io::Result<()> {
+    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
+    std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
+        if signals.forever().next().is_some() {
+            linux::machine::end_all();
+            std::process::exit(130);
+        }
+    })?;
+    Ok(())
+}
+
+fn main() -> ExitCode {
+    if let Err(error) = catch_signals() {
+        eprintln!("oracle: signals: {error}");
+        return ExitCode::FAILURE;
+    }
+    match command(&Options::parse()) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("oracle: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Returns whether all went well.
+fn command(options: &Options) -> Result<bool> {
+    if options.allowed {
+        print!("{}", compare::allowed());
+        return Ok(true);
+    }
+    let scenarios = Scenario::find(&options.scenarios)?;
+    let mut table = Table::default();
+    for series in &options.kernel {
+        one_series(options, *series, &scenarios, &mut table)?;
+    }
+    if options.build {
+        return Ok(true);
+    }
+    print!("\n{}", table.text());
+    if let Some(path) = &options.table {
+        std::fs::write(path, table.markdown()).with_context(|| path.display().to_string())?;
+    }
+    let skips_fail = options.no_skips || std::env::var_os("CI").is_some_and(|value| !value.is_empty());
+    Ok(if options.sabotage {
+        table.is_all_different()
+    } else {
+        table.is_all_identical(skips_fail)
+    })
+}
+
+/// Lets everything pass: it is the kernel's own answers that are compared, and a policy would give others.
+fn open_policy(scenarios: &[Scenario]) -> PolicyChoice {
+    let drivers = scenarios.iter().map(|scenario| class_of_driver(&scenario.driver));
+    let servers = [
+        "linuxcompat.Supervisor",
+        "linuxcompat.Client",
+        "i2c0",
+        "gpio",
+        "log",
+        "firmware",
+        "clock",
+    ];
+    let classes: BTreeSet<String> = drivers.chain(servers.map(str::to_owned)).collect();
+    let grants = ["execute", "request", "response", "error"].map(|kind| format!("{kind} {{ grant () }}\n"));
+    let uses: String = classes.iter().map(|class| format!("use EDL {class}\n")).collect();
+    PolicyChoice::Text(format!("use nk.base._\n{}{uses}", grants.concat()))
+}
+
+fn one_series(options: &Options, series: Series, scenarios: &[Scenario], table: &mut Table) -> Result<()> {
+    let mut skip = |why: &str| {
+        for scenario in scenarios {
+            println!("SKIPPED {} on {series}: {why}", scenario.name);
+            table.skip(scenario, series);
+        }
+    };
+    if std::env::consts::ARCH != "x86_64" {
+        skip("User-Mode Linux of these kernels runs on x86_64 only");
+        return Ok(());
+    }
+    let tree = Tree::locate(&Locate {
+        series: Some(series),
+        ..Locate::default()
+    })?;
+    let kernel = linux::build::kernel(&tree.completed()?)?;
+    if options.build {
+        return Ok(());
+    }
+    if let Err(error) = Machine::probe(&kernel) {
+        skip(&format!("this machine does not run User-Mode Linux: {error:#}"));
+        return Ok(());
+    }
+    let system = System::new(SystemOptions {
+        series: Some(series),
+        clock: ClockKind::Virtual,
+        adapter: Adapter::Virtio,
+        records_buses: true,
+        policy: open_policy(scenarios),
+        ..SystemOptions::default()
+    })?;
+    for scenario in scenarios {
+        let pair = Pair {
+            options,
+            series,
+            kernel: &kernel,
+            system: &system,
+            scenario,
+        };
+        let outcome = pair.all().unwrap_or_else(|error| {
+            // Real Linux that panics, or a domain that dies: the other scenarios are run all the same.
+            println!("  failed: {error:#}");
+            Outcome::FAILED
+        });
+        table.add(scenario, series, outcome);
+    }
+    Ok(())
+}

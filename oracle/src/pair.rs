@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! One scenario on one kernel series: run on both sides, once as it is and once for each transfer that can fail.
+
+use crate::Options;
+use crate::compare;
+use crate::linux::build::Kernel;
+use crate::run::{self, Chip, Run};
+use crate::scenario::Scenario;
+use crate::side::{DomainSide, LinuxSide, Start};
+use anyhow::{Context, Result};
+use board::{Fault, Stimulus};
+use linux_compat::Board;
+use linux_compat::system::System;
+use linux_headers::Series;
+use std::time::Instant;
+
+/// One scenario on one series.
+pub(crate) struct Pair<'a> {
+    pub(crate) options: &'a Options,
+    pub(crate) series: Series,
+    pub(crate) kernel: &'a Kernel,
+    pub(crate) system: &'a System,
+    pub(crate) scenario: &'a Scenario,
+}
+
+/// What came of a scenario.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Outcome {
+    pub(crate) runs: usize,
+    pub(crate) different: usize,
+    /// Runs that differed, and then did not.
+    pub(crate) unsteady: usize,
+    /// On real Linux, over all runs.
+    pub(crate) transfers: usize,
+}
+
+impl Outcome {
+    /// A run that came to no end.
+    pub(crate) const FAILED: Self = Self {
+        runs: 1,
+        different: 1,
+        unsteady: 0,
+        transfers: 0,
+    };
+}
+
+impl Pair<'_> {
+    /// The run without a failing transfer, then one for each transfer that can fail.
+    pub(crate) fn all(&self) -> Result<Outcome> {
+        let name = &self.scenario.name;
+        println!("{name} on {}: {}", self.series, self.scenario.about);
+        let mut outcome = Outcome::default();
+        for nth in 0.. {
+            let (domain, linux) = self.steady(nth, &mut outcome)?;
+            outcome.runs += 1;
+            outcome.transfers += linux.transfers;
+            if nth == 0 {
+                figures(&domain, &linux);
+            }
+            // Nothing failed in this run that did not fail in the first.
+            let is_over = nth > domain.transfers.max(linux.transfers);
+            if is_over || self.options.no_faults || self.scenario.fail_nth.is_none() {
+                break;
+            }
+        }
+        let Outcome {
+            runs,
+            different,
+            unsteady,
+            transfers,
+        } = outcome;
+        let same = runs - different;
+        println!("  {same} of {runs} runs identical, {unsteady} of them at a second try, {transfers} transfers");
+        Ok(outcome)
+    }
+
+    /// Runs until nothing differs, or the same has differed three times. Real Linux runs in real time, and on a busy
+    /// machine that shows (docs/oracle.md): what differs only once is told, and is not counted.
+    fn steady(&self, nth: usize, outcome: &mut Outcome) -> Result<(Run, Run)> {
+        const TRIES: usize = 3;
+        let mut tries = 0;
+        loop {
+            let (domain, linux) = self.both(nth).with_context(|| format!("transfer {nth} fails"))?;
+            let found = compare::compare(&domain, &linux);
+            tries += 1;
+            if found.is_empty() {
+                outcome.unsteady += usize::from(tries > 1);
+                return Ok((domain, linux));
+            }
+            if !self.options.sabotage {
+                let fault = if nth == 0 {
+                    String::new()
+                } else {
+                    format!(" when transfer {nth} fails")
+                };
+                println!("  differs{fault}, at try {tries}:");
+                found.iter().for_each(|difference| print!("{}", difference.table()));
+            }
+            if tries == TRIES || self.options.sabotage {
+                outcome.different += 1;
+                return Ok((domain, linux));
+            }
+        }
+    }
+
+    fn start(&self, nth: usize) -> Result<Start<'_>> {
+        let mut faults = Vec::new();
+        for fault in &self.scenario.faults {
+            faults.extend(Fault::parse(fault)?);
+        }
+        if let (1.., Some(target)) = (nth, &self.scenario.fail_nth) {
+            faults.extend(Fault::parse(&format!("{target}=fail-nth={nth}:EIO"))?);
+        }
+        Ok(Start {
+            driver: &self.scenario.driver,
+            stimulus: Stimulus::parse_all(self.scenario.stimulus.split_whitespace())?,
+            faults,
+        })
+    }
+
+    fn both(&self, nth: usize) -> Result<(Run, Run)> {
+        let scenario = self.scenario;
+        let described = Board::of_driver(&scenario.driver)?;
+        let part = described.parts().into_iter().next().context("the board has no chip")?;
+        let chip = Chip {
+            device: format!("0-{:04x}", part.reg),
+            driver: scenario.driver.clone(),
+        };
+        let built = self.system.build(&scenario.driver, &described)?;
+        let start = self.start(nth)?;
+        let mut ours = self.start(nth)?;
+        if self.options.sabotage {
+            ours.stimulus.accel[0] += 1.0;
+            ours.stimulus.rate[0] += 1.0;
+        }
+        let begun = Instant::now();
+        let mut side = DomainSide::start(self.system, &built, &ours)?;
+        let domain = run::run(&mut side, &chip, scenario, begun).context("in the domain")?;
+        drop(side);
+        let begun = Instant::now();
+        let mut side = LinuxSide::start(self.kernel, &start)?;
+        let linux = run::run(&mut side, &chip, scenario, begun).context("on real Linux")?;
+        if self.options.verbose {
+            for record in &linux.records {
+                println!("    {}\n        {}", record.step, record.lines.join("\n        "));
+            }
+        }
+        Ok((domain, linux))
+    }
+}
+
+/// How long it took, on this machine at this time.
+fn figures(domain: &Run, linux: &Run) {
+    let ms = |run: &Run| (run.start.as_secs_f64() * 1e3, run.whole.as_secs_f64() * 1e3);
+    let ((start, whole), (start_there, whole_there)) = (ms(domain), ms(linux));
+    println!("  start to bound driver {start:.1} ms, on real Linux {start_there:.1} ms");
+    println!("  whole {whole:.1} ms, on real Linux {whole_there:.1} ms");
+    if let (Some(here), Some(there)) = (domain.reads_per_s, linux.reads_per_s) {
+        println!("  {here:.0} readings/s, on real Linux {there:.0}");
+    }
+}

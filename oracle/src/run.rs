@@ -1,0 +1,384 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! One scenario on one side: each step is done, and all that a user, a client or the chip could see is written down.
+
+use crate::linux::machine::Failure;
+use crate::scenario::{Capture, Scenario, Step};
+use crate::side::{Entry, Side};
+use anyhow::{Result, anyhow};
+use board::{Fault, Stimulus};
+use linux_compat::client::Errno;
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+/// What one step did.
+#[derive(Clone, Debug)]
+pub(crate) struct Record {
+    /// The step, as it stands in the scenario.
+    pub(crate) step: String,
+    /// What was seen, one fact a line; lines of the bus begin with `bus`, those of the log with `log`.
+    pub(crate) lines: Vec<String>,
+}
+
+/// What a whole run did.
+pub(crate) struct Run {
+    pub(crate) records: Vec<Record>,
+    /// Transfers over the buses.
+    pub(crate) transfers: usize,
+    /// Readings in a second, if the scenario asks.
+    pub(crate) reads_per_s: Option<f64>,
+    /// From the beginning to the bound driver, and the whole.
+    pub(crate) start: Duration,
+    pub(crate) whole: Duration,
+}
+
+/// Where the chip is: its I²C device, and its driver.
+pub(crate) struct Chip {
+    /// Such as `0-0053`.
+    pub(crate) device: String,
+    /// Such as `adxl345_i2c`.
+    pub(crate) driver: String,
+}
+
+pub(crate) struct Runner<'a> {
+    side: &'a mut dyn Side,
+    chip: &'a Chip,
+    streams: &'a [String],
+    transfers: usize,
+    /// Of the IIO device, as long as it was seen.
+    iio: String,
+    reads_per_s: Option<f64>,
+    /// Whether the start is over.
+    is_up: bool,
+}
+
+type Outcome = Result<Vec<String>, Failure>;
+
+/// How long real Linux may take for samples; the domain's time is virtual.
+const SAMPLES_LIMIT: Duration = Duration::from_secs(20);
+
+fn errno(number: i32) -> String {
+    Errno(number)
+        .name()
+        .map_or_else(|| format!("errno {number}"), str::to_owned)
+}
+
+fn text(bytes: &[u8]) -> String {
+    format!("{:?}", String::from_utf8_lossy(bytes))
+}
+
+/// Runs all steps. `begun` is when the side's start began.
+pub(crate) fn run(side: &mut dyn Side, chip: &Chip, scenario: &Scenario, begun: Instant) -> Result<Run> {
+    let mut runner = Runner {
+        side,
+        chip,
+        streams: &scenario.streams,
+        transfers: 0,
+        iio: "iio:device0".to_owned(),
+        reads_per_s: None,
+        is_up: false,
+    };
+    let mut records = vec![runner.record("start", false, |_| Ok(Vec::new()))?];
+    let start = begun.elapsed();
+    for step in &scenario.steps {
+        let is_capture = matches!(step, Step::Capture(_));
+        records.push(runner.record(&format!("{step:?}"), is_capture, |runner| runner.step(step))?);
+    }
+    // Whatever failed on the way, both must end alike.
+    let end = Step::Tree("chip".to_owned());
+    records.push(runner.record("end", false, |runner| runner.step(&end))?);
+    Ok(Run {
+        records,
+        transfers: runner.transfers,
+        reads_per_s: runner.reads_per_s,
+        start,
+        whole: begun.elapsed(),
+    })
+}
+
+impl Runner<'_> {
+    /// The transfers of a stream of samples come as often as time passes, which real Linux does by itself. They are
+    /// compared once in each capture: which there were.
+    fn record(&mut self, step: &str, is_capture: bool, work: impl FnOnce(&mut Self) -> Outcome) -> Result<Record> {
+        let mut lines = match work(self) {
+            Ok(lines) => lines,
+            Err(Failure::Errno(number)) => vec![format!("! {}", errno(number))],
+            Err(Failure::Machine(error)) => return Err(error.context(step.to_owned())),
+        };
+        let is_stream = |line: &String| self.streams.iter().any(|part| line.contains(part.as_str()));
+        let (stream, bus): (Vec<_>, Vec<_>) = self.bus()?.into_iter().partition(is_stream);
+        lines.extend(bus);
+        if is_capture {
+            let kinds: BTreeSet<String> = stream.into_iter().collect();
+            lines.extend(kinds.into_iter().map(|line| format!("streams {line}")));
+        }
+        lines.extend(self.log()?);
+        Ok(Record {
+            step: step.to_owned(),
+            lines,
+        })
+    }
+
+    /// The transfers since the last time.
+    fn bus(&mut self) -> Result<Vec<String>> {
+        let from = self.transfers;
+        let (lines, count) = self.side.board().with(|sim| {
+            let transfers = sim.transcript().map(|record| record.transfers()).unwrap_or_default();
+            let new = transfers.get(from..).unwrap_or_default();
+            let lines: Vec<String> = new.iter().map(|transfer| format!("bus {}", transfer.line())).collect();
+            (lines, transfers.len())
+        });
+        self.transfers = count;
+        Ok(lines)
+    }
+
+    /// The log lines of the chip's device and its children, and all warnings.
+    fn log(&mut self) -> Result<Vec<String>> {
+        let lines = match self.side.log() {
+            Ok(lines) => lines,
+            Err(Failure::Errno(number)) => return Err(anyhow!("the kernel's log: {}", errno(number))),
+            Err(Failure::Machine(error)) => return Err(error),
+        };
+        // While it boots, real Linux has much to say of itself; later, a warning is one wherever it comes from.
+        let is_up = std::mem::replace(&mut self.is_up, true);
+        let names = [self.chip.device.as_str(), self.chip.driver.as_str()];
+        let is_ours = |text: &str| text.starts_with("iio") || names.iter().any(|name| text.contains(name));
+        const WARNING: u8 = 4;
+        let ours = lines
+            .into_iter()
+            .filter(|(level, text)| is_ours(text) || (is_up && *level <= WARNING));
+        Ok(ours.map(|(level, text)| format!("log <{level}> {text}")).collect())
+    }
+
+    fn step(&mut self, step: &Step) -> Outcome {
+        match step {
+            Step::Tree(path) => {
+                let path = self.path(path)?;
+                let mut lines = Vec::new();
+                self.tree(&path, "", &mut lines)?;
+                Ok(lines)
+            }
+            Step::Read(path) => {
+                let path = self.path(path)?;
+                Ok(vec![format!("= {}", text(&self.side.read(&path)?))])
+            }
+            Step::Time(path, count) => {
+                let path = self.path(path)?;
+                let time = self.side.time_reads(&path, *count)?;
+                self.reads_per_s = Some(f64::from(*count) / time.as_secs_f64());
+                Ok(Vec::new())
+            }
+            Step::Write(path, value) => {
+                let path = self.path(path)?;
+                self.side.write(&path, value.as_bytes())?;
+                Ok(vec!["= written".to_owned()])
+            }
+            Step::Try(path, values) => {
+                let path = self.path(path)?;
+                self.try_all(&path, values)
+            }
+            Step::Stimulus(values) => {
+                let world = Stimulus::parse_all(values.split_whitespace()).map_err(anyhow::Error::from)?;
+                self.side.board().with(|sim| sim.set_stimulus(world));
+                Ok(Vec::new())
+            }
+            Step::Fault(fault) => {
+                for fault in Fault::parse(fault).map_err(anyhow::Error::from)? {
+                    let injected = self.side.board().with(|sim| sim.inject(&fault));
+                    injected.map_err(anyhow::Error::from)?;
+                }
+                Ok(Vec::new())
+            }
+            Step::Unbind => self.bind("unbind"),
+            Step::Bind => self.bind("bind"),
+            Step::Wait(ms) => {
+                self.side.wait(Duration::from_millis(*ms))?;
+                Ok(Vec::new())
+            }
+            Step::Capture(capture) => self.capture(capture),
+            Step::Device(words) => self.device(words),
+        }
+    }
+
+    /// A user of the device's node; whatever is still open at the end is closed.
+    fn device(&mut self, words: &[String]) -> Outcome {
+        self.path("iio")?;
+        let (mut open, mut lines) = (Vec::new(), Vec::new());
+        for word in words {
+            let done = self.device_word(word, &mut open);
+            lines.push(match done {
+                Ok(text) => format!("{word}: {text}"),
+                Err(Failure::Errno(number)) => format!("{word}: ! {}", errno(number)),
+                Err(error) => return Err(error),
+            });
+        }
+        for file in open {
+            self.side.close(file)?;
+        }
+        Ok(lines)
+    }
+
+    fn device_word(&mut self, word: &str, open: &mut Vec<i64>) -> Result<String, Failure> {
+        let (verb, number) = word.split_once(' ').unwrap_or((word, "0"));
+        let number: u64 = number.parse().map_err(anyhow::Error::from)?;
+        let count = usize::try_from(number).map_err(anyhow::Error::from)?;
+        let last = open.last().copied();
+        match (verb, last) {
+            ("open", _) => {
+                let file = self.side.open(&self.iio.clone())?;
+                open.push(file);
+                Ok("opened".to_owned())
+            }
+            ("read", Some(file)) => Ok(format!("{} bytes", self.side.read_open(file, count)?.len())),
+            ("write", Some(file)) => Ok(format!("{} bytes", self.side.write_open(file, &vec![0; count])?)),
+            ("poll", Some(file)) => Ok(self.side.poll_in(file, Duration::from_millis(number))?.to_string()),
+            ("close", Some(file)) => {
+                open.pop();
+                self.side.close(file)?;
+                Ok("closed".to_owned())
+            }
+            _ => Err(Failure::Machine(anyhow!("{word:?}: no such word, or nothing is open"))),
+        }
+    }
+
+    fn bind(&mut self, verb: &str) -> Outcome {
+        let path = format!("bus/i2c/drivers/{}/{verb}", self.chip.driver);
+        self.side.write(&path, self.chip.device.as_bytes())?;
+        Ok(vec!["= written".to_owned()])
+    }
+
+    /// Each value is written and read back.
+    fn try_all(&mut self, path: &str, values: &[String]) -> Outcome {
+        let mut lines = Vec::new();
+        for value in values {
+            let written = match self.side.write(path, value.as_bytes()) {
+                Ok(()) => "written".to_owned(),
+                Err(Failure::Errno(number)) => format!("! {}", errno(number)),
+                Err(error) => return Err(error),
+            };
+            let read = self.read_or_errno(path)?;
+            lines.push(format!("{value:?}: {written}, then {read}"));
+        }
+        Ok(lines)
+    }
+
+    fn read_or_errno(&mut self, path: &str) -> Result<String, Failure> {
+        match self.side.read(path) {
+            Ok(bytes) => Ok(text(&bytes)),
+            Err(Failure::Errno(number)) => Ok(format!("! {}", errno(number))),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Translates a path of the scenario.
+    fn path(&mut self, path: &str) -> Result<String, Failure> {
+        let (first, rest) = path.split_once('/').unwrap_or((path, ""));
+        let chip = format!("bus/i2c/devices/{}", self.chip.device);
+        let base = match first {
+            "chip" => chip,
+            "iio" => {
+                let entries = self.side.list(&chip).unwrap_or_default();
+                if let Some(entry) = entries.iter().find(|entry| entry.name.starts_with("iio:device")) {
+                    self.iio.clone_from(&entry.name);
+                }
+                format!("{chip}/{}", self.iio)
+            }
+            "trigger" => {
+                let (name, rest) = rest.split_once('/').unwrap_or((rest, ""));
+                let base = self.trigger(name)?;
+                return Ok(format!("{base}/{rest}"));
+            }
+            _ => return Ok(path.to_owned()),
+        };
+        Ok(if rest.is_empty() {
+            base
+        } else {
+            format!("{base}/{rest}")
+        })
+    }
+
+    fn trigger(&mut self, name: &str) -> Result<String, Failure> {
+        let dir = "bus/iio/devices";
+        for entry in self.side.list(dir)? {
+            let path = format!("{dir}/{}", entry.name);
+            if entry.name.starts_with("trigger")
+                && self.side.read(&format!("{path}/name"))?.trim_ascii() == name.as_bytes()
+            {
+                return Ok(path);
+            }
+        }
+        const ENOENT: i32 = 2;
+        Err(Failure::Errno(ENOENT))
+    }
+
+    fn tree(&mut self, top: &str, below: &str, lines: &mut Vec<String>) -> Result<(), Failure> {
+        let path = if below.is_empty() {
+            top.to_owned()
+        } else {
+            format!("{top}/{below}")
+        };
+        let mut entries = self.side.list(&path)?;
+        entries.sort_by(|a, b| a.name.cmp(&b.name));
+        for Entry {
+            kind,
+            mode,
+            name,
+            target,
+        } in entries
+        {
+            let name = if below.is_empty() {
+                name
+            } else {
+                format!("{below}/{name}")
+            };
+            match kind {
+                'd' => {
+                    lines.push(format!("d {mode:04o} {name}"));
+                    self.tree(top, &name, lines)?;
+                }
+                'l' => lines.push(format!("l {mode:04o} {name} -> {target}")),
+                _ => {
+                    let read = self.read_or_errno(&format!("{top}/{name}"))?;
+                    lines.push(format!("f {mode:04o} {name} = {read}"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn capture(&mut self, capture: &Capture) -> Outcome {
+        let iio = self.path("iio")?;
+        for channel in &capture.channels {
+            self.side.write(&format!("{iio}/scan_elements/{channel}_en"), b"1")?;
+        }
+        if let Some(trigger) = &capture.trigger {
+            self.side
+                .write(&format!("{iio}/trigger/current_trigger"), trigger.as_bytes())?;
+        }
+        let file = self.side.open(&self.iio.clone())?;
+        let scans = self.scans(&iio, file, capture);
+        let off = self.side.write(&format!("{iio}/buffer/enable"), b"0");
+        self.side.close(file)?;
+        for channel in &capture.channels {
+            self.side.write(&format!("{iio}/scan_elements/{channel}_en"), b"0")?;
+        }
+        off?;
+        scans
+    }
+
+    fn scans(&mut self, iio: &str, file: i64, capture: &Capture) -> Outcome {
+        self.side.write(&format!("{iio}/buffer/enable"), b"1")?;
+        let wanted = capture.scans.saturating_mul(capture.scan_bytes);
+        let mut bytes = Vec::new();
+        while bytes.len() < wanted {
+            if !self.side.poll_in(file, SAMPLES_LIMIT)? {
+                return Ok(vec![format!("no samples after {} of {wanted} bytes", bytes.len())]);
+            }
+            bytes.extend(self.side.read_open(file, wanted - bytes.len())?);
+        }
+        let line = |scan: &[u8]| scan.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        Ok(bytes
+            .chunks(capture.scan_bytes.max(1))
+            .map(|scan| format!("scan {}", line(scan)))
+            .collect())
+    }
+}

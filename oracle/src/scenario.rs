@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! A scenario: what a user does with one driver, as data (`scenarios/*.toml`).
+//!
+//! Paths begin with a name that both kernels translate: `chip/` is the chip's directory, `iio/` that of its IIO
+//! device, `trigger/NAME/` that of the trigger with this name.
+
+use anyhow::{Context, Result};
+use serde::Deserialize;
+use std::path::{Path, PathBuf};
+
+/// The directory of the scenarios.
+const DIR: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios");
+
+/// One scenario.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Scenario {
+    /// Its name: that of its file.
+    #[serde(skip)]
+    pub(crate) name: String,
+    /// What it shows, in a sentence.
+    pub(crate) about: String,
+    /// The driver's module.
+    pub(crate) driver: String,
+    /// What the chips feel at first.
+    #[serde(default)]
+    pub(crate) stimulus: String,
+    /// Faults that are there from the start.
+    #[serde(default)]
+    pub(crate) faults: Vec<String>,
+    /// The chip or bus whose n-th transfer fails in the runs after the first, if there are any.
+    #[serde(default)]
+    pub(crate) fail_nth: Option<String>,
+    /// Parts of the transfers that fetch samples as time passes: their number is not compared.
+    #[serde(default)]
+    pub(crate) streams: Vec<String>,
+    /// What is done.
+    pub(crate) steps: Vec<Step>,
+}
+
+/// What is done.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub(crate) enum Step {
+    /// Lists a directory and all below it: kinds, modes, names, links, and the text of each file.
+    Tree(String),
+    /// Reads a file.
+    Read(String),
+    /// Reads a file so many times, for the figures.
+    Time(String, u32),
+    /// Writes a text into a file.
+    Write(String, String),
+    /// Writes several texts into a file, each followed by reading it.
+    Try(String, Vec<String>),
+    /// Changes what the chips feel.
+    Stimulus(String),
+    /// Puts a fault on the board.
+    Fault(String),
+    /// Takes the driver off the chip.
+    Unbind,
+    /// Binds the driver to the chip.
+    Bind,
+    /// Lets time pass, in ms.
+    Wait(u64),
+    /// What is done with the IIO device's node, a word and a number each: `open`, `read BYTES`, `poll MS`,
+    /// `write BYTES`, `close`; all but the first on the file that was opened last.
+    Device(Vec<String>),
+    /// Fills the buffer: enables channels, chooses a trigger, takes scans, switches the buffer off.
+    Capture(Capture),
+}
+
+/// How a buffer is filled.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Capture {
+    /// Channels as the buffer names them, such as `in_accel_x`.
+    pub(crate) channels: Vec<String>,
+    /// The trigger's name; none if the device has its own buffer.
+    #[serde(default)]
+    pub(crate) trigger: Option<String>,
+    /// Bytes of one scan.
+    pub(crate) scan_bytes: usize,
+    /// How many scans are taken.
+    pub(crate) scans: usize,
+}
+
+impl Scenario {
+    fn open(path: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+        let mut scenario: Self = toml::from_str(&text).with_context(|| path.display().to_string())?;
+        scenario.name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        Ok(scenario)
+    }
+
+    /// Finds scenarios by name or by file; all of them if nothing is named.
+    ///
+    /// # Errors
+    ///
+    /// There is no such scenario, or it has a step that is none: file, line and what was expected.
+    pub(crate) fn find(wanted: &[String]) -> Result<Vec<Self>> {
+        let mut paths: Vec<PathBuf> = Vec::new();
+        for entry in std::fs::read_dir(DIR).context(DIR)? {
+            paths.push(entry?.path());
+        }
+        paths.retain(|path| path.extension().is_some_and(|end| end == "toml"));
+        paths.sort();
+        if wanted.is_empty() {
+            return paths.iter().map(|path| Self::open(path)).collect();
+        }
+        let mut found = Vec::new();
+        for name in wanted {
+            let is_it = |path: &&PathBuf| {
+                path.file_stem()
+                    .is_some_and(|stem| stem.to_string_lossy() == name.as_str())
+            };
+            let named = paths
+                .iter()
+                .find(is_it)
+                .map_or_else(|| PathBuf::from(name), PathBuf::clone);
+            if !named.exists() {
+                let known: Vec<_> = paths
+                    .iter()
+                    .filter_map(|path| path.file_stem())
+                    .map(|stem| stem.to_string_lossy())
+                    .collect();
+                anyhow::bail!("no scenario {name:?}; there are {}", known.join(", "));
+            }
+            found.push(Self::open(&named)?);
+        }
+        Ok(found)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn our_scenarios_can_be_read() {
+        let all = Scenario::find(&[]).expect("scenarios");
+        assert!(all.len() > 10);
+        assert!(all.iter().all(|scenario| !scenario.steps.is_empty()));
+    }
+
+    #[test]
+    fn an_unknown_step_is_told_with_its_place() {
+        let text = "about = \"\"\ndriver = \"x\"\nsteps = [ { red = \"y\" } ]\n";
+        let error = toml::from_str::<Scenario>(text).expect_err("no scenario").to_string();
+        assert!(
+            error.contains("line 3") && error.contains("unknown variant `red`"),
+            "{error}"
+        );
+    }
+}

@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! The two sides: a driver in a domain, and the same driver on real Linux, asked the same questions.
+
+use crate::linux::build::Kernel;
+use crate::linux::machine::{Failure, Machine};
+use anyhow::{Result, anyhow};
+use board::{BoardOptions, Clock, Fault, SharedBoard, SimBoard, Stimulus, board::Events};
+use linux_compat::Board;
+use linux_compat::build::Built;
+use linux_compat::client::{Client, ClientError, DeviceFile, EntryKind, poll};
+use linux_compat::system::{Domain, DriverSpec, System};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+/// An entry of a directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Entry {
+    /// `d`, `f` or `l`.
+    pub(crate) kind: char,
+    pub(crate) mode: u32,
+    pub(crate) name: String,
+    pub(crate) target: String,
+}
+
+/// A driver running somewhere. Paths are relative to `/sys`.
+pub(crate) trait Side {
+    fn board(&self) -> &SharedBoard;
+    fn list(&mut self, path: &str) -> Result<Vec<Entry>, Failure>;
+    fn read(&mut self, path: &str) -> Result<Vec<u8>, Failure>;
+    /// Reads a file so many times, as a user would; returns how long that took.
+    fn time_reads(&mut self, path: &str, count: u32) -> Result<Duration, Failure>;
+    fn write(&mut self, path: &str, data: &[u8]) -> Result<(), Failure>;
+    /// Opens a character device for reading that does not wait.
+    fn open(&mut self, device: &str) -> Result<i64, Failure>;
+    fn poll_in(&mut self, file: i64, limit: Duration) -> Result<bool, Failure>;
+    fn read_open(&mut self, file: i64, count: usize) -> Result<Vec<u8>, Failure>;
+    fn write_open(&mut self, file: i64, data: &[u8]) -> Result<i64, Failure>;
+    fn close(&mut self, file: i64) -> Result<(), Failure>;
+    fn wait(&mut self, time: Duration) -> Result<(), Failure>;
+    /// Level and text of each line of the kernel's log since the last time.
+    fn log(&mut self) -> Result<Vec<(u8, String)>, Failure>;
+}
+
+/// What both sides begin with.
+pub(crate) struct Start<'a> {
+    pub(crate) driver: &'a str,
+    pub(crate) stimulus: Stimulus,
+    pub(crate) faults: Vec<Fault>,
+}
+
+/// The driver in a domain.
+pub(crate) struct DomainSide {
+    domain: Domain,
+    client: Client,
+    files: Vec<DeviceFile>,
+    logged: usize,
+}
+
+fn failure(error: ClientError) -> Failure {
+    match error.errno() {
+        Some(errno) => Failure::Errno(errno.0),
+        None => Failure::Machine(error.into()),
+    }
+}
+
+impl DomainSide {
+    pub(crate) fn start(system: &System, built: &Built, start: &Start<'_>) -> Result<Self> {
+        let spec = DriverSpec {
+            name: start.driver.to_owned(),
+            board: Board::of_driver(start.driver)?,
+            stimulus: start.stimulus,
+            faults: start.faults.clone(),
+        };
+        let domain = system.start(&spec, built)?;
+        let mut client = domain.client()?;
+        client.state()?;
+        Ok(Self {
+            domain,
+            client,
+            files: Vec::new(),
+            logged: 0,
+        })
+    }
+
+    fn file(&self, file: i64) -> Result<DeviceFile, Failure> {
+        let index = usize::try_from(file).ok();
+        let file = index.and_then(|index| self.files.get(index)).copied();
+        file.ok_or_else(|| Failure::Machine(anyhow!("no such open file")))
+    }
+}
+
+impl Side for DomainSide {
+    fn board(&self) -> &SharedBoard {
+        self.domain.board()
+    }
+
+    fn list(&mut self, path: &str) -> Result<Vec<Entry>, Failure> {
+        let entries = self.client.list(path).map_err(failure)?;
+        let entry = |entry: linux_compat::client::Entry| Entry {
+            kind: match entry.kind {
+                EntryKind::Directory => 'd',
+                EntryKind::File => 'f',
+                EntryKind::Link => 'l',
+            },
+            mode: u32::from(entry.mode),
+            name: entry.name,
+            target: entry.target,
+        };
+        Ok(entries.into_iter().map(entry).collect())
+    }
+
+    fn read(&mut self, path: &str) -> Result<Vec<u8>, Failure> {
+        self.client.read(path).map_err(failure)
+    }
+
+    fn time_reads(&mut self, path: &str, count: u32) -> Result<Duration, Failure> {
+        let begun = Instant::now();
+        for _ in 0..count {
+            self.client.read(path).map_err(failure)?;
+        }
+        Ok(begun.elapsed())
+    }
+
+    fn write(&mut self, path: &str, data: &[u8]) -> Result<(), Failure> {
+        self.client.write(path, data).map_err(failure)
+    }
+
+    fn open(&mut self, device: &str) -> Result<i64, Failure> {
+        let file = self.client.device_open(device, false).map_err(failure)?;
+        self.files.push(file);
+        i64::try_from(self.files.len() - 1).map_err(|error| Failure::Machine(error.into()))
+    }
+
+    fn poll_in(&mut self, file: i64, limit: Duration) -> Result<bool, Failure> {
+        let file = self.file(file)?;
+        let events = self.client.device_poll(file, poll::IN, limit).map_err(failure)?;
+        Ok(events & poll::IN != 0)
+    }
+
+    fn read_open(&mut self, file: i64, count: usize) -> Result<Vec<u8>, Failure> {
+        let file = self.file(file)?;
+        self.client.device_read(file, count).map_err(failure)
+    }
+
+    fn write_open(&mut self, file: i64, data: &[u8]) -> Result<i64, Failure> {
+        let file = self.file(file)?;
+        self.client.device_write(file, data).map(i64::from).map_err(failure)
+    }
+
+    fn close(&mut self, file: i64) -> Result<(), Failure> {
+        let file = self.file(file)?;
+        self.client.device_close(file).map_err(failure)
+    }
+
+    fn wait(&mut self, time: Duration) -> Result<(), Failure> {
+        let ns = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        self.client.advance(ns).map(drop).map_err(failure)
+    }
+
+    fn log(&mut self) -> Result<Vec<(u8, String)>, Failure> {
+        let log = self.domain.log();
+        let new = log.get(self.logged..).unwrap_or_default();
+        let lines = new.iter().map(|line| (line.level, line.text.clone())).collect();
+        self.logged = log.len();
+        Ok(lines)
+    }
+}
+
+/// The driver on real Linux.
+pub(crate) struct LinuxSide {
+    machine: Machine,
+    board: SharedBoard,
+    /// It makes the chips' interrupts in real time.
+    _events: Events,
+}
+
+impl LinuxSide {
+    pub(crate) fn start(kernel: &Kernel, start: &Start<'_>) -> Result<Self> {
+        let begun = Instant::now();
+        let clock = move || u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        let options = BoardOptions {
+            clock: Clock::Real(Box::new(clock)),
+            stimulus: start.stimulus,
+            ..BoardOptions::default()
+        };
+        let described = Board::of_driver(start.driver)?;
+        let mut sim = SimBoard::new(described.dtb(), options)?;
+        sim.record();
+        for fault in &start.faults {
+            sim.inject(fault)?;
+        }
+        let board = SharedBoard::new(sim);
+        let machine = Machine::start(kernel, described.dtb(), &board, &place())?;
+        let events = board.run_events()?;
+        Ok(Self {
+            machine,
+            board,
+            _events: events,
+        })
+    }
+}
+
+/// A directory for a machine's sockets, short enough for a socket's name.
+fn place() -> PathBuf {
+    static SERIAL: AtomicU32 = AtomicU32::new(0);
+    let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
+    std::env::temp_dir().join(format!("oracle-{}-{serial}", std::process::id()))
+}
+
+/// `O_RDWR | O_NONBLOCK`, as the domain's clients have it.
+const FLAGS: i32 = 0o2 | 0o4000;
+
+impl Side for LinuxSide {
+    fn board(&self) -> &SharedBoard {
+        &self.board
+    }
+
+    fn list(&mut self, path: &str) -> Result<Vec<Entry>, Failure> {
+        let text = self.machine.list(&format!("/sys/{path}"))?;
+        let entry = |line: &str| {
+            let (head, target) = line.split_once('\t')?;
+            let (kind, head) = head.split_once(' ')?;
+            let (mode, name) = head.split_once(' ')?;
+            Some(Entry {
+                kind: kind.chars().next()?,
+                mode: u32::from_str_radix(mode, 8).ok()?,
+                name: name.to_owned(),
+                target: target.to_owned(),
+            })
+        };
+        Ok(text.lines().filter_map(entry).collect())
+    }
+
+    fn read(&mut self, path: &str) -> Result<Vec<u8>, Failure> {
+        self.machine.read(&format!("/sys/{path}"))
+    }
+
+    fn time_reads(&mut self, path: &str, count: u32) -> Result<Duration, Failure> {
+        self.machine.time_reads(&format!("/sys/{path}"), count)
+    }
+
+    fn write(&mut self, path: &str, data: &[u8]) -> Result<(), Failure> {
+        self.machine.write(&format!("/sys/{path}"), data).map(drop)
+    }
+
+    fn open(&mut self, device: &str) -> Result<i64, Failure> {
+        self.machine.open(&format!("/dev/{device}"), FLAGS)
+    }
+
+    fn poll_in(&mut self, file: i64, limit: Duration) -> Result<bool, Failure> {
+        let events = self.machine.poll(file, poll::IN, limit)?;
+        Ok(events & i64::from(poll::IN) != 0)
+    }
+
+    fn read_open(&mut self, file: i64, count: usize) -> Result<Vec<u8>, Failure> {
+        self.machine.read_open(file, count)
+    }
+
+    fn write_open(&mut self, file: i64, data: &[u8]) -> Result<i64, Failure> {
+        self.machine.write_open(file, data)
+    }
+
+    fn close(&mut self, file: i64) -> Result<(), Failure> {
+        self.machine.close(file)
+    }
+
+    fn wait(&mut self, time: Duration) -> Result<(), Failure> {
+        self.machine.sleep(time)
+    }
+
+    fn log(&mut self) -> Result<Vec<(u8, String)>, Failure> {
+        self.machine.log()
+    }
+}
