@@ -10,6 +10,7 @@
 #include <linux/cred.h>
 #include <linux/delay.h>
 #include <linux/init.h>
+#include <linux/jump_label.h>
 #include <linux/kernel_stat.h>
 #include <linux/kernfs.h>
 #include <linux/kobject.h>
@@ -270,6 +271,18 @@ static void a_backing_device_can_be_made(void)
 	expect(!noop_backing_dev_info.dev);
 }
 
+static DEFINE_STATIC_KEY_FALSE(key);
+
+static void a_static_key_turns(void)
+{
+	expect(static_key_initialized);
+	expect(!static_branch_unlikely(&key));
+	static_branch_enable(&key);
+	expect(static_branch_unlikely(&key));
+	static_branch_disable(&key);
+	expect(!static_branch_unlikely(&key));
+}
+
 static const struct ktap_case cases[] = {
 	KTAP_CASE(hotplug_callbacks_run_on_the_processor_that_is_up),
 	KTAP_CASE(there_is_one_processor),
@@ -282,5 +295,6 @@ static const struct ktap_case cases[] = {
 	KTAP_CASE(tables_of_flags_have_an_end),
 	KTAP_CASE(the_roots_are_there),
 	KTAP_CASE(a_backing_device_can_be_made),
+	KTAP_CASE(a_static_key_turns),
 };
 KTAP_MODULE(cases);
