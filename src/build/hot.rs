@@ -6,6 +6,7 @@
 //! compiler's effort.
 
 use super::error::BuildError;
+use super::list;
 use std::path::Path;
 
 /// The linker script includes a file of this name, which has the input sections of the hot functions in order.
@@ -24,25 +25,17 @@ impl Hot {
     ///
     /// The file cannot be read.
     pub fn read(path: &Path) -> Result<Self, BuildError> {
-        let text = std::fs::read_to_string(path).map_err(|error| BuildError::Io {
-            path: path.to_owned(),
-            error,
-        })?;
-        Ok(Self::parse(&text))
+        list::read(path, Self::parse)
     }
 
     pub(super) fn parse(text: &str) -> Self {
-        let lines = text
-            .lines()
-            .map(str::trim)
-            .filter(|line| !line.is_empty() && !line.starts_with('#'));
         let file = |line: &str| {
             let (path, functions) = line.split_once(':').unwrap_or((line, ""));
             let functions = functions.split_whitespace().map(str::to_owned).collect();
             (path.to_owned(), functions)
         };
         Self {
-            files: lines.map(file).collect(),
+            files: list::entries(text).map(file).collect(),
         }
     }
 

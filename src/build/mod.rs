@@ -16,6 +16,7 @@ pub mod hot;
 pub mod index;
 pub mod kbuild;
 pub mod link;
+mod list;
 pub mod lookup;
 mod memo;
 pub mod objfile;

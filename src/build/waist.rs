@@ -4,6 +4,7 @@
 //! `linux-headers/config/waist` lists files, and folders with a trailing slash, one a line.
 
 use super::error::BuildError;
+use super::list;
 use std::path::Path;
 
 /// The list.
@@ -19,20 +20,12 @@ impl Waist {
     ///
     /// The file cannot be read.
     pub fn read(path: &Path) -> Result<Self, BuildError> {
-        let text = std::fs::read_to_string(path).map_err(|error| BuildError::Io {
-            path: path.to_owned(),
-            error,
-        })?;
-        Ok(Self::parse(&text))
+        list::read(path, Self::parse)
     }
 
     pub(super) fn parse(text: &str) -> Self {
-        let lines = text
-            .lines()
-            .map(str::trim)
-            .filter(|line| !line.is_empty() && !line.starts_with('#'));
         Self {
-            lines: lines.map(str::to_owned).collect(),
+            lines: list::entries(text).map(str::to_owned).collect(),
         }
     }
 
