@@ -204,6 +204,7 @@ fn main() {
         2e9 / floor,
         floor / time
     );
+    println!("figure ipc_round_trip {:.3} x", time / floor);
     drop((server, client));
     serving.join().expect("no panic");
     for (what, touches) in [("handed over", false), ("written, handed over, read", true)] {
@@ -212,6 +213,9 @@ fn main() {
             "1 MiB {what:26}       {mdl:9.1} us   in a message  {arena:9.1} us   x {:.1}",
             arena / mdl
         );
+        if !touches {
+            println!("figure mdl {:.4} x", mdl / arena);
+        }
     }
     let alone = neighbour(&kernel, 0);
     for flood in [1, 4] {

@@ -57,6 +57,7 @@ pub(crate) fn command(args: &[String]) -> Result<bool> {
     figures.part("an empty process", floor::empty_process);
     figures.part("start, memory and size of a domain", command::domain);
     figures.part("hand-overs", programs::hand_overs);
+    figures.part("messages between processes, and verdicts", programs::ipc);
     figures.part("attribute reads and the machine's parts", programs::figures);
     if !is_quick {
         figures.part("builds from an empty and a warm cache", command::builds);

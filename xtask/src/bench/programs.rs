@@ -27,6 +27,35 @@ pub(super) fn figures(figures: &mut Figures) -> Result<()> {
     Ok(())
 }
 
+/// `kos-bindings/benches/ipc.rs` and `kos-bindings/policy/benches/verdict.rs`: messages between processes with threads, and
+/// what the policy takes for one.
+pub(super) fn ipc(figures: &mut Figures) -> Result<()> {
+    let args = [
+        "bench",
+        "--package",
+        "kos-bindings",
+        "--features",
+        "hosted",
+        "--bench",
+        "ipc",
+    ];
+    let mut text = output(run::cargo(&args))?;
+    text.push_str(&output(run::cargo(&[
+        "bench",
+        "--package",
+        "kos-policy",
+        "--bench",
+        "verdict",
+    ]))?);
+    for (name, value) in text.lines().filter_map(figure) {
+        figures.set(name, value);
+    }
+    if let (Some(many), Some(few)) = (figures.get("verdict_200"), figures.get("verdict_50")) {
+        figures.set("verdict_growth", many / few);
+    }
+    Ok(())
+}
+
 /// `kos-bindings/benches/roundtrip.rs`, which prints a table for people. An attribute read from another process needs
 /// what its row "through the socket's port … with a call back into the kernel" does with empty messages: from the
 /// client to the domain and back, and on the way from the domain to the bus server and back.

@@ -32,7 +32,7 @@ const fn over(row: Row, floor: &'static str, what: &'static str) -> Row {
     }
 }
 
-const ROWS: [Row; 12] = [
+const ROWS: [Row; 16] = [
     over(
         row("start", "start to first sample, adxl345", "us", 5000.0, 1500.0),
         "empty_start",
@@ -75,6 +75,18 @@ const ROWS: [Row; 12] = [
         "clock",
         "reading the clock",
     ),
+    // Messages a second are two a round trip: within 20 % of the floor is a factor of 1.25, and closer than the 1.5 that a
+    // round trip may take.
+    row(
+        "ipc_round_trip",
+        "client, server, client, 64 B, over hand-overs",
+        "x",
+        1.25,
+        1.1,
+    ),
+    row("mdl", "1 MiB by MDL over the same in a message", "x", 0.2, 0.15),
+    row("verdict_50", "policy verdict, 50 domains", "ns", 300.0, 150.0),
+    row("verdict_growth", "  200 domains over 50", "x", 1.5, 1.1),
     row("build_cold", "build of adxl345, empty cache", "s", 60.0, 30.0),
     over(
         row("build_warm", "build of adxl345, warm", "s", 1.0, 0.3),
