@@ -275,8 +275,8 @@ const LANGUAGE: [&str; 21] = [
     "-fconserve-stack",
 ];
 
-/// What the files of `config/hot` are compiled with on top: for speed, without the padding that would take back what the
-/// other files save.
+/// What the files of `config/hot` are compiled with on top: for speed, without the padding that would take back what
+/// the other files save.
 pub const HOT: [&str; 2] = ["-O2", "-fno-align-functions"];
 
 fn compiler_include(arch: Arch) -> Option<String> {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Random numbers: a ChaCha20 generator with fast key erasure, over upstream's `lib/crypto/chacha.c`.
 //!
-//! The seed is what the supervisor gave at the start: it has the system's randomness, and under virtual time it repeats a
-//! run. Without one the processor's random instruction seeds, which under a hypervisor costs as much as a transfer. Consulted: `drivers/char/random.c` of Linux 6.12 for
-//! the promises of its functions.
+//! The seed is what the supervisor gave at the start: it has the system's randomness, and under virtual time it
+//! repeats a run. Without one the processor's random instruction seeds, which under a hypervisor costs as much as a
+//! transfer. Consulted: `drivers/char/random.c` of Linux 6.12 for the promises of its functions.
 
 pub mod ffi;
 

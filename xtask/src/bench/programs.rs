@@ -27,8 +27,8 @@ pub(super) fn figures(figures: &mut Figures) -> Result<()> {
     Ok(())
 }
 
-/// `kos-bindings/benches/ipc.rs` and `kos-bindings/policy/benches/verdict.rs`: messages between processes with threads, and
-/// what the policy takes for one.
+/// `kos-bindings/benches/ipc.rs` and `kos-bindings/policy/benches/verdict.rs`: messages between processes with
+/// threads, and what the policy takes for one.
 pub(super) fn ipc(figures: &mut Figures) -> Result<()> {
     let args = [
         "bench",

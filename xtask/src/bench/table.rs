@@ -75,8 +75,8 @@ const ROWS: [Row; 16] = [
         "clock",
         "reading the clock",
     ),
-    // Messages a second are two a round trip: within 20 % of the floor is a factor of 1.25, and closer than the 1.5 that a
-    // round trip may take.
+    // Messages a second are two a round trip: within 20 % of the floor is a factor of 1.25, and closer than the 1.5
+    // that a round trip may take.
     row(
         "ipc_round_trip",
         "client, server, client, 64 B, over hand-overs",
