@@ -58,7 +58,7 @@ pub struct Incoming<'a> {
 pub enum Event<'a> {
     /// Somebody asks.
     Request(Incoming<'a>),
-    /// An interrupt line changed. Until [`IrqSource::take`] is called, each `Recv` without a
+    /// An interrupt line changed. Until `IrqSource::take` is called, each `Recv` without a
     /// request ends so.
     Irq,
     /// The time passed.
@@ -103,5 +103,5 @@ pub struct Crash<'a> {
     pub frames: &'a [u64],
 }
 
-/// Called on the signal stack; should end in [`die`] with better words than the default.
+/// Called on the signal stack; should end in `die` with better words than the default.
 pub type FaultHook = fn(Crash<'_>);

@@ -211,11 +211,11 @@ pub(crate) fn derive(
     derive_as(parent, None, to, rights, badge, payer)
 }
 
-/// As [`derive`], but the descendant leads to `part`, a part of what its parent leads to.
+/// As [`derive()`], but the descendant leads to `part`, a part of what its parent leads to.
 ///
 /// # Errors
 ///
-/// As [`derive`].
+/// As [`derive()`].
 pub(crate) fn derive_as(
     parent: &Arc<Node>,
     part: Option<Arc<Object>>,
