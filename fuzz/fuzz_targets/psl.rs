@@ -27,8 +27,11 @@ fn is_inside(text: &str, error: &Error) {
 }
 
 fuzz_target!(|text: &str| {
-    let (policy, message) = text.split_once("\n---\n").unwrap_or((text, "request src=A dst=B endpoint=gpio \
-     method=Get {}"));
+    let (policy, message) = text.split_once("\n---\n").unwrap_or((
+        text,
+        "request src=A dst=B endpoint=gpio \
+     method=Get {}",
+    ));
     let policy = format!("{HEAD}{policy}");
     let load = || compile(&Loaded::text("fuzz", &policy)?, World::hosted());
     match (load(), load()) {
