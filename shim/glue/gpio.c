@@ -16,7 +16,7 @@
 #define MAX_LINES 64
 
 extern int machine_channel(const char *name, u32 *handle);
-extern int machine_gpio_lines(u32 handle, u32 *count, u64 *outputs);
+extern int machine_gpio_lines(u32 handle, u32 *count);
 extern int machine_gpio_get(u32 handle, u32 line);
 extern int machine_gpio_set(u32 handle, u32 line, u32 value);
 extern int machine_gpio_direction(u32 handle, u32 line);
@@ -34,8 +34,6 @@ struct controller {
 	u64 masked;
 	u64 latched; /* edges that came while their line was masked */
 	u64 on_rise, on_fall, on_high, on_low;
-	bool is_joining;
-	u64 outputs; /* while it joins: what gpiolib asks for each line then */
 };
 
 static int get(struct gpio_chip *chip, unsigned int line)
@@ -58,9 +56,6 @@ static int get_direction(struct gpio_chip *chip, unsigned int line)
 {
 	struct controller *c = gpiochip_get_data(chip);
 
-	if (c->is_joining)
-		return c->outputs & BIT_ULL(line) ? GPIO_LINE_DIRECTION_OUT :
-						    GPIO_LINE_DIRECTION_IN;
 	return machine_gpio_direction(c->handle, line);
 }
 
@@ -205,7 +200,7 @@ static int gpio_probe(struct platform_device *pdev)
 		return -ENOMEM;
 	ret = machine_channel(channel, &c->handle);
 	if (!ret)
-		ret = machine_gpio_lines(c->handle, &count, &c->outputs);
+		ret = machine_gpio_lines(c->handle, &count);
 	if (ret)
 		return dev_err_probe(dev, ret, "no line server at %s\n", channel);
 	if (count > MAX_LINES)
@@ -228,9 +223,7 @@ static int gpio_probe(struct platform_device *pdev)
 	gpio_irq_chip_set_chip(girq, &line_irqs);
 	girq->default_type = IRQ_TYPE_NONE;
 	girq->handler = handle_bad_irq;
-	c->is_joining = true;
 	ret = devm_gpiochip_add_data(dev, &c->chip, c);
-	c->is_joining = false;
 	if (!ret)
 		machine_on_lines(lines_changed, c);
 	return ret;

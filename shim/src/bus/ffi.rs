@@ -168,20 +168,15 @@ pub unsafe extern "C" fn machine_spi_transfer(
     to_ret(bus::spi_transfer(Handle(handle), (cs, mode), &heads, &tx, received))
 }
 
-/// Asks how many lines there are, and which of them are outputs.
+/// Asks how many lines there are.
 ///
 /// # Safety
 ///
-/// `count` and `outputs` are writable.
+/// `count` is writable.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn machine_gpio_lines(handle: u32, count: *mut u32, outputs: *mut u64) -> c_int {
-    let asked = bus::gpio_lines(Handle(handle));
+pub unsafe extern "C" fn machine_gpio_lines(handle: u32, count: *mut u32) -> c_int {
     // SAFETY: the caller's promise.
-    unsafe {
-        put(asked.map(|(count, _)| count), count);
-    }
-    // SAFETY: as above.
-    unsafe { put(asked.map(|(_, mask)| mask), outputs) }
+    unsafe { put(bus::gpio_lines(Handle(handle)), count) }
 }
 
 /// The level of a line, or a negative errno.

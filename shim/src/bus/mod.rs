@@ -216,14 +216,14 @@ pub fn spi_transfer(
     })
 }
 
-/// How many lines the controller has, and which of the first 64 are outputs now, a bit each.
+/// How many lines the controller has.
 ///
 /// # Errors
 ///
 /// `EIO` if the line server is gone.
-pub fn gpio_lines(handle: Handle) -> Result<(u32, u64), Errno> {
+pub fn gpio_lines(handle: Handle) -> Result<u32, Errno> {
     with_caller(|caller| match gpio::Client::new(caller, handle).lines() {
-        Ok(answer) => Ok((answer.count, answer.outputs)),
+        Ok(answer) => Ok(answer.count),
         Err(CallError::Retcode(code)) => Err(broken(code)),
         Err(_) => Err(Errno::EPROTO),
     })
