@@ -134,9 +134,14 @@ pub(crate) fn watch(args: &WatchArgs) -> Result<Outcome> {
     let mut last = None;
     loop {
         let now = match &args.path {
-            Some(path) => at(&mut client, path, Client::read_text).context(args.driver.clone())?,
-            None => readings(&mut client).context(args.driver.clone())?,
+            Some(path) => at(&mut client, path, Client::read_text).map_err(Into::into),
+            None => readings(&mut client),
         };
+        let now = match now {
+            Err(error) if last.is_some() => Err(end_or(&mut client, error)),
+            now => now,
+        };
+        let now = now.context(args.driver.clone())?;
         if last.as_ref() != Some(&now) {
             let mut out = std::io::stdout().lock();
             writeln!(out, "{now}")?;
@@ -145,6 +150,18 @@ pub(crate) fn watch(args: &WatchArgs) -> Result<Outcome> {
         }
         std::thread::sleep(Duration::from_millis(args.interval));
     }
+}
+
+/// What is told of a read that failed after others went well. A run that ends in order takes devices away before their
+/// domain: an end that follows at once is the reason, and the error only its beginning.
+fn end_or(client: &mut Client, error: anyhow::Error) -> anyhow::Error {
+    for _ in 0..50 {
+        if let Err(gone @ ClientError::Gone { .. }) = client.devices() {
+            return gone.into();
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    error
 }
 
 /// All sensors' channels in one line.
