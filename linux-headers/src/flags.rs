@@ -245,6 +245,10 @@ fn cc_flags(tree: &Tree, generated: &Path, profile: Profile, arch: Arch) -> Vec<
         tree.dir.display(),
         tree.series
     ));
+    flags.push(format!(
+        "-fdebug-prefix-map={}/=linux-compat/linux-headers/",
+        architecture_dir().display()
+    ));
     flags.push(if profile == Profile::Debug { "-g" } else { "-g1" }.to_owned());
     flags
 }

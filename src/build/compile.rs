@@ -11,7 +11,7 @@ use super::hash::{self, Digest256, Memory};
 use super::hot::Hot;
 use super::kbuild::{Kbuild, Object};
 use super::progress::Progress;
-use linux_headers::flags::{HOT, Setup};
+use linux_headers::flags::{HOT, Setup, architecture_dir};
 use linux_headers::{Tree, cache};
 use serde::{Deserialize, Serialize};
 use std::os::unix::process::ExitStatusExt;
@@ -19,8 +19,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// What stands for the directory of generated headers, and for the tree, in stored paths: an object does not
-/// depend on where they lie.
+/// What stands for the directory of generated headers, for the tree and for our own headers in stored paths: an
+/// object does not depend on where they lie, and two checkouts share what they compile.
+const ARCHITECTURE: &str = "@linux-headers@";
 const GENERATED: &str = "@generated@";
 const TREE: &str = "@tree@";
 
@@ -254,13 +255,25 @@ impl<'a> Compiler<'a> {
         variant
     }
 
+    /// The directories that may lie elsewhere on another day, and what the cache calls them.
+    fn places(&self) -> [(&'static str, PathBuf); 3] {
+        [
+            (GENERATED, self.setup.generated.clone()),
+            (TREE, self.tree.dir.clone()),
+            (ARCHITECTURE, architecture_dir()),
+        ]
+    }
+
     fn stored(&self, text: &str) -> String {
-        let text = text.replace(&self.setup.generated.display().to_string(), GENERATED);
-        text.replace(&self.tree.dir.display().to_string(), TREE)
+        let mut text = text.to_owned();
+        for (mark, dir) in self.places() {
+            text = text.replace(&dir.display().to_string(), mark);
+        }
+        text
     }
 
     fn real(&self, stored: &str) -> PathBuf {
-        for (mark, dir) in [(GENERATED, &self.setup.generated), (TREE, &self.tree.dir)] {
+        for (mark, dir) in self.places() {
             if let Some(rest) = stored.strip_prefix(mark) {
                 return dir.join(rest.trim_start_matches('/'));
             }
