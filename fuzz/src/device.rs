@@ -162,7 +162,7 @@ impl Rest {
 
 impl gpio::Server for Rest {
     fn lines(&mut self, _: gpio::LinesReq, response: PartsMut<'_>) -> Result<Lens, Fault<Never>> {
-        Ok(gpio::LinesRes { count: 4 }.encode(response)?)
+        Ok(gpio::LinesRes { count: 4, outputs: 0 }.encode(response)?)
     }
 
     fn get(&mut self, _: gpio::GetReq, response: PartsMut<'_>) -> Result<Lens, Fault<gpio::GetErr>> {

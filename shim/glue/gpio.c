@@ -16,10 +16,9 @@
 #define MAX_LINES 64
 
 extern int machine_channel(const char *name, u32 *handle);
-extern int machine_gpio_lines(u32 handle, u32 *count);
+extern int machine_gpio_lines(u32 handle, u32 *count, u64 *outputs);
 extern int machine_gpio_get(u32 handle, u32 line);
 extern int machine_gpio_set(u32 handle, u32 line, u32 value);
-extern int machine_gpio_direction(u32 handle, u32 line);
 extern int machine_gpio_set_direction(u32 handle, u32 line, u32 is_input,
 				      u32 value);
 /* shim/src/irq: whom to tell of changed lines, and asking to be told again */
@@ -34,6 +33,7 @@ struct controller {
 	u64 masked;
 	u64 latched; /* edges that came while their line was masked */
 	u64 on_rise, on_fall, on_high, on_low;
+	u64 outputs; /* told once; from then on only this side changes them */
 };
 
 static int get(struct gpio_chip *chip, unsigned int line)
@@ -56,22 +56,29 @@ static int get_direction(struct gpio_chip *chip, unsigned int line)
 {
 	struct controller *c = gpiochip_get_data(chip);
 
-	return machine_gpio_direction(c->handle, line);
+	return c->outputs & BIT_ULL(line) ? GPIO_LINE_DIRECTION_OUT :
+					    GPIO_LINE_DIRECTION_IN;
 }
 
 static int direction_input(struct gpio_chip *chip, unsigned int line)
 {
 	struct controller *c = gpiochip_get_data(chip);
+	int ret = machine_gpio_set_direction(c->handle, line, 1, 0);
 
-	return machine_gpio_set_direction(c->handle, line, 1, 0);
+	if (!ret)
+		c->outputs &= ~BIT_ULL(line);
+	return ret;
 }
 
 static int direction_output(struct gpio_chip *chip, unsigned int line,
 			    int value)
 {
 	struct controller *c = gpiochip_get_data(chip);
+	int ret = machine_gpio_set_direction(c->handle, line, 0, !!value);
 
-	return machine_gpio_set_direction(c->handle, line, 0, !!value);
+	if (!ret)
+		c->outputs |= BIT_ULL(line);
+	return ret;
 }
 
 /* A level that is active, or an edge that came, must interrupt when its mask goes. */
@@ -200,7 +207,7 @@ static int gpio_probe(struct platform_device *pdev)
 		return -ENOMEM;
 	ret = machine_channel(channel, &c->handle);
 	if (!ret)
-		ret = machine_gpio_lines(c->handle, &count);
+		ret = machine_gpio_lines(c->handle, &count, &c->outputs);
 	if (ret)
 		return dev_err_probe(dev, ret, "no line server at %s\n", channel);
 	if (count > MAX_LINES)

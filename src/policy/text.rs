@@ -219,8 +219,8 @@ fn spi(text: &mut Text<'_>, server: &str, parts: &[&BoardPart]) {
 }
 
 fn gpio(text: &mut Text<'_>, server: &str, lines: &[u32]) {
-    // gpiolib asks for the direction of every line when the controller comes up. Interrupts come without a message.
-    let mut rules = vec![("Lines", "grant ()".to_owned()), ("Direction", "grant ()".to_owned())];
+    // Interrupts come without a message.
+    let mut rules = vec![("Lines", "grant ()".to_owned())];
     let mut why = "The lines: how many there are, and which way each works".to_owned();
     if !lines.is_empty() {
         let words: Vec<_> = lines.iter().map(u32::to_string).collect();

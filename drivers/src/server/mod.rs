@@ -302,8 +302,13 @@ fn spi_transfer(
 
 impl gpio::Server for GpioServer {
     fn lines(&mut self, _: gpio::LinesReq, response: PartsMut<'_>) -> Result<Lens, Fault<Never>> {
-        let count = self.board.with(|board| board.line_count());
-        Ok(gpio::LinesRes { count }.encode(response)?)
+        let (count, outputs) = self.board.with(|board| {
+            let count = board.line_count();
+            let is_output = |line: &u32| board.line_is_output(*line).unwrap_or(false);
+            let outputs = (0..count.min(u64::BITS)).filter(is_output);
+            (count, outputs.fold(0, |mask, line| mask | 1_u64 << line))
+        });
+        Ok(gpio::LinesRes { count, outputs }.encode(response)?)
     }
 
     fn get(&mut self, request: gpio::GetReq, response: PartsMut<'_>) -> Result<Lens, Fault<gpio::GetErr>> {

@@ -140,7 +140,13 @@ fn a_message_of_another_interface_is_refused() {
     let lens = server
         .answer(gpio::RIID, request.parts(sent), response.parts_mut())
         .unwrap();
-    assert_eq!(gpio::LinesRes::decode(response.parts(lens)).unwrap().count, 4);
+    let lines = gpio::LinesRes::decode(response.parts(lens)).unwrap();
+    assert_eq!((lines.count, lines.outputs), (4, 0));
+    shared.with(|board| board.set_line_direction(1, true, true)).unwrap();
+    let lens = server
+        .answer(gpio::RIID, request.parts(sent), response.parts_mut())
+        .unwrap();
+    assert_eq!(gpio::LinesRes::decode(response.parts(lens)).unwrap().outputs, 2);
 }
 
 #[test]

@@ -30,7 +30,7 @@ use super::object::{Kind, Object};
 use super::process::Process;
 use super::reaper::{Watch, reap};
 use super::seccomp;
-use super::serve::serve;
+use super::serve::{Thread, serve};
 use super::server::Server;
 use super::shared::Shared;
 use super::spec::{DomainSpec, Endpoint};
@@ -119,10 +119,14 @@ impl Inner {
             .name(std::format!("port {}", process.id))
             .stack_size(THREAD_STACK_BYTES)
             .spawn(move || {
-                cpu::pin(inner.cpu);
+                let cpu = inner.cpu;
+                // Its memory is made on whatever core is free; on the domains' core it would be made when the
+                // domain, which starts there meanwhile, waits for its first answer.
+                let thread = Thread::new(inner, process);
+                cpu::pin(cpu);
                 // Linux rounds a sleep up by 50 µs otherwise, and a domain's timers end here.
                 let _ = rustix::thread::set_current_timer_slack(std::num::NonZero::new(1));
-                serve(&inner, &process);
+                serve(thread);
             })
             .map(drop)
             .map_err(Error::Thread)

@@ -23,9 +23,9 @@ use crate::nk::{Handle, HandleDesc, Header, Lens, Retcode};
 use crate::port::{Area, FOREVER, PortLens, op, turn};
 use crate::sys::{Timespec, futex_wait};
 
-/// Serves `process` until it is dead.
-pub(super) fn serve(kernel: &Arc<Inner>, process: &Arc<Process>) {
-    let mut thread = Thread::new(Arc::clone(kernel), Arc::clone(process));
+/// Serves `thread`'s process until it is dead.
+pub(super) fn serve(mut thread: Thread) {
+    let process = Arc::clone(&thread.me);
     let word = &process.shared.port().turn;
     while !process.is_dead() {
         match crate::turn::take(word) {
@@ -69,10 +69,16 @@ fn deadline_ns(timeout_ns: u64, now_ns: u64) -> u64 {
 impl Thread {
     pub(super) fn new(kernel: Arc<Inner>, me: Arc<Process>) -> Self {
         let room = me.shared.room_bytes();
+        let mut message = Message::with_room(room);
+        // A first message finds its pages there, on both sides.
+        const FIRST: Lens = Lens { constant: 1, arena: 1 };
+        for area in [Area::CallRequest, Area::CallResponse, Area::ServeRequest, Area::ServeResponse] {
+            let _ = me.shared.copy_in(area, FIRST, &mut message);
+        }
         Self {
             kernel,
             me,
-            message: Message::with_room(room),
+            message,
             answer: Message::with_room(room),
         }
     }

@@ -168,15 +168,20 @@ pub unsafe extern "C" fn machine_spi_transfer(
     to_ret(bus::spi_transfer(Handle(handle), (cs, mode), &heads, &tx, received))
 }
 
-/// Asks how many lines there are.
+/// Asks how many lines there are, and which of them are outputs.
 ///
 /// # Safety
 ///
-/// `count` is writable.
+/// `count` and `outputs` are writable.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn machine_gpio_lines(handle: u32, count: *mut u32) -> c_int {
+pub unsafe extern "C" fn machine_gpio_lines(handle: u32, count: *mut u32, outputs: *mut u64) -> c_int {
+    let asked = bus::gpio_lines(Handle(handle));
     // SAFETY: the caller's promise.
-    unsafe { put(bus::gpio_lines(Handle(handle)), count) }
+    unsafe {
+        put(asked.map(|(count, _)| count), count);
+    }
+    // SAFETY: as above.
+    unsafe { put(asked.map(|(_, mask)| mask), outputs) }
 }
 
 /// The level of a line, or a negative errno.
@@ -189,12 +194,6 @@ pub extern "C" fn machine_gpio_get(handle: u32, line: u32) -> c_int {
 #[unsafe(no_mangle)]
 pub extern "C" fn machine_gpio_set(handle: u32, line: u32, value: u32) -> c_int {
     to_ret(bus::gpio_set(Handle(handle), line, value != 0))
-}
-
-/// 1 for an input, 0 for an output, or a negative errno.
-#[unsafe(no_mangle)]
-pub extern "C" fn machine_gpio_direction(handle: u32, line: u32) -> c_int {
-    flag(bus::gpio_is_input(Handle(handle), line))
 }
 
 /// Sets a line's direction, and its value if it is an output.

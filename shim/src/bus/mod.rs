@@ -216,14 +216,14 @@ pub fn spi_transfer(
     })
 }
 
-/// How many lines the controller has.
+/// How many lines the controller has, and which of the first 64 are outputs now, a bit each.
 ///
 /// # Errors
 ///
 /// `EIO` if the line server is gone.
-pub fn gpio_lines(handle: Handle) -> Result<u32, Errno> {
+pub fn gpio_lines(handle: Handle) -> Result<(u32, u64), Errno> {
     with_caller(|caller| match gpio::Client::new(caller, handle).lines() {
-        Ok(answer) => Ok(answer.count),
+        Ok(answer) => Ok((answer.count, answer.outputs)),
         Err(CallError::Retcode(code)) => Err(broken(code)),
         Err(_) => Err(Errno::EPROTO),
     })
@@ -259,21 +259,6 @@ pub fn gpio_set(handle: Handle, line: u32, value: bool) -> Result<(), Errno> {
             .set(&request)
             .map(|_| ())
             .map_err(|e| errno_of!(e))
-    })
-}
-
-/// Whether a line is an input.
-///
-/// # Errors
-///
-/// As for [`gpio_get`].
-pub fn gpio_is_input(handle: Handle, line: u32) -> Result<bool, Errno> {
-    with_caller(|caller| {
-        let mut client = gpio::Client::new(caller, handle);
-        let answer = client
-            .direction(&gpio::DirectionReq { line })
-            .map_err(|e| errno_of!(e))?;
-        Ok(answer.dir == gpio::DIRECTION_IN)
     })
 }
 

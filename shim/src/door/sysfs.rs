@@ -119,6 +119,10 @@ fn close(request: &Request) {
     respond!(request, files::close(req.id, Kind::Sysfs), CloseErr, () => sysfs::CloseRes {});
 }
 
+/// A directory's entries fit into this as a rule; the room for the largest listing is 16 pages, each of which would be
+/// touched, and private from then on.
+const FIRST_ROOM: usize = 2048;
+
 /// A piece of a listing that is being packed.
 pub(super) struct Piece {
     room: Vec<u8>,
@@ -135,7 +139,7 @@ impl Piece {
     ///
     /// `ENOMEM`.
     pub(super) fn new(skip: u32) -> Result<Piece, Errno> {
-        let room = zeroed(sysfs::MAX_ENTRIES as usize)?;
+        let room = zeroed(FIRST_ROOM)?;
         Ok(Piece {
             room,
             used: 0,
@@ -159,12 +163,25 @@ impl Piece {
                 name,
                 target,
             };
-            if entries::push(&mut self.room, &mut self.used, &entry) == Err(NkErr::NoMem) {
-                self.is_full = true;
-                return false;
+            while entries::push(&mut self.room, &mut self.used, &entry) == Err(NkErr::NoMem) {
+                if !self.grow() {
+                    self.is_full = true;
+                    return false;
+                }
             }
         }
         self.seen += 1;
+        true
+    }
+
+    /// Doubles the room, up to what a message holds; `false` if it holds that already, or memory is short.
+    fn grow(&mut self) -> bool {
+        let wanted = (self.room.len() * 2).min(sysfs::MAX_ENTRIES as usize);
+        let more = wanted - self.room.len();
+        if more == 0 || self.room.try_reserve_exact(more).is_err() {
+            return false;
+        }
+        self.room.resize(wanted, 0);
         true
     }
 

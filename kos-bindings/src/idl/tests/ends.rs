@@ -69,7 +69,7 @@ impl Transport for Direct {
 
 impl gpio::Server for Lamp {
     fn lines(&mut self, _: gpio::LinesReq, response: PartsMut<'_>) -> Result<Lens, Fault<Never>> {
-        Ok(gpio::LinesRes { count: 1 }.encode(response)?)
+        Ok(gpio::LinesRes { count: 1, outputs: 1 }.encode(response)?)
     }
 
     fn get(&mut self, request: gpio::GetReq, response: PartsMut<'_>) -> Result<Lens, Fault<gpio::GetErr>> {
@@ -100,7 +100,7 @@ impl gpio::Server for Lamp {
 #[test]
 fn client_and_server_meet() {
     let mut client = gpio::Client::new(Direct::new(), Handle(3));
-    assert_eq!(client.lines(), Ok(gpio::LinesRes { count: 1 }));
+    assert_eq!(client.lines(), Ok(gpio::LinesRes { count: 1, outputs: 1 }));
     assert_eq!(client.set(&gpio::SetReq { line: 0, value: 1 }), Ok(gpio::SetRes {}));
     assert_eq!(client.get(&gpio::GetReq { line: 0 }), Ok(gpio::GetRes { value: 1 }));
     let refused = client.get(&gpio::GetReq { line: 1 });

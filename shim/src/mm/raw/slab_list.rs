@@ -50,6 +50,12 @@ impl Cache {
         slab.page_type.set(TYPE_SLAB);
         slab.refcount.set(1);
         page_api::mark_tails(run.index, order);
+        if run.is_fresh {
+            // Whoever reads it before writing, as of zeroed memory, would fault twice: once for Linux's shared page of
+            // zeros, once for its own.
+            // SAFETY: the slab was just taken, and no object was given out of it.
+            unsafe { object::fill(heap::address_of(run.index), 0, 1) };
+        }
         self.slabs.set(self.slabs.get() + 1);
         self.make_current(slab);
         true
