@@ -39,6 +39,26 @@ fn an_attribute_that_is_written_is_read_back() {
 }
 
 #[test]
+fn two_domains_of_one_driver_are_told_apart_by_their_processes() {
+    let place = Place::new();
+    let _first = run(&place, "adxl345");
+    let _second = run(&place, "adxl345");
+    let asked = place.run(&["cat", "adxl345", "name"]);
+    let said = asked.err.clone();
+    asked.fails(STEP_FAILED, &["2 domains have this name; say which: "]);
+    let names = said.rsplit(": ").next().unwrap_or_default().trim();
+    let names: Vec<&str> = names.split(", ").collect();
+    assert_eq!(names.len(), 2, "{names:?}");
+    let (attribute, default) = ("in_accel_z_calibbias", "0\n");
+    place.run(&["write", names[0], attribute, "8"]).succeeds();
+    assert_eq!(place.run(&["cat", names[0], attribute]).succeeds().out, "8\n");
+    assert_eq!(place.run(&["cat", names[1], attribute]).succeeds().out, default);
+    place
+        .run(&["cat", "adxl345@1", "name"])
+        .fails(STEP_FAILED, &["no such domain is running"]);
+}
+
+#[test]
 fn a_refusal_has_the_drivers_error_number() {
     let place = Place::new();
     let _running = run(&place, "adxl345");

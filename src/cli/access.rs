@@ -15,6 +15,15 @@ use std::time::Duration;
 const LIMIT: Duration = Duration::from_secs(10);
 
 fn connect(driver: &str) -> Result<Client> {
+    let same: Vec<_> = list().into_iter().filter(|domain| domain.name == driver).collect();
+    if same.len() > 1 {
+        let names: Vec<_> = same.iter().map(|domain| format!("{driver}@{}", domain.pid)).collect();
+        return Err(anyhow!(
+            "{driver}: {} domains have this name; say which: {}",
+            names.len(),
+            names.join(", ")
+        ));
+    }
     let mut connection = Connection::open(driver).map_err(|error| match error.kind() {
         ErrorKind::NotFound => not_running(driver),
         _ => anyhow!("{driver}: {error}"),

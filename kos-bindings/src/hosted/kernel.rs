@@ -181,8 +181,15 @@ pub(super) fn born_with_kernel(task: &Task) -> Result<Handle, Retcode> {
     caps::root(task, Object::new(Kind::Kernel, None), rights)
 }
 
-fn is_called(process: &Process, name: &str) -> bool {
-    process.life.as_ref().is_some_and(|life| life.name == name)
+/// `NAME`, or `NAME@PID` where several domains have the name.
+fn is_called(process: &Process, wanted: &str) -> bool {
+    let Some(life) = &process.life else {
+        return false;
+    };
+    match wanted.rsplit_once('@').map(|(name, pid)| (name, pid.parse())) {
+        Some((name, Ok(pid))) => life.name == name && life.pid() == Some(pid),
+        _ => life.name == wanted,
+    }
 }
 
 /// The hosted kernel. Dropping it ends every domain.

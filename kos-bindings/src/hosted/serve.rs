@@ -72,7 +72,12 @@ impl Thread {
         let mut message = Message::with_room(room);
         // A first message finds its pages there, on both sides.
         const FIRST: Lens = Lens { constant: 1, arena: 1 };
-        for area in [Area::CallRequest, Area::CallResponse, Area::ServeRequest, Area::ServeResponse] {
+        for area in [
+            Area::CallRequest,
+            Area::CallResponse,
+            Area::ServeRequest,
+            Area::ServeResponse,
+        ] {
             let _ = me.shared.copy_in(area, FIRST, &mut message);
         }
         Self {
