@@ -2,10 +2,11 @@
 //! `cargo xtask test`: every test there is, and one line at the end that adds the runners' own totals up.
 //!
 //! [`tally`] reads what the test runners say; [`aarch64`] runs the domain side on that architecture;
-//! [`fuzz`] runs each fuzz target for a minute.
+//! [`oracle`] compares with real Linux; [`fuzz`] runs each fuzz target for a minute.
 
 pub(crate) mod aarch64;
 mod fuzz;
+mod oracle;
 mod tally;
 
 use crate::{Usage, run, setup};
@@ -33,6 +34,7 @@ pub(crate) fn command(args: &[String]) -> Result<bool> {
     let mut tally = Tally::default();
     workspace(filter, &mut tally)?;
     if filter.is_none() {
+        oracle::run(is_quick, &mut tally)?;
         aarch64::run(is_quick, &mut tally)?;
         fuzz::smoke(is_quick, &mut tally)?;
     }

@@ -46,6 +46,22 @@ impl Tally {
         self.passed += 1;
     }
 
+    /// Counts several, as a runner's last line tells them.
+    pub(super) fn pass_many(&mut self, count: u64) {
+        self.passed += count;
+    }
+
+    /// Of what was counted as passed, so many turn out not to have.
+    pub(super) fn take_back(&mut self, count: u64) {
+        self.passed = self.passed.saturating_sub(count);
+    }
+
+    /// Passed, failed, skipped.
+    #[cfg(test)]
+    pub(super) fn totals(&self) -> (u64, u64, u64) {
+        (self.passed, self.failed, self.skipped)
+    }
+
     /// Counts one thing that failed and is no libtest test.
     pub(super) fn fail(&mut self, what: impl Into<String>) {
         self.failed += 1;

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Every scenario of the oracle once, on real Linux of both series and in a domain. The n-th transfer failing is left to
+//! `cargo xtask oracle`, which takes longer.
+
+use super::tally::Tally;
+use crate::{run, setup};
+use anyhow::Result;
+use std::time::Duration;
+
+/// With real Linux to be built twice first.
+const LIMIT: Duration = Duration::from_secs(30 * 60);
+
+/// Builds real Linux, or finds it in the cache, and counts scenarios.
+pub(super) fn run(is_quick: bool, tally: &mut Tally) -> Result<()> {
+    let reason = if is_quick {
+        Some("--quick was given".to_owned())
+    } else {
+        setup::ensure_oracle()
+            .err()
+            .map(|error| format!("{error:#}").replace('\n', " "))
+    };
+    if let Some(reason) = reason {
+        tally.skip(format!("oracle: {reason}"));
+        return Ok(());
+    }
+    println!("\noracle");
+    let oracle = setup::workspace_cargo(&["run", "--quiet", "--package", "oracle", "--", "--no-faults"])?;
+    let mut verdicts = Verdicts {
+        is_ci: std::env::var_os("CI").is_some_and(|value| !value.is_empty()),
+        ..Verdicts::default()
+    };
+    let status = run::lines(run::limited(oracle, LIMIT), |line| {
+        println!("{line}");
+        verdicts.read(line, tally);
+    })?;
+    if run::timed_out(status) {
+        tally.fail("oracle: still running after the limit, ended");
+    } else if !status.success() && !verdicts.is_any_bad {
+        tally.fail("oracle: failed before its scenarios had run (see above)");
+    }
+    Ok(())
+}
+
+/// What the oracle's last lines say: `34 scenarios, …`, then those that are not identical, `  NAME on SERIES: differs`.
+#[derive(Default)]
+struct Verdicts {
+    is_ci: bool,
+    is_end: bool,
+    is_any_bad: bool,
+}
+
+impl Verdicts {
+    fn read(&mut self, line: &str, tally: &mut Tally) {
+        let count = line
+            .split_once(" scenarios, ")
+            .and_then(|(count, _)| count.parse().ok());
+        if let Some(count) = count {
+            self.is_end = true;
+            tally.pass_many(count);
+        } else if self.is_end
+            && let Some(name) = line.strip_suffix(": differs")
+        {
+            self.is_any_bad = true;
+            tally.take_back(1);
+            tally.fail(format!("oracle {}", name.trim()));
+        } else if self.is_end
+            && let Some(name) = line.strip_suffix(": skipped")
+        {
+            self.is_any_bad = true;
+            tally.take_back(1);
+            let what = format!("oracle {}", name.trim());
+            // Where nobody looks, a comparison that did not take place is one that failed.
+            if self.is_ci {
+                tally.fail(format!("{what}: skipped"));
+            } else {
+                tally.skip(what);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Tally, Verdicts};
+
+    #[test]
+    fn what_differs_is_failed_and_the_rest_has_passed() {
+        let (mut verdicts, mut tally) = (Verdicts::default(), Tally::default());
+        for line in [
+            "numbers on 6.12: signs: differs",
+            "3 scenarios, 1 of 2 runs identical (0 at a second try), 7 transfers, 1 skipped",
+            "  numbers on 6.12: differs",
+            "  device-node on 6.1: skipped",
+        ] {
+            verdicts.read(line, &mut tally);
+        }
+        assert_eq!(tally.totals(), (1, 1, 1));
+        assert!(verdicts.is_any_bad);
+    }
+}
