@@ -226,5 +226,8 @@ fn main() {
             "a neighbour beside a flood of {flood}        {beside:9.1} us   alone         {alone:9.1} us   x {:.2}",
             beside / alone
         );
+        if flood == 4 {
+            println!("figure neighbour {:.3} x", beside / alone);
+        }
     }
 }

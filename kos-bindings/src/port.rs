@@ -125,7 +125,8 @@ pub struct Port {
     pub event: AtomicU32,
     /// How many requests and notices wait, a hint that spares a polling `Recv`.
     pub queued: AtomicU32,
-    /// Who asked (`Recv`) or is answered (`Reply`); whom a notice is about.
+    /// Which call was received (`Recv`) or is answered (`Reply`; on a handle, 0 is any of `thread`'s); whom a notice is
+    /// about.
     pub caller: AtomicU64,
     /// Limit of `Call` or `Recv` in nanoseconds from now, or [`FOREVER`].
     pub timeout_ns: AtomicU64,

@@ -120,12 +120,24 @@ impl Timespec {
 const FUTEX_WAIT_BITSET: usize = 9;
 const FUTEX_WAKE_BITSET: usize = 10;
 
+/// Sleepers in any process that has the word mapped. Linux looks the page up each time.
+pub(crate) const EVERYWHERE: usize = 0;
+/// Sleepers in this process only (`FUTEX_PRIVATE_FLAG`): its address tells the word.
+#[cfg(feature = "hosted")]
+pub(crate) const HERE: usize = 128;
+
 /// Sleeps while `word` is `expected`, until a wake-up with `bit` or until `deadline_ns` on
 /// `CLOCK_MONOTONIC`.
 ///
 /// Any reason ends the wait, a signal too: the caller looks at the word again.
 #[inline]
 pub(crate) fn futex_wait(word: &AtomicU32, expected: u32, bit: u32, deadline: Option<Timespec>) {
+    futex_wait_in(EVERYWHERE, word, expected, bit, deadline);
+}
+
+/// As [`futex_wait`], among the sleepers of `scope`.
+#[inline]
+pub(crate) fn futex_wait_in(scope: usize, word: &AtomicU32, expected: u32, bit: u32, deadline: Option<Timespec>) {
     let limit = deadline.as_ref().map_or(core::ptr::null(), core::ptr::from_ref);
     // SAFETY: the kernel only reads `word` and `limit`, which live for the call.
     unsafe {
@@ -133,7 +145,7 @@ pub(crate) fn futex_wait(word: &AtomicU32, expected: u32, bit: u32, deadline: Op
             FUTEX,
             [
                 word.as_ptr() as usize,
-                FUTEX_WAIT_BITSET,
+                FUTEX_WAIT_BITSET | scope,
                 expected as usize,
                 limit as usize,
                 0,
@@ -146,12 +158,16 @@ pub(crate) fn futex_wait(word: &AtomicU32, expected: u32, bit: u32, deadline: Op
 /// Wakes the one sleeper on `word` that waits for `bit`.
 #[inline]
 pub(crate) fn futex_wake(word: &AtomicU32, bit: u32) {
+    futex_wake_in(EVERYWHERE, word, bit);
+}
+
+/// As [`futex_wake`], among the sleepers of `scope`.
+#[inline]
+pub(crate) fn futex_wake_in(scope: usize, word: &AtomicU32, bit: u32) {
+    let op = FUTEX_WAKE_BITSET | scope;
     // SAFETY: the kernel uses the address of `word` as a key only.
     unsafe {
-        call(
-            FUTEX,
-            [word.as_ptr() as usize, FUTEX_WAKE_BITSET, 1, 0, 0, bit as usize],
-        );
+        call(FUTEX, [word.as_ptr() as usize, op, 1, 0, 0, bit as usize]);
     }
 }
 

@@ -28,6 +28,7 @@ use super::life::{Cause, Life};
 use super::local::LocalClient;
 use super::object::{Kind, Object};
 use super::process::Process;
+use super::quota;
 use super::reaper::{Watch, reap};
 use super::seccomp;
 use super::serve::{Thread, serve};
@@ -103,11 +104,11 @@ impl Inner {
         self.domains().remove(&domain)
     }
 
-    fn process(&self, class: &str, shared: Shared, life: Option<Life>) -> Arc<Process> {
+    fn process(&self, class: &str, limits: quota::Limits, shared: Shared, life: Option<Life>) -> Arc<Process> {
         let id = self.next_id();
         let name = life.as_ref().map_or(class, |life| &life.name);
         let death = self.config.unknowns.server_death;
-        let task = Task::with_one_thread(id, name.to_string(), class.to_string(), death);
+        let task = Task::with_one_thread(id, name.to_string(), class.to_string(), limits, death);
         Arc::new(Process::of_task(id, task, shared, life))
     }
 
@@ -133,9 +134,16 @@ impl Inner {
     }
 
     /// Makes a process that only calls, with one handle.
-    fn new_client(&self, class: &str, endpoint: Endpoint, rights: Rights) -> Result<(Arc<Process>, Handle), Error> {
+    fn new_client(
+        &self,
+        class: &str,
+        endpoint: Endpoint,
+        rights: Rights,
+        is_here: bool,
+    ) -> Result<(Arc<Process>, Handle), Error> {
         let shared = Shared::create(&BootInfo::EMPTY, &[]).map_err(|error| Error::Port(error.into()))?;
-        let process = self.process(class, shared, None);
+        let shared = if is_here { shared.private() } else { shared };
+        let process = self.process(class, quota::Limits::default(), shared, None);
         let born = process.task.born_with(endpoint.0, 0, rights);
         Ok((process, born.map_err(Error::Handle)?))
     }
@@ -150,7 +158,7 @@ impl Inner {
         let domain = found.ok_or_else(|| String::from("no such domain"))?;
         let endpoint = Endpoint(Target::Process(Arc::downgrade(&domain)));
         let (process, handle) = self
-            .new_client(CLIENT, endpoint, rights)
+            .new_client(CLIENT, endpoint, rights, false)
             .map_err(|error| error.to_string())?;
         self.start_thread(&process).map_err(|error| error.to_string())?;
         Ok((process, handle))
@@ -283,7 +291,7 @@ impl Kernel {
         boot.kernel = boot.channel_count.saturating_add(1);
         let shared = Shared::create(&boot, &blob).map_err(|error| Error::Port(error.into()))?;
         let life = Life::new(spec.name.clone());
-        let process = self.inner.process(&spec.class, shared, Some(life));
+        let process = self.inner.process(&spec.class, spec.limits, shared, Some(life));
         for channel in &spec.channels {
             let born = process
                 .task
@@ -333,7 +341,7 @@ impl Kernel {
     ///
     /// [`Error::Port`] if memory for the port is missing.
     pub fn client(&self, class: &str, domain: &DomainHandle) -> Result<LocalClient, Error> {
-        let (process, handle) = self.inner.new_client(class, domain.endpoint(), Rights::CALL)?;
+        let (process, handle) = self.inner.new_client(class, domain.endpoint(), Rights::CALL, true)?;
         Ok(LocalClient::new(Arc::clone(&self.inner), process, handle))
     }
 

@@ -4,9 +4,12 @@
 //!
 //! Locks: a listener's, then a thread's, never the other way round.
 
+mod moment;
+mod turns;
+
 use std::collections::VecDeque;
 use std::string::String;
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::vec::Vec;
 
 use super::notice::lock;
@@ -16,6 +19,8 @@ use super::shared::{Message, Room};
 use super::sync::Sync;
 use super::task::Task;
 use crate::nk::{Parts, Retcode};
+use moment::Moment;
+use turns::Turns;
 
 /// A request that no thread took yet.
 #[derive(Debug)]
@@ -29,14 +34,23 @@ struct Queued {
 struct State {
     is_closed: bool,
     queue: VecDeque<Queued>,
-    /// Whose request was received last.
-    last: u64,
+    turns: Turns,
+    /// Threads that hold a process's requests back.
+    holding: u32,
     /// Threads in `Recv`, and which of their receptions it is.
     receivers: VecDeque<(Arc<Process>, u64)>,
     /// Requests to be answered, and which thread took them.
     taken: Vec<(Request, u64)>,
-    /// Client and taker of requests whose client gave up: an answer is expected, and dropped.
-    given_up: VecDeque<(u64, u64)>,
+    /// Requests whose client gave up: an answer is expected, and dropped.
+    given_up: VecDeque<GivenUp>,
+}
+
+/// A request that was received and whose client waits no more.
+#[derive(Debug)]
+struct GivenUp {
+    id: u64,
+    client: u64,
+    taker: u64,
 }
 
 /// The server's end of channels.
@@ -50,17 +64,45 @@ pub(crate) struct Listener {
     /// What clients get when it is gone.
     death: Retcode,
     state: Mutex<State>,
+    /// For requests that are held back: another's came, or nobody did in time.
+    moment: Arc<Moment>,
 }
 
 impl State {
+    /// The processes whose requests wait, in order.
+    fn waiting(&self) -> impl Iterator<Item = u64> {
+        self.queue.iter().map(|queued| queued.request.client.task.id)
+    }
+
+    /// The place of the oldest request that is not `process`'s.
+    fn other_than(&self, process: u64) -> Option<usize> {
+        self.waiting().position(|other| other != process)
+    }
+
+    /// Tells whether `process` asks with several threads at once, and had its turn.
+    fn is_crowd(&self, process: u64) -> bool {
+        self.turns.are_due_to_others(process) && self.waiting().filter(|other| *other == process).nth(1).is_some()
+    }
+
     /// Takes the request that is next: the oldest, but not of the same process twice in a row while another waits. So
-    /// however many threads a process asks with, its neighbours wait for one of its requests at a time.
+    /// however many threads a process asks with, its neighbours wait for one of its requests at a time; and if it asks
+    /// with several at once, for one in four of theirs.
     fn next(&mut self) -> Option<Queued> {
-        let is_other = |queued: &Queued| queued.request.client.task.id != self.last;
-        let at = self.queue.iter().position(is_other).unwrap_or(0);
+        let at = self.other_than(self.turns.last()).unwrap_or(0);
+        let process = self.queue.get(at)?.request.client.task.id;
+        let at = match self.is_crowd(process) {
+            true => self.other_than(process).unwrap_or(at),
+            false => at,
+        };
         let queued = self.queue.remove(at)?;
-        self.last = queued.request.client.task.id;
+        self.turns.serve(queued.request.client.task.id);
         Some(queued)
+    }
+
+    /// Tells whether all requests that wait are one process's, and are to be held back for a moment.
+    fn holds_back(&self) -> bool {
+        let first = self.waiting().next();
+        first.is_some_and(|first| self.turns.are_patient() && self.is_crowd(first) && self.other_than(first).is_none())
     }
 }
 
@@ -73,6 +115,7 @@ impl Listener {
             room: owner.room,
             death,
             state: Mutex::default(),
+            moment: Arc::default(),
         }
     }
 
@@ -92,7 +135,7 @@ impl Listener {
         }
         while let Some((thread, serial)) = state.receivers.pop_front() {
             if thread.end_receive(serial, |thread| thread.put_incoming(&request, parts)) {
-                state.last = request.client.task.id;
+                state.turns.serve(request.client.task.id);
                 state.taken.push((request, thread.id));
                 drop(state);
                 thread.give_turn();
@@ -112,7 +155,31 @@ impl Listener {
             message: Message::copy_of(parts),
             _charge: charge,
         });
+        if state.holding != 0 {
+            self.moment.ended.notify_all();
+        }
         Ok(())
+    }
+
+    /// Before a thread receives: where a process asks with several threads at once, and another one asked just before,
+    /// that one gets a moment to ask again. `before` runs before the thread waits.
+    pub(crate) fn hold_back(&self, before: impl FnOnce()) {
+        if !lock(&self.state).holds_back() {
+            return;
+        }
+        before();
+        let Some(end) = Moment::begin(&self.moment) else {
+            return;
+        };
+        let mut state = lock(&self.state);
+        state.holding += 1;
+        let waits = |state: &mut State| state.holds_back() && !self.moment.is_over(end);
+        let waited = self.moment.ended.wait_timeout_while(state, moment::FAR, waits);
+        let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        state.holding -= 1;
+        if state.holds_back() {
+            state.turns.nobody_came();
+        }
     }
 
     /// `Recv` of `thread`: hands it a request, or lets it wait.
@@ -150,15 +217,29 @@ impl Listener {
     }
 
     /// `Reply` of thread `replier`: takes the request of client thread `client` (0: of any) off those to be answered.
+    /// `call` is its number; 0 if the replier does not say, who then answers one client's calls in order.
     ///
     /// # Errors
     ///
     /// `rcNotConnected` if the client gave up, `rcInvalidArgument` if it is owed no answer.
-    pub(crate) fn take(&self, client: u64, replier: u64) -> Result<Request, Retcode> {
+    pub(crate) fn take(&self, client: u64, call: u64, replier: u64) -> Result<Request, Retcode> {
         let mut state = lock(&self.state);
         let is_meant = |id: u64| client == 0 || id == client;
+        if call != 0 {
+            let is_it = |(request, _): &(Request, u64)| request.id == call && is_meant(request.client.id);
+            if let Some(at) = state.taken.iter().position(is_it) {
+                return Ok(state.taken.remove(at).0);
+            }
+            let at = state.given_up.iter().position(|gone| gone.id == call);
+            state.given_up.remove(at.ok_or(Retcode::INVALID_ARGUMENT)?);
+            return Err(Retcode::NOT_CONNECTED);
+        }
         // A late answer must not become that to the client's next request, which another thread may have taken.
-        if let Some(at) = state.given_up.iter().position(|gone| *gone == (client, replier)) {
+        if let Some(at) = state
+            .given_up
+            .iter()
+            .position(|gone| gone.client == client && gone.taker == replier)
+        {
             state.given_up.remove(at);
             return Err(Retcode::NOT_CONNECTED);
         }
@@ -196,7 +277,11 @@ impl Listener {
             if state.given_up.len() == MAX_QUEUED {
                 state.given_up.pop_front();
             }
-            state.given_up.push_back((request.client.id, taker));
+            state.given_up.push_back(GivenUp {
+                id,
+                client: request.client.id,
+                taker,
+            });
         }
     }
 

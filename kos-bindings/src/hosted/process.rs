@@ -29,6 +29,7 @@ use std::vec::Vec;
 
 use super::judge::Known;
 use super::life::{Cause, LAST_WORDS, Life};
+use super::quota::Limits;
 use super::shared::{Message, Shared};
 use super::sync::Sync;
 use super::task::Task;
@@ -126,7 +127,7 @@ impl Process {
     /// Makes a process with one thread.
     pub(crate) fn new(id: u64, class: String, shared: Shared, life: Option<Life>) -> Self {
         let name = life.as_ref().map_or_else(|| class.clone(), |life| life.name.clone());
-        let task = Task::with_one_thread(id, name, class, Retcode::NOT_CONNECTED);
+        let task = Task::with_one_thread(id, name, class, Limits::default(), Retcode::NOT_CONNECTED);
         Self::of_task(id, task, shared, life)
     }
 
@@ -179,8 +180,7 @@ impl Process {
     /// Gives the turn back; the phase must have been set before.
     pub(crate) fn give_turn(&self) {
         self.running_since_ns.store(super::clock_ns(), Relaxed);
-        let port = self.shared.port();
-        turn::give(&port.turn);
+        turn::give(&self.shared.turn());
     }
 
     /// Ends an operation that did not have to wait.
@@ -419,7 +419,7 @@ impl Process {
 
     /// Wakes both sides of a dead port.
     pub(crate) fn close_port(&self) {
-        turn::close(&self.shared.port().turn);
+        turn::close(&self.shared.turn());
     }
 
     /// Waits until the process received for the first time. Returns whether it did, and lives.

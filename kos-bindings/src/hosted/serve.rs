@@ -21,14 +21,14 @@ use super::transfer::transfer;
 use crate::kn::right;
 use crate::nk::{Handle, HandleDesc, Header, Lens, Retcode};
 use crate::port::{Area, FOREVER, PortLens, op, turn};
-use crate::sys::{Timespec, futex_wait};
+use crate::sys::Timespec;
 
 /// Serves `thread`'s process until it is dead.
 pub(super) fn serve(mut thread: Thread) {
     let process = Arc::clone(&thread.me);
-    let word = &process.shared.port().turn;
+    let word = process.shared.turn();
     while !process.is_dead() {
-        match crate::turn::take(word) {
+        match crate::turn::take(&word) {
             Ok(()) => {
                 process.entered();
                 thread.enter();
@@ -90,15 +90,15 @@ impl Thread {
 
     /// Sleeps until the port changes or something is due.
     pub(super) fn idle(&self, seen: u32, bit: u32) {
-        let word = &self.me.shared.port().turn;
+        let word = self.me.shared.turn();
         let deadline = self.me.deadline_ns();
         if deadline == u64::MAX {
-            futex_wait(word, seen, bit, None);
+            word.wait_until(seen, bit, None);
             return;
         }
         let now = super::clock_ns();
         if now < deadline {
-            futex_wait(word, seen, bit, Some(Timespec::from_ns(deadline)));
+            word.wait_until(seen, bit, Some(Timespec::from_ns(deadline)));
             return;
         }
         let watchdog = self.kernel.config.watchdog_ns();
@@ -146,13 +146,14 @@ impl Thread {
                 self.receive();
                 wake(client);
             }
-            op::RECV_ON => self.receive_or_finish(),
+            op::RECV_ON => self.receive_or_finish(&mut None),
             op::REPLY_RECV_ON => {
                 let (code, client) = self.reply_on();
                 let port = self.me.shared.port();
                 port.reply_result.store(code.0.cast_unsigned(), Relaxed);
                 // As above: the server listens before its client goes on.
-                self.receive_or_finish();
+                let mut client = client;
+                self.receive_or_finish(&mut client);
                 wake(client);
             }
             op::REPLY_ON => {
@@ -164,8 +165,8 @@ impl Thread {
         }
     }
 
-    fn receive_or_finish(&self) {
-        if let Err(code) = self.receive_on() {
+    fn receive_or_finish(&self, client: &mut Option<Arc<Process>>) {
+        if let Err(code) = self.receive_on(client) {
             if code != Retcode::IPC_INTERRUPT {
                 self.audit(Lens::default(), code);
             }
@@ -173,8 +174,9 @@ impl Thread {
         }
     }
 
-    /// `Recv` on a handle. An error ends it here; otherwise it is finished or left open.
-    fn receive_on(&self) -> Result<(), Retcode> {
+    /// `Recv` on a handle. An error ends it here; otherwise it is finished or left open. `client` was answered just now
+    /// and is woken early where others are waited for.
+    fn receive_on(&self, client: &mut Option<Arc<Process>>) -> Result<(), Retcode> {
         let port = self.me.shared.port();
         let handle = Handle(port.handle.load(Relaxed));
         let timeout_ns = port.timeout_ns.load(Relaxed);
@@ -192,7 +194,12 @@ impl Thread {
             sync.enter(&self.me);
         }
         match &object.kind {
-            Kind::Listener(listener) => listener.receive(&self.me, deadline, sync.clone()),
+            Kind::Listener(listener) => {
+                if deadline != 0 {
+                    listener.hold_back(|| wake(client.take()));
+                }
+                listener.receive(&self.me, deadline, sync.clone());
+            }
             Kind::Delivery(line, bound) => line.receive(&self.me, *bound, deadline, sync.clone()),
             _ => return Err(Retcode::INVALID_ARGUMENT),
         }

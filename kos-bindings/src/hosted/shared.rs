@@ -9,6 +9,7 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::ptr::NonNull;
+use std::sync::atomic::AtomicU32;
 use std::vec::Vec;
 
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create};
@@ -20,6 +21,8 @@ use crate::port::{
     AREAS_AT, ARENA_BYTES, Area, BOOT_AT, BootInfo, CAUSE_BYTES, CONSTANT_BYTES, EPITAPH_AT, Epitaph, MAX_FRAMES,
     PORT_BYTES, Port,
 };
+use crate::sys::{self, Timespec};
+use crate::turn::Word;
 
 /// Room for a message of each kind in a port, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,6 +127,55 @@ pub(crate) struct Shared {
     bytes: usize,
     file: OwnedFd,
     room: Room,
+    /// Who sleeps on the port's word: [`sys::EVERYWHERE`] or [`sys::HERE`].
+    scope: usize,
+}
+
+/// A port's word, and who sleeps on it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Turn<'a> {
+    word: &'a AtomicU32,
+    scope: usize,
+}
+
+impl Turn<'_> {
+    /// Sleeps while the word is `seen`, until a wake-up with `bit` or `deadline`; may return for no reason.
+    #[inline]
+    pub(crate) fn wait_until(&self, seen: u32, bit: u32, deadline: Option<Timespec>) {
+        sys::futex_wait_in(self.scope, self.word, seen, bit, deadline);
+    }
+}
+
+impl Word for Turn<'_> {
+    #[inline]
+    fn load(&self) -> u32 {
+        Word::load(self.word)
+    }
+
+    #[inline]
+    fn store(&self, value: u32) {
+        Word::store(self.word, value);
+    }
+
+    #[inline]
+    fn swap(&self, value: u32) {
+        Word::swap(self.word, value);
+    }
+
+    #[inline]
+    fn replace(&self, from: u32, to: u32) -> std::result::Result<(), u32> {
+        self.word.replace(from, to)
+    }
+
+    #[inline]
+    fn wait(&self, seen: u32, bit: u32) {
+        self.wait_until(seen, bit, None);
+    }
+
+    #[inline]
+    fn wake(&self, bit: u32) {
+        sys::futex_wake_in(self.scope, self.word, bit);
+    }
 }
 
 // SAFETY: the mapping lives as long as the value and is reached through atomics and raw copies
@@ -180,7 +232,23 @@ impl Shared {
             bytes,
             file,
             room,
+            scope: sys::EVERYWHERE,
         })
+    }
+
+    /// Promises that both sides of the port are threads of this process, which spares Linux a look at the page.
+    pub(crate) fn private(mut self) -> Self {
+        self.scope = sys::HERE;
+        self
+    }
+
+    /// Returns the word that says whose turn it is.
+    #[inline]
+    pub(crate) fn turn(&self) -> Turn<'_> {
+        Turn {
+            word: &self.port().turn,
+            scope: self.scope,
+        }
     }
 
     fn at(&self, offset: usize) -> *mut u8 {

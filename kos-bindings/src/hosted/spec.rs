@@ -10,6 +10,7 @@ use std::vec::Vec;
 use super::error::Error;
 use super::handles::{Rights, Target};
 use super::lines::Lines;
+use super::quota::Limits;
 use super::server::{Server, ServerObject};
 use crate::port::{BootInfo, Channel, MAX_CHANNELS, NAME_BYTES, Span, clock};
 
@@ -62,6 +63,8 @@ pub struct DomainSpec {
     pub memory_bytes: u64,
     /// Its initial stack.
     pub stack_bytes: u64,
+    /// What it may take of the kernel.
+    pub limits: Limits,
     /// Whether its time is virtual.
     pub is_virtual_time: bool,
     /// When the decision to start it was made, or where its virtual time begins.
@@ -86,6 +89,7 @@ impl DomainSpec {
             lines: Lines::new(),
             memory_bytes: 16 << 20,
             stack_bytes: 256 << 10,
+            limits: Limits::default(),
             is_virtual_time: false,
             start_ns: super::clock_ns(),
             log_level: 7,

@@ -36,6 +36,8 @@ pub(crate) struct Task {
     pub(crate) quota: Arc<Quota>,
     /// Room in the ports of its threads.
     pub(crate) room: Room,
+    /// Whether another process maps those ports.
+    pub(crate) is_mapped_elsewhere: bool,
     table: Mutex<Table>,
     threads: Mutex<Vec<(Weak<Process>, Charge)>>,
     /// Static channels that it may call, and those that it serves.
@@ -52,15 +54,17 @@ pub(crate) struct Task {
 
 impl Task {
     /// Makes a process that is its one thread, somewhere else: a domain, or a client from outside.
-    pub(crate) fn with_one_thread(id: u64, name: String, class: String, death: Retcode) -> Arc<Self> {
-        let limits = Limits::default();
+    pub(crate) fn with_one_thread(id: u64, name: String, class: String, limits: Limits, death: Retcode) -> Arc<Self> {
         Arc::new(Self::new(id, name, class, limits, Room::DEFAULT, true, death))
     }
 
     /// Makes a process whose threads are threads of this program.
     pub(crate) fn here(id: u64, spec: &TaskSpec, death: Retcode) -> Arc<Self> {
         let (name, class, room) = (spec.name.clone(), spec.class.clone(), spec.room.in_pages());
-        Arc::new(Self::new(id, name, class, spec.limits, room, false, death))
+        Arc::new(Self {
+            is_mapped_elsewhere: spec.is_mapped_elsewhere,
+            ..Self::new(id, name, class, spec.limits, room, false, death)
+        })
     }
 
     fn new(
@@ -78,6 +82,7 @@ impl Task {
             class,
             quota: Quota::new(limits),
             room,
+            is_mapped_elsewhere: has_one_thread,
             table: Mutex::default(),
             threads: Mutex::default(),
             clients: Mutex::default(),

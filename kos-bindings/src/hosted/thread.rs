@@ -73,6 +73,9 @@ pub struct TaskSpec {
     pub limits: Limits,
     /// Room for a message of each kind in the ports of its threads.
     pub room: Room,
+    /// Whether another process maps the ports too ([`Thread::port_file`]), and posts there. A hand-over then costs a
+    /// tenth more.
+    pub is_mapped_elsewhere: bool,
 }
 
 impl TaskSpec {
@@ -84,6 +87,7 @@ impl TaskSpec {
             class: name.to_string(),
             limits: Limits::default(),
             room: Room::DEFAULT,
+            is_mapped_elsewhere: false,
         }
     }
 }
@@ -188,6 +192,11 @@ impl Task {
         let failed = |code| Error::Task(self.task.name.clone(), code);
         let charge = self.task.charge_thread().map_err(failed)?;
         let shared = Shared::with_room(self.task.room).map_err(|error| Error::Port(error.into()))?;
+        let shared = if self.task.is_mapped_elsewhere {
+            shared
+        } else {
+            shared.private()
+        };
         let id = self.kernel.next_id();
         let process = Arc::new(Process::of_task(id, Arc::clone(&self.task), shared, None));
         self.task.add_thread(&process, charge).map_err(failed)?;
@@ -226,6 +235,8 @@ pub struct Received<'a> {
     pub sender: u32,
     /// The thread that asks, and is answered; 0 for an interrupt.
     pub thread: u32,
+    /// The number of its call, to be named in [`Thread::reply_to`]; 0 for an interrupt.
+    pub call: u64,
     /// The request; empty for an interrupt. Valid until the thread receives again.
     pub message: Parts<'a>,
 }
@@ -300,7 +311,8 @@ impl Thread {
         Some(found.1)
     }
 
-    /// Returns the port's file, as a hostile process could map it a second time.
+    /// Returns the port's file, as a hostile process could map it a second time; to be woken there takes
+    /// [`TaskSpec::is_mapped_elsewhere`].
     #[must_use]
     pub fn port_file(&self) -> BorrowedFd<'_> {
         self.process.shared.file()
@@ -315,7 +327,8 @@ impl Thread {
     fn enter(&self, op: u32) -> Result<(), Retcode> {
         let port = self.process.shared.port();
         port.op.store(op, Relaxed);
-        if turn::post(&port.turn) && turn::wait(&port.turn) {
+        let word = self.process.shared.turn();
+        if turn::post(&word) && turn::wait(&word) {
             Retcode(port.result.load(Acquire).cast_signed()).ok()
         } else {
             Err(Retcode::NOT_CONNECTED)
@@ -385,6 +398,7 @@ impl Thread {
                 reply_handle: handle,
                 sender: 0,
                 thread: 0,
+                call: 0,
                 message: Parts::default(),
             });
         }
@@ -398,6 +412,7 @@ impl Thread {
             reply_handle: handle,
             sender: port.sender.load(Relaxed),
             thread: port.thread.load(Relaxed),
+            call: port.caller.load(Relaxed),
             message: message.ok_or(Retcode::INVALID_ARGUMENT)?,
         })
     }
@@ -417,9 +432,21 @@ impl Thread {
     /// exist; `rcSecurityDisallow` if the policy refused it, or a right is missing: the client's `Call` then fails so
     /// too. `rcNotConnected` if the client is gone or gave up; `rcHandleRevoked`.
     pub fn reply(&mut self, reply_handle: Handle, client: u32, lens: Lens) -> Result<(), Retcode> {
+        self.reply_to(reply_handle, client, 0, lens)
+    }
+
+    /// [`Thread::reply`] to call number `call` of `client` and to no other: a client that gave up and asks again is
+    /// not taken for the one that is answered late. 0 is any; then a thread that holds two requests of one client
+    /// thread, which gave up the first one, answers in order.
+    ///
+    /// # Errors
+    ///
+    /// As there; `rcNotConnected` if the client gave up this call.
+    pub fn reply_to(&mut self, reply_handle: Handle, client: u32, call: u64, lens: Lens) -> Result<(), Retcode> {
         let port = self.process.shared.port();
         port.handle.store(reply_handle.0, Relaxed);
         port.thread.store(client, Relaxed);
+        port.caller.store(call, Relaxed);
         store(&port.serve_response, lens);
         self.enter(op::REPLY_ON)
     }
@@ -437,6 +464,7 @@ impl Thread {
         let port = self.process.shared.port();
         port.handle.store(reply_handle.0, Relaxed);
         port.thread.store(client, Relaxed);
+        port.caller.store(0, Relaxed);
         port.timeout_ns.store(nanoseconds(mdelay), Relaxed);
         port.sync.store(sync.0, Relaxed);
         store(&port.serve_response, lens);

@@ -75,21 +75,22 @@ fn while_it_receives_waits_for_events_asks_for_a_channel_or_an_interrupt() {
         let mut stage = Stage::new();
         std::thread::scope(|scope| {
             let m = &mut stage.m;
+            // Made before: however slow this machine is, it is its wait that it dies in.
+            let on = match what {
+                0 => m.kn().handle_connect(Handle::INVALID).expect("a listener").0,
+                1 => m.kn().notice_create().expect("a receiver"),
+                2 => Handle::INVALID,
+                _ => m.kn().register_irq(1, 0).expect("a line"),
+            };
+            let on = match what {
+                3 => m.kn().attach_irq(on).expect("bound"),
+                _ => on,
+            };
             let waits = scope.spawn(move || match what {
-                0 => {
-                    let listener = m.kn().handle_connect(Handle::INVALID).expect("a listener").0;
-                    receive(m, listener, INFINITE).map(drop)
-                }
-                1 => {
-                    let notice = m.kn().notice_create().expect("a receiver");
-                    events(m, notice, INFINITE).map(drop)
-                }
+                0 => receive(m, on, INFINITE).map(drop),
+                1 => events(m, on, INFINITE).map(drop),
                 2 => m.kn().cm_connect("neighbour", "x", INFINITE).map(drop),
-                _ => {
-                    let line = m.kn().register_irq(1, 0).expect("a line");
-                    let delivery = m.kn().attach_irq(line).expect("bound");
-                    m.recv_ex(delivery, INFINITE, Handle::INVALID).map(drop)
-                }
+                _ => m.recv_ex(on, INFINITE, Handle::INVALID).map(drop),
             });
             a_moment();
             stage.mallory.kill();

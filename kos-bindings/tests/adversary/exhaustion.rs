@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Using up what there is: handles, objects, memory, channels, events, threads, queues, time.
 
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use kos_bindings::hosted::{Limits, TaskSpec};
@@ -304,27 +305,79 @@ fn wishes_for_channels() {
 fn a_flood_of_requests_leaves_the_neighbour_its_turn() {
     let mut stage = Stage::new();
     let alone = latency(&mut stage);
-    let stop = std::sync::atomic::AtomicBool::new(false);
+    let stop = AtomicBool::new(false);
     let threads: Vec<_> = (0..4).map(|_| stage.mallory.attach().expect("a thread")).collect();
     let channel = stage.channel;
     let flooded = std::thread::scope(|scope| {
         for mut thread in threads {
             let stop = &stop;
             scope.spawn(move || {
-                while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                while !stop.load(Relaxed) {
                     say(&mut thread, channel, b"flood").expect("an answer");
                 }
             });
         }
         std::thread::sleep(Duration::from_millis(20));
         let flooded = latency(&mut stage);
-        stop.store(true, std::sync::atomic::Ordering::Relaxed);
+        stop.store(true, Relaxed);
         flooded
     });
-    // First come, first served: behind four who always ask it waits for four answers, not for all of them for ever. How
-    // long that is in time depends on the machine; `benches/ipc.rs` measures it.
+    // How long that is in time depends on the machine; `benches/ipc.rs` measures it.
     println!("neighbour: {alone:?} alone, {flooded:?} beside a flood of four threads");
     assert!(flooded < Duration::from_secs(1), "{alone:?} {flooded:?}");
+}
+
+/// Time as the server knows it: in requests served. Alone, one passes from a neighbour's asking to its being served;
+/// beside a flood no more than twice as many may.
+#[test]
+fn a_flood_of_requests_makes_the_neighbour_wait_for_one_of_them() {
+    let mut stage = Stage::new();
+    let served = AtomicU64::new(0);
+    let counter = task(&stage.kernel, "counter");
+    for client in [&stage._neighbour, &stage.mallory] {
+        stage.kernel.connect(client, &counter, "count", &[]).expect("a channel");
+    }
+    let mut c = counter.attach().expect("a thread");
+    let threads: Vec<_> = (0..4).map(|_| stage.mallory.attach().expect("a thread")).collect();
+    let waited = std::thread::scope(|scope| {
+        let served = &served;
+        scope.spawn(move || {
+            let listener = c.service_locator_register("count");
+            let mut next = c.recv(listener).map(|received| received.thread);
+            while let Ok(client) = next {
+                let now = served.fetch_add(1, Relaxed) + 1;
+                let lens = write(c.response(), &[], &now.to_le_bytes());
+                let (_, received) = c.reply_recv(listener, client, lens, u32::MAX, Handle::INVALID);
+                next = received.map(|received| received.thread);
+            }
+        });
+        for mut thread in threads {
+            scope.spawn(move || {
+                let to = thread.service_locator_connect("count");
+                // Until the server ends.
+                while say(&mut thread, to, b"flood").is_ok() {}
+            });
+        }
+        std::thread::sleep(Duration::from_millis(20));
+        let to = stage.n.service_locator_connect("count");
+        let mut waited: Vec<_> = (0..500)
+            .map(|_| {
+                let asked = served.load(Relaxed);
+                let answer = say(&mut stage.n, to, b"mine").expect("an answer");
+                u64::from_le_bytes(answer.try_into().expect("a number")) - asked
+            })
+            .collect();
+        drop(counter);
+        waited.sort_unstable();
+        waited
+    });
+    println!(
+        "served until the neighbour was: {} at the median, {} at the most",
+        waited[250], waited[499]
+    );
+    assert!(served.load(Relaxed) > 500, "the flood was served, too");
+    assert!(waited[250] <= 2, "{waited:?}");
+    stage.neighbour_is_served("a flood beside it");
 }
 
 /// The median time of the neighbour's calls.

@@ -51,6 +51,8 @@ impl Stage {
         let (server, neighbour) = (task(&kernel, "server"), task(&kernel, "neighbour"));
         let spec = TaskSpec {
             limits,
+            // It maps its port where the kernel does not expect it.
+            is_mapped_elsewhere: true,
             ..TaskSpec::new("mallory")
         };
         let mallory = kernel.task(&spec).expect("a process");

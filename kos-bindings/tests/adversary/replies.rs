@@ -188,6 +188,63 @@ fn a_late_answer_is_not_that_to_the_next_request() {
 }
 
 #[test]
+fn a_late_answer_by_whoever_holds_the_next_request_too() {
+    let mut stage = Stage::new();
+    let (listener, _victim, mut v, channel) = serve(&stage);
+    let m = &mut stage.m;
+    let mut outcomes = Vec::new();
+    std::thread::scope(|scope| {
+        let asks = scope.spawn(|| {
+            use kos_bindings::nk::Transport;
+            let lens = write(v.request(), &[], b"first");
+            let first = v.call_ex(channel, lens, 50, Handle::INVALID).map(drop);
+            assert_eq!(first, Err(Retcode::TIMEOUT));
+            say(&mut v, channel, b"second")
+        });
+        let late = receive(m, listener, 5000).expect("the first");
+        let next = receive(m, listener, 5000).expect("the second");
+        assert_eq!(
+            (late.thread, late.sender),
+            (next.thread, next.sender),
+            "one thread asks twice"
+        );
+        assert_ne!(late.call, next.call);
+        for (call, text) in [
+            (u64::MAX, "to no call"),
+            (late.call, "to the first"),
+            (late.call, "again"),
+        ] {
+            let lens = write(m.response(), &[], text.as_bytes());
+            outcomes.push((text, m.reply_to(listener, next.thread, call, lens)));
+        }
+        // A call of the victim's, but not this thread's.
+        let lens = write(m.response(), &[], b"to another thread");
+        outcomes.push((
+            "to another thread",
+            m.reply_to(listener, next.thread + 1, next.call, lens),
+        ));
+        let lens = write(m.response(), &[], b"to the second");
+        m.reply_to(listener, next.thread, next.call, lens).expect("it waits");
+        assert_eq!(asks.join().expect("no panic").as_deref(), Ok(&b"to the second"[..]));
+    });
+    let late = outcomes.remove(1);
+    assert_eq!(
+        late,
+        ("to the first", Err(Retcode::NOT_CONNECTED)),
+        "as where a client is gone"
+    );
+    let codes: Vec<_> = outcomes.iter().map(|(_, outcome)| *outcome).collect();
+    assert_eq!(codes, [Err(Retcode::INVALID_ARGUMENT); 3], "{outcomes:?}");
+    let audited = stage.audit.take();
+    assert_eq!(
+        audited.iter().filter(|record| record.sender == "mallory").count(),
+        3,
+        "{audited:?}"
+    );
+    stage.neighbour_is_served("answering late by number");
+}
+
+#[test]
 fn an_answer_that_names_a_handle_as_if_the_kernel_did() {
     let mut stage = Stage::new();
     let (listener, _victim, mut v, channel) = serve(&stage);

@@ -150,12 +150,16 @@ fn rc_busy_when_too_many_wait_at_one_listener() {
         })
         .collect();
     let _ = s.service_locator_register("ch");
+    // All ask at once, however long it takes to make them.
+    let start = std::sync::Barrier::new(288);
     let outcomes: Vec<_> = std::thread::scope(|scope| {
+        let start = &start;
         let threads: Vec<_> = clients
             .iter()
             .flat_map(|client| (0..32).map(move |_| client.attach().expect("a thread")))
             .map(|mut thread| {
                 scope.spawn(move || {
+                    start.wait();
                     let channel = thread.service_locator_connect("ch");
                     let lens = write(thread.request(), &[], b"");
                     thread.call_ex(channel, lens, 1500, Handle::INVALID).map(drop)

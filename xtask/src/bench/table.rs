@@ -32,7 +32,7 @@ const fn over(row: Row, floor: &'static str, what: &'static str) -> Row {
     }
 }
 
-const ROWS: [Row; 17] = [
+const ROWS: [Row; 18] = [
     over(
         row("start", "start to first sample, adxl345", "us", 5000.0, 1500.0),
         "empty_start",
@@ -89,6 +89,13 @@ const ROWS: [Row; 17] = [
         "x",
         1.25,
         1.1,
+    ),
+    row(
+        "neighbour",
+        "a client's latency beside a flood of 4 threads",
+        "x",
+        2.0,
+        1.5,
     ),
     row("mdl", "1 MiB by MDL over the same in a message", "x", 0.2, 0.15),
     row("verdict_50", "policy verdict, 50 domains", "ns", 300.0, 150.0),

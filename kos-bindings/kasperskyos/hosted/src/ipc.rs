@@ -50,6 +50,9 @@ pub struct Arena {
     end: *mut u8,
 }
 
+/// In `traceId`: the span is the number of a call. What tracing means by the two words is not public; a reply that
+/// hands them back as `Recv` gave them is to this call, one that does not is to any of its client's.
+const CALL_TRACE: u64 = u64::from_le_bytes(*b"the call");
 const SIZE_BITS: u32 = 23;
 const NK_EOK: i32 = 0;
 const NK_EINVAL: i32 = 2;
@@ -149,10 +152,11 @@ pub(crate) unsafe extern "C" fn RecvEx(handle: u32, into: *mut SMsgHdr, mdelay: 
         // SAFETY: our caller's promise.
         let into = unsafe { into.as_mut() }.ok_or(Retcode::INVALID_ARGUMENT)?;
         let got = thread.recv_ex(Handle(handle), mdelay, Handle(sync))?;
-        let (reply_handle, sender, tid) = (got.reply_handle.0, got.sender, got.thread);
+        let (reply_handle, sender, tid, call) = (got.reply_handle.0, got.sender, got.thread, got.call);
         // SAFETY: our caller's promise.
         unsafe { scatter(into, got.message) }?;
         (into.reply_handle, into.sender, into.thread_id) = (reply_handle, sender, tid);
+        (into.trace_id, into.span_id) = (CALL_TRACE, call);
         Ok(())
     }))
 }
@@ -175,8 +179,14 @@ pub(crate) unsafe extern "C" fn Reply(handle: u32, out: *const SMsgHdr) -> i32 {
         // SAFETY: our caller's promise.
         let lens = unsafe { gather(out, thread.response()) }?;
         // SAFETY: `gather` found it readable.
-        let client = unsafe { (*out).thread_id };
-        thread.reply(Handle(handle), client, lens)
+        let SMsgHdr {
+            thread_id,
+            trace_id,
+            span_id,
+            ..
+        } = unsafe { core::ptr::read(out) };
+        let call = if trace_id == CALL_TRACE { span_id } else { 0 };
+        thread.reply_to(Handle(handle), thread_id, call, lens)
     }))
 }
 

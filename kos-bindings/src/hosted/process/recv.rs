@@ -48,6 +48,7 @@ impl Process {
         let word = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
         port.sender.store(word(request.client.task.id), Relaxed);
         port.thread.store(word(request.client.id), Relaxed);
+        port.caller.store(request.id, Relaxed);
         self.put_event(event::REQUEST);
     }
 

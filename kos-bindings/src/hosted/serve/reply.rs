@@ -32,6 +32,7 @@ impl Thread {
         let lens = load(&port.serve_response);
         let handle = Handle(port.handle.load(Relaxed));
         let client = u64::from(port.thread.load(Relaxed));
+        let call = port.caller.load(Relaxed);
         let object = self
             .me
             .task
@@ -40,7 +41,9 @@ impl Thread {
             Ok(object) => object,
             Err(code) => return (self.audit(Lens::default(), code), None),
         };
-        let taken = object.listener().and_then(|listener| listener.take(client, self.me.id));
+        let taken = object
+            .listener()
+            .and_then(|listener| listener.take(client, call, self.me.id));
         match taken {
             Ok(request) => self.answer_request(request, lens),
             Err(Retcode::NOT_CONNECTED) => (self.told(Retcode::NOT_CONNECTED), None),
