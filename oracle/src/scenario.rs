@@ -63,8 +63,10 @@ pub(crate) enum Step {
     /// Lets time pass, in ms.
     Wait(u64),
     /// What is done with the IIO device's node, a word and a number each: `open`, `read BYTES`, `poll MS`,
-    /// `write BYTES`, `close`; all but the first on the file that was opened last.
+    /// `write BYTES`, `events` (opens the file that events come out of), `close`; all but the first on the file that was opened last.
     Device(Vec<String>),
+    /// Opens the IIO device's events, changes what the chips feel, and waits for events.
+    Events(Events),
     /// Fills the buffer: enables channels, chooses a trigger, takes scans, switches the buffer off.
     Capture(Capture),
 }
@@ -82,6 +84,19 @@ pub(crate) struct Capture {
     pub(crate) scan_bytes: usize,
     /// How many scans are taken.
     pub(crate) scans: usize,
+}
+
+/// How events are waited for.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Events {
+    /// What makes them.
+    pub(crate) stimulus: String,
+    /// How many are taken.
+    pub(crate) count: usize,
+    /// For how long, in ms, if they are not to come.
+    #[serde(default)]
+    pub(crate) limit: Option<u64>,
 }
 
 impl Scenario {

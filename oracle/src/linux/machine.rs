@@ -208,6 +208,16 @@ impl Machine {
         self.number(&format!("P {file} {events} {}", limit.as_millis()))
     }
 
+    /// A device's command: its result, and what its argument holds afterwards.
+    pub(crate) fn ioctl(&mut self, file: i64, cmd: u32, arg: &[u8]) -> Result<(i64, Vec<u8>), Failure> {
+        let data = self.ask(&format!("I {file} {cmd} {}", hex(arg)))?;
+        let blank = data.iter().position(|byte| *byte == b' ').unwrap_or(data.len());
+        let (number, rest) = data.split_at(blank);
+        let number = String::from_utf8_lossy(number);
+        let number = number.parse().with_context(|| number.clone().into_owned())?;
+        Ok((number, rest.get(1..).unwrap_or_default().to_vec()))
+    }
+
     pub(crate) fn close(&mut self, file: i64) -> Result<(), Failure> {
         self.ask(&format!("C {file}")).map(drop)
     }
