@@ -22,6 +22,9 @@ pub(crate) struct Scenario {
     pub(crate) about: String,
     /// The driver's module.
     pub(crate) driver: String,
+    /// The driver's name on its bus, if that is not the module's.
+    #[serde(default)]
+    pub(crate) bus_name: Option<String>,
     /// What the chips feel at first.
     #[serde(default)]
     pub(crate) stimulus: String,

@@ -87,7 +87,11 @@ impl DomainSide {
         };
         let domain = system.start(&spec, built)?;
         let mut client = domain.client()?;
-        client.state()?;
+        if let Err(error) = client.state() {
+            // Why it ended says more than that it did.
+            let death = domain.wait_death(Duration::from_secs(1));
+            return Err(death.map_or_else(|| error.into(), |death| anyhow!("{death}")));
+        }
         Ok(Self {
             domain,
             client,
@@ -285,8 +289,7 @@ impl Side for LinuxSide {
     }
 
     fn event_file(&mut self, file: i64) -> Result<i64, Failure> {
-        let (_, arg) = self.machine.ioctl(file, GET_EVENT_FD, &[0; 4])?;
-        file_number(&arg).map(i64::from)
+        self.machine.event_file(file)
     }
 
     fn close(&mut self, file: i64) -> Result<(), Failure> {

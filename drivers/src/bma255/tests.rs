@@ -120,3 +120,18 @@ fn the_watermark_interrupts_until_the_fifo_is_below_it() {
     bench.wait(400 * MS);
     assert_eq!(bench.read1(reg::FIFO_STATUS), 0x80 | 32);
 }
+
+#[test]
+fn a_slope_that_is_not_latched_interrupts_for_a_sample() {
+    let mut bench = bench();
+    bench.write(reg::PMU_LPW, 0x80);
+    bench.write(reg::PMU_LPW, 0x00);
+    bench.write(reg::PMU_BW, 0x0b); // 8 ms
+    bench.write(reg::INT_MAP_0, 0x04);
+    bench.write(reg::INT_EN_0, 0x07);
+    bench.wait(20 * MS);
+    let edges = bench.edges();
+    bench.feel("accel=0,5,9.80665");
+    bench.wait(30 * MS);
+    assert_eq!(*edges.lock().unwrap(), [true, false]);
+}
