@@ -15,8 +15,7 @@
  *   F fd count      reads from an open file
  *   D fd data       one write to an open file; answers with the count
  *   P fd events ms  polls; answers with what is there
- *   I fd cmd data   a device's command; answers with the result, a blank and
- *                   what its argument holds afterwards
+ *   E fd            opens an IIO device's events; answers with the number
  *   C fd            closes
  *   K               the kernel's log since the last K, as /dev/kmsg has it
  *   S ms            sleeps
@@ -225,20 +224,14 @@ static int poll_fd(int fd, short events, int ms)
 	return 0;
 }
 
-static int command(int fd, unsigned long cmd, const char *data, size_t len)
+/* The command is that of include/uapi/linux/iio/events.h. */
+static int open_events(int fd)
 {
-	static char arg[1 << 14];	/* as much as a command's number can say */
-	int done;
+	int events;
 
-	if (len > sizeof(arg))
-		return E2BIG;
-	memset(arg, 0, sizeof(arg));
-	memcpy(arg, data, len);
-	done = ioctl(fd, cmd, arg);
-	if (done < 0)
+	if (ioctl(fd, _IOR('i', 0x90, int), &events) < 0)
 		return errno;
-	addf("%d ", done);
-	add(arg, len);
+	addf("%d", events);
 	return 0;
 }
 
@@ -306,12 +299,9 @@ static void run(char *line, int log)
 	case 'P':
 		failed = poll_fd(atoi(words[1]), (short)atoi(words[2]), atoi(words[3]));
 		break;
-	case 'I': {
-		size_t len = decode(words[3]);
-
-		failed = command(atoi(words[1]), strtoul(words[2], NULL, 10), words[3], len);
+	case 'E':
+		failed = open_events(atoi(words[1]));
 		break;
-	}
 	case 'C':
 		failed = close(atoi(words[1])) ? errno : 0;
 		break;

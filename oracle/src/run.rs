@@ -43,6 +43,7 @@ pub(crate) struct Runner<'a> {
     side: &'a mut dyn Side,
     chip: &'a Chip,
     streams: &'a [String],
+    pace: Duration,
     transfers: usize,
     /// Of the IIO device, as long as it was seen.
     iio: String,
@@ -72,6 +73,7 @@ pub(crate) fn run(side: &mut dyn Side, chip: &Chip, scenario: &Scenario, begun: 
         side,
         chip,
         streams: &scenario.streams,
+        pace: Duration::from_millis(scenario.pace),
         transfers: 0,
         iio: "iio:device0".to_owned(),
         reads_per_s: None,
@@ -159,6 +161,7 @@ impl Runner<'_> {
             }
             Step::Read(path) => {
                 let path = self.path(path)?;
+                self.let_sample(&path)?;
                 Ok(vec![format!("= {}", text(&self.side.read(&path)?))])
             }
             Step::Time(path, count) => {
@@ -303,7 +306,17 @@ impl Runner<'_> {
         Ok(lines)
     }
 
+    /// Time passes there by itself, and here only when the scenario says so.
+    fn let_sample(&mut self, path: &str) -> Result<(), Failure> {
+        let is_channel = path.ends_with("_raw") || path.ends_with("_input");
+        if is_channel && !self.pace.is_zero() {
+            self.side.wait(self.pace)?;
+        }
+        Ok(())
+    }
+
     fn read_or_errno(&mut self, path: &str) -> Result<String, Failure> {
+        self.let_sample(path)?;
         match self.side.read(path) {
             Ok(bytes) => Ok(text(&bytes)),
             Err(Failure::Errno(number)) => Ok(format!("! {}", errno(number))),

@@ -37,6 +37,9 @@ pub(crate) struct Scenario {
     /// Parts of the transfers that fetch samples as time passes: their number is not compared.
     #[serde(default)]
     pub(crate) streams: Vec<String>,
+    /// Time that passes before a channel is read, in ms: longer than a sample's period, a new one is there on both kernels.
+    #[serde(default)]
+    pub(crate) pace: u64,
     /// What is done.
     pub(crate) steps: Vec<Step>,
 }
