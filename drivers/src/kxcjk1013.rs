@@ -76,6 +76,8 @@ pub struct Kxcjk1013 {
     wake_sampler: Sampler,
     latest: [i16; 3],
     is_new: bool,
+    /// The next sample is an instant start's: it is there, but its data-ready is the next one's, a period later.
+    is_silent: bool,
     /// INT_SOURCE2: directions of the motion, or 0.
     motion: u8,
     /// Steps for which the motion has lasted.
@@ -95,6 +97,7 @@ impl Kxcjk1013 {
             wake_sampler: Sampler::default(),
             latest: [0; 3],
             is_new: false,
+            is_silent: false,
             motion: 0,
             steps: 0,
             reference: None,
@@ -126,8 +129,8 @@ impl Kxcjk1013 {
                 quantise(value / 16.0, 8) << 8
             }
         });
-        self.is_new = true;
-        if self.regs.has(reg::CTRL_REG1, DRDYE) {
+        if !std::mem::take(&mut self.is_silent) && self.regs.has(reg::CTRL_REG1, DRDYE) {
+            self.is_new = true;
             self.pulse_until = time_ns + PULSE_NS;
         }
     }
@@ -162,7 +165,7 @@ impl Kxcjk1013 {
     /// INT_SOURCE1.
     fn source(&self) -> u8 {
         let flag = |is_set: bool, bit: u8| if is_set { bit } else { 0 };
-        flag(self.is_new && self.regs.has(reg::CTRL_REG1, DRDYE), SOURCE_DRDY) | flag(self.motion != 0, SOURCE_WUFS)
+        flag(self.is_new, SOURCE_DRDY) | flag(self.motion != 0, SOURCE_WUFS)
     }
 
     /// CTRL_REG1 was written, or a rate: in operating mode sampling begins anew.
@@ -171,8 +174,10 @@ impl Kxcjk1013 {
         if control & PC1 == 0 {
             self.sampler.stop();
             self.wake_sampler.stop();
+            self.is_new = false;
             return;
         }
+        self.is_silent = self.start_up == StartUp::Instant && !was_operating;
         self.sampler.start(match (self.start_up, was_operating) {
             (StartUp::Instant, false) => self.now,
             (StartUp::DataSheet, false) => self.now + START_UP_NS.max(self.period_ns()),
@@ -324,7 +329,9 @@ mod tests {
     fn data_is_ready_until_it_is_read() {
         let mut bench = bench();
         bench.write(reg::INT_CTRL_REG1, 0x30); // active high, latched
-        bench.write(reg::CTRL_REG1, 0xe0);
+        bench.write(reg::CTRL_REG1, 0xe0); // 50 Hz
+        assert!(!bench.line());
+        bench.wait(20 * MS);
         assert_eq!((bench.line(), bench.read1(reg::INT_SOURCE1)), (true, 0x10));
         bench.words_le(reg::XOUT_L);
         assert!(!bench.line());
@@ -341,7 +348,7 @@ mod tests {
         let edges = bench.edges();
         bench.write(reg::CTRL_REG1, 0xe0); // 50 Hz
         bench.wait(50 * MS);
-        assert_eq!(*edges.lock().unwrap(), [true, false].repeat(3));
+        assert_eq!(*edges.lock().unwrap(), [true, false].repeat(2));
     }
 
     #[test]

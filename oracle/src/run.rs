@@ -54,6 +54,9 @@ pub(crate) struct Runner<'a> {
 
 type Outcome = Result<Vec<String>, Failure>;
 
+/// What an interrupt's thread may do at the chip after it has given a sample.
+const SETTLE: Duration = Duration::from_millis(10);
+
 /// How long real Linux may take for samples; the domain's time is virtual.
 const SAMPLES_LIMIT: Duration = Duration::from_secs(20);
 
@@ -411,6 +414,8 @@ impl Runner<'_> {
         }
         let file = self.side.open(&self.iio.clone())?;
         let scans = self.scans(&iio, file, capture);
+        // The interrupt's thread, which has just given the last scan, may still be at the chip (docs/oracle.md).
+        self.side.wait(SETTLE)?;
         let off = self.side.write(&format!("{iio}/buffer/enable"), b"0");
         self.side.close(file)?;
         for channel in &capture.channels {
