@@ -147,6 +147,15 @@ fn candidates(driver: &str) -> Vec<String> {
     names
 }
 
+/// The board that carries a chip of this name: a driver for many chips has one board.
+fn with_chip(chip: &str, known: &[String]) -> Option<String> {
+    let compatible = format!(",{}\"", chip.rsplit(',').next().unwrap_or(chip));
+    let carries = |board: &&String| {
+        std::fs::read_to_string(boards_dir().join(format!("{board}.dts"))).is_ok_and(|text| text.contains(&compatible))
+    };
+    known.iter().find(carries).cloned()
+}
+
 impl Board {
     /// Reads and compiles a board.
     ///
@@ -180,7 +189,8 @@ impl Board {
     /// None does; or as [`open`](Self::open).
     pub fn of_driver(driver: &str) -> Result<Self, BoardError> {
         let known = known_boards();
-        match candidates(driver).into_iter().find(|name| known.contains(name)) {
+        let by_name = candidates(driver).into_iter().find(|name| known.contains(name));
+        match by_name.or_else(|| with_chip(driver, &known)) {
             Some(name) => Self::open(&boards_dir().join(format!("{name}.dts"))),
             None => Err(BoardError::NoDefault {
                 driver: driver.to_owned(),
@@ -382,6 +392,9 @@ mod tests {
             ("adi,adxl345", "adxl345-i2c.dts"),
             ("bmg160", "bmg160.dts"),
             ("bmg160_i2c", "bmg160.dts"),
+            ("bmc150_accel_i2c", "bmc150-accel.dts"),
+            ("bma255", "bmc150-accel.dts"),
+            ("bosch,bma255", "bmc150-accel.dts"),
         ] {
             let board = Board::of_driver(driver).unwrap();
             assert_eq!(board.path().file_name().unwrap(), file, "{driver}");

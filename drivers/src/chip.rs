@@ -166,11 +166,19 @@ pub trait RegModel: Send {
     fn burst_end(&mut self) {}
 
     /// Whether the chip understands this SPI mode word (`SPI_CPHA` 1, `SPI_CPOL` 2, `SPI_LSB_FIRST` 8,
-    /// `SPI_3WIRE` 0x10 of `include/uapi/linux/spi/spi.h`).
-    fn spi_accepts(&self, mode: u32) -> bool;
+    /// `SPI_3WIRE` 0x10 of `include/uapi/linux/spi/spi.h`). By default the chip has no SPI.
+    fn spi_accepts(&self, _mode: u32) -> bool {
+        false
+    }
 
     /// How the chip reads the first byte of an SPI transfer.
-    fn spi_command(&self, byte: u8) -> SpiCommand;
+    fn spi_command(&self, byte: u8) -> SpiCommand {
+        SpiCommand {
+            reg: byte & 0x7f,
+            read: byte & 0x80 != 0,
+            increment: true,
+        }
+    }
 }
 
 /// Where the SPI side of a register chip stands within a transfer.
@@ -339,7 +347,31 @@ pub const CHIPS: &[(&str, Make)] = &[
     ("adi,adxl345", |options| {
         Box::new(RegDevice::new(crate::adxl345::Adxl345::new(options)))
     }),
+    ("bosch,bma255", |options| {
+        Box::new(RegDevice::new(crate::bma255::Bma255::new(options)))
+    }),
+    ("bosch,bma400", |options| {
+        Box::new(RegDevice::new(crate::bma400::Bma400::new(options)))
+    }),
     ("bosch,bmg160", |options| {
         Box::new(RegDevice::new(crate::bmg160::Bmg160::new(options)))
+    }),
+    ("fsl,mma8452", |options| {
+        Box::new(RegDevice::new(crate::mma8452::Mma8452::new(options)))
+    }),
+    ("invensense,itg3200", |options| {
+        Box::new(RegDevice::new(crate::invensense::Itg3200::new(options)))
+    }),
+    ("invensense,mpu3050", |options| {
+        Box::new(RegDevice::new(crate::invensense::Mpu3050::new(options)))
+    }),
+    ("kionix,kxcjk1013", |options| {
+        Box::new(RegDevice::new(crate::kxcjk1013::Kxcjk1013::new(options)))
+    }),
+    ("nxp,fxas21002c", |options| {
+        Box::new(RegDevice::new(crate::fxas21002c::Fxas21002c::new(options)))
+    }),
+    ("st,lis3dh-accel", |options| {
+        Box::new(RegDevice::new(crate::lis3dh::Lis3dh::new(options)))
     }),
 ];

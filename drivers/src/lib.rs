@@ -10,7 +10,7 @@
 //! | [`board`] | [`SimBoard`]: buses, lines and time; [`SharedBoard`] for several threads |
 //! | [`chip`] | what a board sees of a chip, and the bus front ends of register chips |
 //! | [`regs`] | the declarative register map |
-//! | [`adxl345`], [`bmg160`] | the chips |
+//! | [`adxl345`], [`bma255`] and others, all in [`chip::CHIPS`] | the chips |
 //! | [`stimulus`] | the physical world |
 //! | [`fault`] | what can go wrong, on request |
 //! | [`transcript`] | what went over the buses |
@@ -25,6 +25,10 @@
 )]
 
 pub mod adxl345;
+#[cfg(test)]
+mod bench;
+pub mod bma255;
+pub mod bma400;
 pub mod bmg160;
 pub mod board;
 pub mod chip;
@@ -32,6 +36,11 @@ pub mod convert;
 pub mod dts;
 pub mod errno;
 pub mod fault;
+pub mod fxas21002c;
+pub mod invensense;
+pub mod kxcjk1013;
+pub mod lis3dh;
+pub mod mma8452;
 pub mod regs;
 pub mod ring;
 pub mod sampler;

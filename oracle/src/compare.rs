@@ -57,6 +57,20 @@ const ALLOWED: &[Allowed] = &[
         },
     },
     Allowed {
+        what: "a major number that Linux chose by itself",
+        reason: "it depends on what else is in the kernel: real Linux holds the drivers of all scenarios",
+        shared: |line| {
+            let is_node = line.starts_with("f ") && (line.contains("/dev = \"") || line.contains("/uevent = \""));
+            let key = if line.contains("MAJOR=") { "MAJOR=" } else { "/dev = \"" };
+            let (head, rest) = line.split_once(key)?;
+            let end = rest.find(|c: char| !c.is_ascii_digit())?;
+            let (major, rest) = rest.split_at(end);
+            // `include/linux/fs.h`: chosen downwards from 254, then from 511.
+            let is_chosen = matches!(major.parse(), Ok(234..=254_u32 | 384..=511));
+            (is_node && is_chosen).then(|| format!("{head}{key}CHOSEN{rest}"))
+        },
+    },
+    Allowed {
         what: "the full name of a device tree node",
         reason: "the same node, below a bus of another name",
         shared: |line| {
@@ -225,6 +239,16 @@ mod tests {
             pairs_of(&["f 0444 power/control = \"1\""], &["f 0444 power/control = \"2\""]),
             []
         );
+    }
+
+    #[test]
+    fn a_chosen_major_may_differ_and_a_minor_may_not() {
+        let line = |number: &str| format!("f 0444 iio:device0/dev = \"{number}\\n\"");
+        assert_eq!(pairs_of(&[&line("253:0")], &[&line("252:0")]), []);
+        assert_ne!(pairs_of(&[&line("253:0")], &[&line("252:1")]), []);
+        assert_ne!(pairs_of(&[&line("89:0")], &[&line("90:0")]), []);
+        let uevent = |major: u32| format!("f 0644 uevent = \"MAJOR={major}\\nMINOR=0\\n\"");
+        assert_ne!(pairs_of(&[&uevent(89)], &[&uevent(90)]), []);
     }
 
     #[test]

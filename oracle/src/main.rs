@@ -17,7 +17,7 @@ mod table;
 use anyhow::{Context, Result};
 use clap::Parser;
 use linux::machine::Machine;
-use linux_compat::policy::{PolicyChoice, class_of_driver};
+use linux_compat::policy::{PolicyChoice, class_of_channel, class_of_driver};
 use linux_compat::system::{Adapter, ClockKind, System, SystemOptions};
 use linux_headers::{Locate, Series, Tree};
 use pair::{Outcome, Pair};
@@ -128,16 +128,9 @@ fn command(options: &Options) -> Result<bool> {
 /// Lets everything pass: it is the kernel's own answers that are compared, and a policy would give others.
 fn open_policy(scenarios: &[Scenario]) -> PolicyChoice {
     let drivers = scenarios.iter().map(|scenario| class_of_driver(&scenario.driver));
-    let servers = [
-        "linuxcompat.Supervisor",
-        "linuxcompat.Client",
-        "i2c0",
-        "gpio",
-        "log",
-        "firmware",
-        "clock",
-    ];
-    let classes: BTreeSet<String> = drivers.chain(servers.map(str::to_owned)).collect();
+    let ours = ["linuxcompat.Supervisor", "linuxcompat.Client"].map(str::to_owned);
+    let servers = ["i2c0", "gpio", "log", "firmware", "clock"].map(class_of_channel);
+    let classes: BTreeSet<String> = drivers.chain(ours).chain(servers).collect();
     let grants = ["execute", "request", "response", "error"].map(|kind| format!("{kind} {{ grant () }}\n"));
     let uses: String = classes.iter().map(|class| format!("use EDL {class}\n")).collect();
     PolicyChoice::Text(format!("use nk.base._\n{}{uses}", grants.concat()))

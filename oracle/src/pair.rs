@@ -124,7 +124,7 @@ impl Pair<'_> {
         let part = described.parts().into_iter().next().context("the board has no chip")?;
         let chip = Chip {
             device: format!("0-{:04x}", part.reg),
-            driver: scenario.driver.clone(),
+            driver: scenario.bus_name.as_ref().unwrap_or(&scenario.driver).clone(),
         };
         let built = self.system.build(&scenario.driver, &described)?;
         let start = self.start(nth)?;

@@ -2,7 +2,7 @@
 //! One scenario on one side: each step is done, and all that a user, a client or the chip could see is written down.
 
 use crate::linux::machine::Failure;
-use crate::scenario::{Capture, Scenario, Step};
+use crate::scenario::{Capture, Events, Scenario, Step};
 use crate::side::{Entry, Side};
 use anyhow::{Result, anyhow};
 use board::{Fault, Stimulus};
@@ -43,6 +43,7 @@ pub(crate) struct Runner<'a> {
     side: &'a mut dyn Side,
     chip: &'a Chip,
     streams: &'a [String],
+    pace: Duration,
     transfers: usize,
     /// Of the IIO device, as long as it was seen.
     iio: String,
@@ -52,6 +53,9 @@ pub(crate) struct Runner<'a> {
 }
 
 type Outcome = Result<Vec<String>, Failure>;
+
+/// What an interrupt's thread may do at the chip after it has given a sample.
+const SETTLE: Duration = Duration::from_millis(10);
 
 /// How long real Linux may take for samples; the domain's time is virtual.
 const SAMPLES_LIMIT: Duration = Duration::from_secs(20);
@@ -72,6 +76,7 @@ pub(crate) fn run(side: &mut dyn Side, chip: &Chip, scenario: &Scenario, begun: 
         side,
         chip,
         streams: &scenario.streams,
+        pace: Duration::from_millis(scenario.pace),
         transfers: 0,
         iio: "iio:device0".to_owned(),
         reads_per_s: None,
@@ -159,6 +164,7 @@ impl Runner<'_> {
             }
             Step::Read(path) => {
                 let path = self.path(path)?;
+                self.let_sample(&path)?;
                 Ok(vec![format!("= {}", text(&self.side.read(&path)?))])
             }
             Step::Time(path, count) => {
@@ -176,11 +182,7 @@ impl Runner<'_> {
                 let path = self.path(path)?;
                 self.try_all(&path, values)
             }
-            Step::Stimulus(values) => {
-                let world = Stimulus::parse_all(values.split_whitespace()).map_err(anyhow::Error::from)?;
-                self.side.board().with(|sim| sim.set_stimulus(world));
-                Ok(Vec::new())
-            }
+            Step::Stimulus(values) => self.stimulus(values),
             Step::Fault(fault) => {
                 for fault in Fault::parse(fault).map_err(anyhow::Error::from)? {
                     let injected = self.side.board().with(|sim| sim.inject(&fault));
@@ -194,9 +196,50 @@ impl Runner<'_> {
                 self.side.wait(Duration::from_millis(*ms))?;
                 Ok(Vec::new())
             }
+            Step::Events(events) => self.events(events),
             Step::Capture(capture) => self.capture(capture),
             Step::Device(words) => self.device(words),
         }
+    }
+
+    fn stimulus(&mut self, values: &str) -> Outcome {
+        let world = Stimulus::parse_all(values.split_whitespace()).map_err(anyhow::Error::from)?;
+        self.side.board().with(|sim| sim.set_stimulus(world));
+        Ok(Vec::new())
+    }
+
+    /// What each event says: its code, and whether it has a time; the time itself is each kernel's own.
+    fn events(&mut self, events: &Events) -> Outcome {
+        self.path("iio")?;
+        let device = self.side.open(&self.iio.clone())?;
+        let file = self.side.event_file(device);
+        self.side.close(device)?;
+        let file = file?;
+        let found = self.take_events(file, events);
+        self.side.close(file)?;
+        found
+    }
+
+    fn take_events(&mut self, file: i64, events: &Events) -> Outcome {
+        self.stimulus(&events.stimulus)?;
+        let limit = events.limit.map_or(SAMPLES_LIMIT, Duration::from_millis);
+        let mut lines = Vec::new();
+        for _ in 0..events.count {
+            if !self.side.poll_in(file, limit)? {
+                lines.push("no event".to_owned());
+                break;
+            }
+            // `struct iio_event_data`: the code, then the time in ns, 64 bits each.
+            let event = self.side.read_open(file, 16)?;
+            let (code, time) = event.split_at(event.len().min(8));
+            let code: String = code.iter().rev().map(|byte| format!("{byte:02x}")).collect();
+            let is_timed = time.iter().any(|byte| *byte != 0);
+            lines.push(format!(
+                "event {code}, {}",
+                if is_timed { "with its time" } else { "without a time" }
+            ));
+        }
+        Ok(lines)
     }
 
     /// A user of the device's node; whatever is still open at the end is closed.
@@ -225,6 +268,11 @@ impl Runner<'_> {
         match (verb, last) {
             ("open", _) => {
                 let file = self.side.open(&self.iio.clone())?;
+                open.push(file);
+                Ok("opened".to_owned())
+            }
+            ("events", Some(file)) => {
+                let file = self.side.event_file(file)?;
                 open.push(file);
                 Ok("opened".to_owned())
             }
@@ -261,7 +309,17 @@ impl Runner<'_> {
         Ok(lines)
     }
 
+    /// Time passes there by itself, and here only when the scenario says so.
+    fn let_sample(&mut self, path: &str) -> Result<(), Failure> {
+        let is_channel = path.ends_with("_raw") || path.ends_with("_input");
+        if is_channel && !self.pace.is_zero() {
+            self.side.wait(self.pace)?;
+        }
+        Ok(())
+    }
+
     fn read_or_errno(&mut self, path: &str) -> Result<String, Failure> {
+        self.let_sample(path)?;
         match self.side.read(path) {
             Ok(bytes) => Ok(text(&bytes)),
             Err(Failure::Errno(number)) => Ok(format!("! {}", errno(number))),
@@ -356,6 +414,8 @@ impl Runner<'_> {
         }
         let file = self.side.open(&self.iio.clone())?;
         let scans = self.scans(&iio, file, capture);
+        // The interrupt's thread, which has just given the last scan, may still be at the chip (docs/oracle.md).
+        self.side.wait(SETTLE)?;
         let off = self.side.write(&format!("{iio}/buffer/enable"), b"0");
         self.side.close(file)?;
         for channel in &capture.channels {

@@ -22,6 +22,9 @@ pub(crate) struct Scenario {
     pub(crate) about: String,
     /// The driver's module.
     pub(crate) driver: String,
+    /// The driver's name on its bus, if that is not the module's.
+    #[serde(default)]
+    pub(crate) bus_name: Option<String>,
     /// What the chips feel at first.
     #[serde(default)]
     pub(crate) stimulus: String,
@@ -34,6 +37,9 @@ pub(crate) struct Scenario {
     /// Parts of the transfers that fetch samples as time passes: their number is not compared.
     #[serde(default)]
     pub(crate) streams: Vec<String>,
+    /// Time that passes before a channel is read, in ms: longer than a sample's period, a new one is there on both kernels.
+    #[serde(default)]
+    pub(crate) pace: u64,
     /// What is done.
     pub(crate) steps: Vec<Step>,
 }
@@ -63,8 +69,10 @@ pub(crate) enum Step {
     /// Lets time pass, in ms.
     Wait(u64),
     /// What is done with the IIO device's node, a word and a number each: `open`, `read BYTES`, `poll MS`,
-    /// `write BYTES`, `close`; all but the first on the file that was opened last.
+    /// `write BYTES`, `events` (opens the file that events come out of), `close`; all but the first on the file that was opened last.
     Device(Vec<String>),
+    /// Opens the IIO device's events, changes what the chips feel, and waits for events.
+    Events(Events),
     /// Fills the buffer: enables channels, chooses a trigger, takes scans, switches the buffer off.
     Capture(Capture),
 }
@@ -82,6 +90,19 @@ pub(crate) struct Capture {
     pub(crate) scan_bytes: usize,
     /// How many scans are taken.
     pub(crate) scans: usize,
+}
+
+/// How events are waited for.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Events {
+    /// What makes them.
+    pub(crate) stimulus: String,
+    /// How many are taken.
+    pub(crate) count: usize,
+    /// For how long, in ms, if they are not to come.
+    #[serde(default)]
+    pub(crate) limit: Option<u64>,
 }
 
 impl Scenario {

@@ -36,6 +36,8 @@ pub(crate) trait Side {
     fn poll_in(&mut self, file: i64, limit: Duration) -> Result<bool, Failure>;
     fn read_open(&mut self, file: i64, count: usize) -> Result<Vec<u8>, Failure>;
     fn write_open(&mut self, file: i64, data: &[u8]) -> Result<i64, Failure>;
+    /// Asks an IIO device for the file that its events come out of; the same numbers as those of `open`.
+    fn event_file(&mut self, file: i64) -> Result<i64, Failure>;
     fn close(&mut self, file: i64) -> Result<(), Failure>;
     fn wait(&mut self, time: Duration) -> Result<(), Failure>;
     /// Level and text of each line of the kernel's log since the last time.
@@ -57,6 +59,17 @@ pub(crate) struct DomainSide {
     logged: usize,
 }
 
+/// `IIO_GET_EVENT_FD_IOCTL` (`include/uapi/linux/iio/events.h`): the number of a new file.
+const GET_EVENT_FD: u32 = 0x8004_6990;
+
+fn file_number(arg: &[u8]) -> Result<u32, Failure> {
+    let number = arg
+        .get(..4)
+        .and_then(|bytes| bytes.try_into().ok())
+        .map(u32::from_le_bytes);
+    number.ok_or_else(|| Failure::Machine(anyhow!("a command's argument is cut off: {arg:?}")))
+}
+
 fn failure(error: ClientError) -> Failure {
     match error.errno() {
         Some(errno) => Failure::Errno(errno.0),
@@ -74,7 +87,11 @@ impl DomainSide {
         };
         let domain = system.start(&spec, built)?;
         let mut client = domain.client()?;
-        client.state()?;
+        if let Err(error) = client.state() {
+            // Why it ended says more than that it did.
+            let death = domain.wait_death(Duration::from_secs(1));
+            return Err(death.map_or_else(|| error.into(), |death| anyhow!("{death}")));
+        }
         Ok(Self {
             domain,
             client,
@@ -146,6 +163,16 @@ impl Side for DomainSide {
     fn write_open(&mut self, file: i64, data: &[u8]) -> Result<i64, Failure> {
         let file = self.file(file)?;
         self.client.device_write(file, data).map(i64::from).map_err(failure)
+    }
+
+    fn event_file(&mut self, file: i64) -> Result<i64, Failure> {
+        let file = self.file(file)?;
+        let (_, arg) = self
+            .client
+            .device_ioctl(file, GET_EVENT_FD, 0, &[0; 4])
+            .map_err(failure)?;
+        self.files.push(DeviceFile::made_by_driver(file_number(&arg)?));
+        i64::try_from(self.files.len() - 1).map_err(|error| Failure::Machine(error.into()))
     }
 
     fn close(&mut self, file: i64) -> Result<(), Failure> {
@@ -259,6 +286,10 @@ impl Side for LinuxSide {
 
     fn write_open(&mut self, file: i64, data: &[u8]) -> Result<i64, Failure> {
         self.machine.write_open(file, data)
+    }
+
+    fn event_file(&mut self, file: i64) -> Result<i64, Failure> {
+        self.machine.event_file(file)
     }
 
     fn close(&mut self, file: i64) -> Result<(), Failure> {

@@ -7,6 +7,7 @@
 #include <linux/init.h>
 #include <linux/of.h>
 #include <linux/platform_device.h>
+#include "machine.h"
 
 /* shim/src/bus */
 extern int machine_channel(const char *name, u32 *handle);
@@ -23,6 +24,8 @@ static int xfer(struct i2c_adapter *adapter, struct i2c_msg *msgs, int num)
 {
 	struct master *master = i2c_get_adapdata(adapter);
 
+	if (unlikely(machine_is_hogged()))
+		machine_sleep_ns(NSEC_PER_MSEC);
 	return machine_i2c_xfer(master->handle, msgs, num);
 }
 

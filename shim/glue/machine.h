@@ -33,6 +33,9 @@ int machine_softirq_pending(void);
 u32 machine_start(void *dtb, u32 *failed);
 void machine_remove_devices(void);
 
+/* shim/src/sched: counts a transfer; whether others have waited for long */
+bool machine_is_hogged(void);
+
 /* glue/time.c: sleeps for as long, interrupted by nothing */
 void machine_sleep_ns(u64 ns);
 

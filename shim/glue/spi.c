@@ -9,6 +9,7 @@
 #include <linux/slab.h>
 #include <linux/spi/spi.h>
 #include <linux/version.h>
+#include "machine.h"
 #include "spi.h"
 
 extern int machine_channel(const char *name, u32 *handle);
@@ -47,6 +48,8 @@ static int one_message(struct spi_controller *host, struct spi_message *msg)
 	unsigned int count = 0, at = 0;
 	int ret;
 
+	if (unlikely(machine_is_hogged()))
+		machine_sleep_ns(NSEC_PER_MSEC);
 	list_for_each_entry(t, &msg->transfers, transfer_list)
 		count++;
 	list = kcalloc(count, sizeof(*list), GFP_KERNEL);

@@ -32,6 +32,15 @@ pub struct DeviceNode {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DeviceFile(u32);
 
+impl DeviceFile {
+    /// The file whose number a driver has told in a command's argument (`IIO_GET_EVENT_FD_IOCTL`): it is open for the
+    /// client that ran the command.
+    #[must_use]
+    pub fn made_by_driver(number: u32) -> Self {
+        Self(number)
+    }
+}
+
 /// Access mode read and write (`include/uapi/asm-generic/fcntl.h`, `O_RDWR`).
 const READ_WRITE: u32 = 2;
 

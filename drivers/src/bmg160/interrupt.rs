@@ -30,7 +30,7 @@ const DATA_MAP: [(u8, u8, u8); 2] = [(reg::INT_MAP_1, 0x01, 0x04), (reg::INT_MAP
 const MOTION_MAP: [(u8, u8, u8); 2] = [(reg::INT_MAP_0, 0x02, 0x08), (reg::INT_MAP_2, 0x02, 0x08)];
 
 /// How long INT_RST_LATCH's code keeps an interrupt; `None`: not latched.
-fn latch_ns(code: u8) -> Option<u64> {
+pub(crate) fn latch_ns(code: u8) -> Option<u64> {
     match code & 0x0f {
         0x0 | 0x8 => None,
         0x7 | 0xf => Some(NEVER),
@@ -47,19 +47,19 @@ fn latch_ns(code: u8) -> Option<u64> {
 
 /// A motion interrupt: whether its condition holds, and how long it stays although the condition has ended.
 #[derive(Default, Clone, Copy)]
-struct Motion {
+pub(crate) struct Motion {
     condition: bool,
     kept_until: u64,
     /// INT_STATUS_2 or 3: which axis was first (bits 0 to 2) and its sign (bit 3).
-    cause: u8,
+    pub(crate) cause: u8,
 }
 
 impl Motion {
-    fn is_active(&self, now: u64) -> bool {
+    pub(crate) fn is_active(&self, now: u64) -> bool {
         self.condition || now < self.kept_until
     }
 
-    fn update(&mut self, condition: bool, cause: u8, now: u64, latch: u8) {
+    pub(crate) fn update(&mut self, condition: bool, cause: u8, now: u64, latch: u8) {
         if condition {
             if !self.is_active(now) {
                 self.cause = cause;
@@ -69,8 +69,13 @@ impl Motion {
         self.condition = condition;
     }
 
-    fn reset(&mut self) {
+    pub(crate) fn reset(&mut self) {
         self.kept_until = 0;
+    }
+
+    /// When it ends although nobody resets it.
+    pub(crate) fn kept_until(&self) -> u64 {
+        self.kept_until
     }
 }
 
@@ -208,6 +213,7 @@ impl Engine {
     }
 }
 
-fn cause(axis: usize, is_negative: bool) -> u8 {
+/// INT_STATUS_2 or 3 for this axis and sign.
+pub(crate) fn cause(axis: usize, is_negative: bool) -> u8 {
     (1 << axis) | if is_negative { 0x08 } else { 0 }
 }

@@ -11,7 +11,7 @@
 //! the non-volatile memory, tags in FIFO frames, and the duty cycle of the advanced power-save mode.
 
 mod fifo;
-mod interrupt;
+pub(crate) mod interrupt;
 #[cfg(test)]
 mod tests;
 

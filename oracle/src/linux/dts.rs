@@ -83,7 +83,8 @@ fn emit(tree: &Tree, id: NodeId, depth: usize, sockets: &Path, out: &mut String,
         sockets.join(device.socket()).display()
     );
     put!(out, depth + 1, "virtio-device-id = <{number:#x}>;");
-    put!(out, depth + 1, "device {{");
+    // Messages about lines name this node.
+    put!(out, depth + 1, "{name} {{");
     put!(out, depth + 2, "compatible = \"virtio,device{number:x}\";");
     properties(tree, id, depth + 2, out, |name| {
         !name.starts_with("linux-compat,") && !matches!(name, "compatible" | "reg")

@@ -147,16 +147,19 @@ impl Machine {
     }
 
     fn line(&mut self) -> Result<String> {
-        self.lines.recv_timeout(LIMIT).map_err(|_| {
-            let noise = self.noise.lock().unwrap_or_else(PoisonError::into_inner);
-            let last: Vec<&str> = noise.iter().rev().take(60).rev().map(String::as_str).collect();
-            anyhow!("real Linux does not answer; it said last:\n{}", last.join("\n"))
-        })
+        let line = self.lines.recv_timeout(LIMIT);
+        line.map_err(|_| self.silent("real Linux does not answer"))
+    }
+
+    fn silent(&self, what: &str) -> anyhow::Error {
+        let noise = self.noise.lock().unwrap_or_else(PoisonError::into_inner);
+        let last: Vec<&str> = noise.iter().rev().take(60).rev().map(String::as_str).collect();
+        anyhow!("{what}; it said last:\n{}", last.join("\n"))
     }
 
     fn ask(&mut self, question: &str) -> Result<Vec<u8>, Failure> {
         let sent = self.stdin.write_all(format!("{question}\n").as_bytes());
-        sent.context("the machine's console").map_err(Failure::Machine)?;
+        sent.map_err(|error| Failure::Machine(self.silent(&format!("real Linux is gone: {error}"))))?;
         let answer = self.line()?;
         if let Some(number) = answer.strip_prefix("@err ") {
             let errno = number.parse().with_context(|| answer.clone())?;
@@ -206,6 +209,11 @@ impl Machine {
 
     pub(crate) fn poll(&mut self, file: i64, events: u32, limit: Duration) -> Result<i64, Failure> {
         self.number(&format!("P {file} {events} {}", limit.as_millis()))
+    }
+
+    /// Opens the events of an open IIO device.
+    pub(crate) fn event_file(&mut self, file: i64) -> Result<i64, Failure> {
+        self.number(&format!("E {file}"))
     }
 
     pub(crate) fn close(&mut self, file: i64) -> Result<(), Failure> {

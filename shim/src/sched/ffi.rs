@@ -455,6 +455,12 @@ pub unsafe extern "C" fn machine_spawn_task(
     }
 }
 
+/// [`super::is_hogged`] for the bus masters.
+#[unsafe(no_mangle)]
+pub extern "C" fn machine_is_hogged() -> bool {
+    super::is_hogged()
+}
+
 /// Whether Linux's rules for sleeping hold yet: `might_sleep` says nothing while `system_state` is `SYSTEM_BOOTING`.
 pub fn is_booting() -> bool {
     // SAFETY: one thread reads and writes the word.

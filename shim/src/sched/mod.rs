@@ -195,6 +195,18 @@ fn leave(task: Task, left: Left) {
     }
 }
 
+/// Transfers over the buses since the machine last idled.
+static TRANSFERS: Word<u32> = Word::new(0);
+
+/// Counts a transfer over a bus; says whether the task should sleep for a moment, as it would for each transfer if the
+/// bus were slow: an interrupt whose level stays keeps its thread busy for ever, and nobody else would be served.
+#[must_use]
+pub fn is_hogged() -> bool {
+    const MOST: u32 = 1024;
+    TRANSFERS.set(TRANSFERS.get().saturating_add(1));
+    TRANSFERS.get() > MOST
+}
+
 /// What the root loop was given; set once.
 static LOOP: Word<Option<Loop>> = Word::new(None);
 
@@ -215,7 +227,10 @@ pub fn run(is_done: fn() -> bool, idle: fn()) {
         }
         match dequeue() {
             Some(task) => run_one(task),
-            None => idle(),
+            None => {
+                TRANSFERS.set(0);
+                idle();
+            }
         }
     }
 }
@@ -224,6 +239,7 @@ pub fn run(is_done: fn() -> bool, idle: fn()) {
 fn idle() -> bool {
     match LOOP.get() {
         Some(root) if !(root.is_done)() => {
+            TRANSFERS.set(0);
             (root.idle)();
             true
         }
