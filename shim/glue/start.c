@@ -4,6 +4,7 @@
  * upstream's own parts are brought up, then the initcalls. C, because half of
  * the steps are macros or are declared in private headers only.
  */
+#include <kunit/test.h>
 #include <linux/async.h>
 #include <linux/capability.h>
 #include <linux/cred.h>
@@ -144,6 +145,8 @@ u32 machine_start(void *dtb, u32 *failed)
 	 */
 	of_platform_default_populate(NULL, NULL, NULL);
 	async_synchronize_full();
+	/* Does nothing without CONFIG_KUNIT. */
+	kunit_run_all_tests();
 	system_state = SYSTEM_RUNNING;
 	return __initcall_end - __initcall_start;
 }

@@ -183,7 +183,7 @@ impl Build<'_> {
                 .filter(|other| other.module == object.module);
             of_module.map(|other| other.guards.len()).min().unwrap_or_default()
         };
-        let mut wishes: Vec<String> = Vec::new();
+        let mut wishes: Vec<String> = request.wishes.clone();
         for object in objects() {
             let most = module_guards(object);
             wishes.extend(

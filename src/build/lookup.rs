@@ -32,6 +32,12 @@ pub fn driver(tree: &Tree, index: &Index, name: &str, board: &[Device]) -> Resul
     if name.ends_with(".c") {
         return file(tree, index, name);
     }
+    if let Some(symbol) = name.strip_prefix("CONFIG_") {
+        let found = of_symbol(index, symbol);
+        return Some(found)
+            .filter(|found| !found.objects.is_empty())
+            .ok_or_else(|| unknown(tree, index, name));
+    }
     let exact = modules(index, |module| module == fix(name));
     if !exact.is_empty() {
         return Ok(of_modules(index, &exact));
@@ -98,6 +104,20 @@ fn of_modules(index: &Index, modules: &[String]) -> Found {
     Found {
         objects: objects.map(|(number, _)| number).collect(),
         modules: modules.to_vec(),
+        outside: None,
+    }
+}
+
+/// All that one symbol of the configuration turns on itself.
+fn of_symbol(index: &Index, symbol: &str) -> Found {
+    let objects = (0u32..)
+        .zip(&index.kbuild.objects)
+        .filter(|(_, object)| object.symbols().last() == Some(symbol));
+    let (objects, modules): (Vec<u32>, BTreeSet<&str>) =
+        objects.map(|(number, object)| (number, object.module.as_str())).unzip();
+    Found {
+        objects,
+        modules: modules.into_iter().map(str::to_owned).collect(),
         outside: None,
     }
 }

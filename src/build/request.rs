@@ -21,7 +21,7 @@ pub enum Emit {
 pub struct BuildRequest {
     /// The kernel tree.
     pub tree: Tree,
-    /// The driver: a module, a chip, a `compatible`, or a source file.
+    /// The driver: a module, a chip, a `compatible`, a source file, or `CONFIG_X` for all that this symbol turns on.
     pub driver: String,
     /// The board's device tree blob; its other devices' drivers go in too.
     pub board_dtb: Option<PathBuf>,
@@ -45,6 +45,8 @@ pub struct BuildRequest {
     pub extra_cflags: Vec<String>,
     /// Flags to add to the link.
     pub extra_ldflags: Vec<String>,
+    /// Symbols of the configuration to turn on besides the driver's own.
+    pub wishes: Vec<String>,
     /// Roots besides the driver and the script's entry.
     pub extra_roots: Vec<String>,
     /// Symbols that the program defines which links a [`Emit::Library`].
@@ -71,6 +73,7 @@ impl BuildRequest {
             cc: Arch::host().tool("gcc"),
             extra_cflags: Vec::new(),
             extra_ldflags: Vec::new(),
+            wishes: Vec::new(),
             extra_roots: Vec::new(),
             provided: Vec::new(),
             emit: Emit::Image,

@@ -327,12 +327,25 @@ pub fn build_image(
     profile: Profile,
     allow_modified: bool,
 ) -> Result<Built, SystemError> {
+    build_image_with(tree, driver, board, profile, allow_modified, |_| {})
+}
+
+/// The same with a request that `change` has had its say on.
+pub(crate) fn build_image_with(
+    tree: Tree,
+    driver: &str,
+    board: &Board,
+    profile: Profile,
+    allow_modified: bool,
+    change: impl FnOnce(&mut BuildRequest),
+) -> Result<Built, SystemError> {
     let mut request = BuildRequest::new(tree, driver);
     request.board_dtb = Some(board.dtb_file()?);
     request.profile = profile;
     request.shim_archive = Some(shim::archive(request.tree.series, profile)?);
     request.glue_dir = Some(shim::glue_dir());
     request.allow_modified = allow_modified;
+    change(&mut request);
     let built = build(&request).map_err(|error| match error {
         BuildError::NoNode { compatibles, .. } => SystemError::Board(board.lacks(driver, &compatibles)),
         other => SystemError::Build(other),
