@@ -32,11 +32,8 @@ pub fn driver(tree: &Tree, index: &Index, name: &str, board: &[Device]) -> Resul
     if name.ends_with(".c") {
         return file(tree, index, name);
     }
-    if let Some(symbol) = name.strip_prefix("CONFIG_") {
-        let found = of_symbol(index, symbol);
-        return Some(found)
-            .filter(|found| !found.objects.is_empty())
-            .ok_or_else(|| unknown(tree, index, name));
+    if name.starts_with("CONFIG_") {
+        return of_symbols(tree, index, name);
     }
     let exact = modules(index, |module| module == fix(name));
     if !exact.is_empty() {
@@ -108,18 +105,29 @@ fn of_modules(index: &Index, modules: &[String]) -> Found {
     }
 }
 
-/// All that one symbol of the configuration turns on itself.
-fn of_symbol(index: &Index, symbol: &str) -> Found {
-    let objects = (0u32..)
-        .zip(&index.kbuild.objects)
-        .filter(|(_, object)| object.symbols().last() == Some(symbol));
-    let (objects, modules): (Vec<u32>, BTreeSet<&str>) =
-        objects.map(|(number, object)| (number, object.module.as_str())).unzip();
-    Found {
-        objects,
-        modules: modules.into_iter().map(str::to_owned).collect(),
-        outside: None,
+/// The symbols that a driver's name stands for: `CONFIG_A CONFIG_B`; none for other names.
+pub(super) fn symbols_of(name: &str) -> impl Iterator<Item = &str> {
+    name.split(' ').filter_map(|word| word.strip_prefix("CONFIG_"))
+}
+
+/// All that symbols of the configuration turn on themselves.
+fn of_symbols(tree: &Tree, index: &Index, name: &str) -> Result<Found, BuildError> {
+    let mut found = Found::default();
+    for symbol in symbols_of(name) {
+        let before = found.objects.len();
+        for (number, object) in (0u32..).zip(&index.kbuild.objects) {
+            if object.symbols().last() == Some(symbol) {
+                found.objects.push(number);
+                found.modules.push(object.module.clone());
+            }
+        }
+        if found.objects.len() == before {
+            return Err(unknown(tree, index, symbol));
+        }
     }
+    found.modules.sort();
+    found.modules.dedup();
+    Ok(found)
 }
 
 fn file(tree: &Tree, index: &Index, name: &str) -> Result<Found, BuildError> {

@@ -211,6 +211,7 @@ impl RunArgs {
             on_log: None,
             policy: self.policy.clone().map_or(PolicyChoice::Generated, PolicyChoice::File),
             on_audit: None,
+            patience: None,
             pins_clients: true,
         }
     }

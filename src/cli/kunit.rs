@@ -4,9 +4,8 @@
 use super::args::KunitArgs;
 use super::{Outcome, catch_signals};
 use anyhow::Result;
-use linux_compat::kunit::ktap::{self, Case, Suite};
-use linux_compat::kunit::linux::{Compared, Linux};
-use linux_compat::kunit::run::OnLine;
+use linux_compat::kunit::ktap::{self, Case, Outcome as Verdict, Suite};
+use linux_compat::kunit::linux::Linux;
 use linux_compat::kunit::{Group, Plan, Ran, Runner, Suites};
 use serde::Serialize;
 use std::io::Write;
@@ -121,123 +120,128 @@ fn list(args: &KunitArgs, runner: &Runner, groups: &[&Group]) -> Result<()> {
     Ok(())
 }
 
-/// The result of one group.
-struct Verdict {
-    wrong: Vec<String>,
-}
-
 fn run(args: &KunitArgs, runner: &Runner, groups: &[&Group]) -> Result<Outcome> {
     let linux = Linux::of(runner.tree.series);
-    let on_line: OnLine = if args.json {
-        Arc::new(|_| {})
-    } else {
-        println!("KTAP version 1\n1..{}", groups.len());
-        Arc::new(|line| {
-            // What is no result is a remark, so that no chatter can pass for one.
-            let mark = if ktap::is_ktap(line) { "" } else { "# " };
-            // Whoever closed the pipe is told by the next line that is ours.
-            let _ = writeln!(std::io::stdout(), "    {mark}{line}");
-        })
-    };
+    let results = runner.run(groups)?;
+    let mut out = std::io::stdout().lock();
+    if !args.json {
+        writeln!(out, "KTAP version 1\n1..{}", groups.len())?;
+    }
     let mut failed = 0;
-    for (number, group) in groups.iter().enumerate() {
-        let verdict = match runner.run(group, &on_line) {
-            Ok(ran) => judge(args, runner, &linux, group, &ran)?,
-            Err(error) if super::is_cancelled(&error) => return Err(error.into()),
-            Err(error) => {
-                let wrong = vec![format!("{}: {error}", group.symbol)];
-                if args.json {
-                    print(runner, group, &group.symbol, None, &Compared::default(), &wrong)?;
-                }
-                Verdict { wrong }
-            }
-        };
-        let is_ok = verdict.wrong.is_empty();
-        failed += usize::from(!is_ok);
-        for wrong in &verdict.wrong {
+    for (number, (group, ran)) in groups.iter().zip(&results).enumerate() {
+        let lines = judge(&linux, group, ran);
+        let wrong: Vec<&String> = lines.iter().flat_map(|line| &line.wrong).collect();
+        failed += usize::from(!wrong.is_empty());
+        for wrong in &wrong {
             eprintln!("linux-compat: {wrong}");
         }
-        if !args.json {
-            let mut out = std::io::stdout().lock();
-            for wrong in &verdict.wrong {
-                for line in wrong.lines() {
-                    writeln!(out, "# {line}")?;
-                }
+        if args.json {
+            for line in &lines {
+                serde_json::to_writer(&mut out, &line.for_programs(runner, group))?;
+                writeln!(out)?;
             }
-            let not = if is_ok { "" } else { "not " };
-            writeln!(out, "{not}ok {} {}", number + 1, group.symbol)?;
+        } else {
+            ktap(&mut out, number + 1, group, ran, &wrong)?;
         }
     }
     Ok(if failed == 0 { Outcome::Success } else { Outcome::Failed })
 }
 
-/// Compares a group with Linux, and prints it for programs.
-fn judge(args: &KunitArgs, runner: &Runner, linux: &Linux, group: &Group, ran: &Ran) -> Result<Verdict> {
-    let mut all: Vec<String> = Vec::new();
-    let death = ran.death.iter().map(|death| format!("{}: {death}", group.symbol));
-    all.extend(death);
-    if let Some(count) = &ran.count {
-        let is_ok = count.outcome == ktap::Outcome::Ok;
-        let wrong: Vec<String> = if is_ok {
-            Vec::new()
-        } else {
-            count.lines.iter().map(|line| format!("{}: {line}", group.symbol)).collect()
-        };
-        all.extend(wrong.iter().cloned());
-        if args.json {
-            let checks = usize::try_from(count.checks).unwrap_or(usize::MAX);
-            let compared = Compared {
-                passed: checks,
-                expected: checks,
-                wrong: Vec::new(),
-            };
-            let name = group.suites.first().unwrap_or(&group.symbol);
-            print(runner, group, name, None, &compared, &all)?;
+/// What is said of one suite, or of a group that has none to show.
+struct Line<'a> {
+    name: &'a str,
+    suite: Option<&'a Suite>,
+    passed: u64,
+    expected: u64,
+    is_compared: bool,
+    wrong: Vec<String>,
+}
+
+impl Line<'_> {
+    fn for_programs<'a>(&'a self, runner: &'a Runner, group: &'a Group) -> SuiteLine<'a> {
+        SuiteLine {
+            kernel: &runner.tree.full_version,
+            symbol: &group.symbol,
+            suite: self.name,
+            ok: self.wrong.is_empty(),
+            passed: self.passed,
+            expected: self.expected,
+            compared: self.is_compared,
+            cases: self
+                .suite
+                .map(|suite| suite.cases.iter().map(CaseLine::of).collect())
+                .unwrap_or_default(),
+            wrong: &self.wrong,
         }
-        return Ok(Verdict { wrong: all });
+    }
+}
+
+/// Compares a group with Linux.
+fn judge<'a>(linux: &Linux, group: &'a Group, ran: &'a Ran) -> Vec<Line<'a>> {
+    let bare = |name: &'a str, wrong: Vec<String>| Line {
+        name,
+        suite: None,
+        passed: 0,
+        expected: 0,
+        is_compared: false,
+        wrong,
+    };
+    let mut lines: Vec<Line<'a>> = Vec::new();
+    if let Some(trouble) = &ran.trouble {
+        lines.push(bare(&group.symbol, vec![format!("{}: {trouble}", group.symbol)]));
+    }
+    if let Some(count) = &ran.count {
+        let name = group.suites.first().unwrap_or(&group.symbol);
+        let is_ok = count.outcome == Verdict::Ok;
+        let said = count.lines.iter().filter(|_| !is_ok);
+        lines.push(Line {
+            passed: count.checks,
+            expected: count.checks,
+            wrong: said.map(|line| format!("{name}: {line}")).collect(),
+            ..bare(name, Vec::new())
+        });
+        return lines;
+    }
+    for suite in &ran.suites {
+        let compared = linux.compare(suite);
+        lines.push(Line {
+            name: &suite.name,
+            suite: Some(suite),
+            passed: compared.passed as u64,
+            expected: compared.expected as u64,
+            is_compared: linux.has(&suite.name),
+            wrong: compared.wrong,
+        });
     }
     let missing = |name: &&String| !ran.suites.iter().any(|suite| suite.name == **name);
     for name in group.suites.iter().filter(missing) {
         if linux.has(name) || ran.suites.is_empty() {
-            all.push(format!("{name}: it did not run"));
+            lines.push(bare(name, vec![format!("{name}: it did not run")]));
         }
     }
-    for suite in &ran.suites {
-        let compared = linux.compare(suite);
-        if args.json {
-            print(runner, group, &suite.name, Some((suite, linux)), &compared, &compared.wrong)?;
-        }
-        all.extend(compared.wrong);
-    }
-    if args.json && ran.suites.is_empty() {
-        print(runner, group, &group.symbol, None, &Compared::default(), &all)?;
-    }
-    Ok(Verdict { wrong: all })
+    lines
 }
 
-fn print(
-    runner: &Runner,
-    group: &Group,
-    name: &str,
-    suite: Option<(&Suite, &Linux)>,
-    compared: &Compared,
-    wrong: &[String],
-) -> Result<()> {
-    let line = SuiteLine {
-        kernel: &runner.tree.full_version,
-        symbol: &group.symbol,
-        suite: name,
-        ok: wrong.is_empty(),
-        passed: compared.passed as u64,
-        expected: compared.expected as u64,
-        compared: suite.is_some_and(|(suite, linux)| linux.has(&suite.name)),
-        cases: suite
-            .map(|(suite, _)| suite.cases.iter().map(CaseLine::of).collect())
-            .unwrap_or_default(),
-        wrong,
-    };
-    let mut out = std::io::stdout().lock();
-    serde_json::to_writer(&mut out, &line)?;
-    writeln!(out)?;
-    Ok(())
+/// Prints a group as a test whose subtests are its suites.
+fn ktap(out: &mut impl Write, number: usize, group: &Group, ran: &Ran, wrong: &[&String]) -> std::io::Result<()> {
+    if !ran.suites.is_empty() {
+        writeln!(out, "    KTAP version 1\n    # Subtest: {}\n    1..{}", group.symbol, ran.suites.len())?;
+    }
+    for (place, suite) in ran.suites.iter().enumerate() {
+        for line in &suite.lines {
+            // What is no result is a remark, so that no chatter can pass for one.
+            let mark = if ktap::is_ktap(line) { "" } else { "# " };
+            writeln!(out, "    {mark}{line}")?;
+        }
+        let not = if suite.outcome.is_none_or(|outcome| outcome == Verdict::NotOk) { "not " } else { "" };
+        writeln!(out, "    {not}ok {} {}", place + 1, suite.name)?;
+    }
+    for line in ran.count.iter().flat_map(|count| &count.lines) {
+        writeln!(out, "# {line}")?;
+    }
+    for line in wrong.iter().flat_map(|wrong| wrong.lines()) {
+        writeln!(out, "# {line}")?;
+    }
+    let not = if wrong.is_empty() { "" } else { "not " };
+    writeln!(out, "{not}ok {number} {}", group.symbol)
 }

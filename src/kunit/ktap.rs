@@ -45,6 +45,8 @@ pub struct Suite {
     pub cases: Vec<Case>,
     /// How it ended; `None` if the log ends before it does.
     pub outcome: Option<Outcome>,
+    /// All that was printed for it and while it ran, but for its own result.
+    pub lines: Vec<String>,
 }
 
 /// `ok N NAME` at some level.
@@ -99,14 +101,24 @@ pub fn parse<'a>(log: impl IntoIterator<Item = &'a str>) -> Vec<Suite> {
     let mut suites: Vec<Suite> = Vec::new();
     let mut open: Option<Suite> = None;
     let mut rows = 0;
+    let mut before: Vec<String> = Vec::new();
     for line in log {
         let (level, text) = level_of(line);
+        let is_top = level == 0 && is_ktap(line) && !text.starts_with('#');
+        if !is_top {
+            let lines = open.as_mut().map_or(&mut before, |suite| &mut suite.lines);
+            lines.push(line.to_owned());
+        }
         if let Some(name) = text.strip_prefix("# Subtest: ").filter(|_| level == 1) {
+            if let Some(suite) = open.as_mut() {
+                before.extend(suite.lines.pop());
+            }
             suites.extend(open.take());
             open = Some(Suite {
                 name: name.trim().to_owned(),
                 cases: Vec::new(),
                 outcome: None,
+                lines: std::mem::take(&mut before),
             });
             rows = 0;
             continue;
@@ -152,6 +164,11 @@ mod tests {
         };
         let suites = parse(LOG.lines());
         assert_eq!(suites.len(), 2);
+        assert_eq!(suites[0].lines.first().map(String::as_str), Some("boot"));
+        assert_eq!(
+            suites[0].lines.last().map(String::as_str),
+            Some("# a: pass:1 fail:1 skip:1 total:3")
+        );
         assert_eq!(
             suites[0].cases,
             [

@@ -103,9 +103,6 @@ impl Linux {
         if suite.outcome.is_none() {
             compared.wrong.push(format!("{name}: it did not end"));
         }
-        if suite.cases.is_empty() {
-            compared.wrong.push(format!("{name}: no cases"));
-        }
         let passes = |cases: &[Case]| cases.iter().filter(|case| case.outcome == Outcome::Ok).count();
         compared.expected = if there.is_empty() {
             suite.cases.iter().filter(|case| case.outcome != Outcome::Skip).count()
@@ -132,6 +129,7 @@ mod tests {
                 })
                 .collect(),
             outcome: Some(Outcome::Ok),
+            lines: Vec::new(),
         }
     }
 

@@ -35,6 +35,8 @@ pub struct Group {
     pub wishes: Vec<String>,
     /// What becomes of it.
     pub plan: Plan,
+    /// It gets an image of its own.
+    pub is_alone: bool,
 }
 
 /// The tests of a tree.
@@ -60,6 +62,7 @@ pub struct Unknown {
 enum Entry<'a> {
     Wish(&'a str, Vec<String>),
     Not(&'a str, &'a str),
+    Alone(&'a str),
     Count(&'a str, Pattern),
     /// A suite that stands in a file of another symbol.
     Of(&'a str, &'a str),
@@ -74,6 +77,7 @@ fn entry(line: &str) -> Option<Entry<'_>> {
         "not" => Entry::Not(subject, rest),
         "count" => Entry::Count(subject, Pattern::parse(rest)),
         "of" => Entry::Of(subject, rest),
+        "alone" => Entry::Alone(subject),
         _ => return None,
     })
 }
@@ -130,6 +134,7 @@ impl Suites {
             sources: sources.remove(&symbol).unwrap_or_default().into_iter().collect(),
             wishes: wishes(&symbol),
             plan: plan(&symbol),
+            is_alone: entries().any(|entry| matches!(entry, Entry::Alone(of) if of == symbol)),
             symbol,
         });
         Ok(Self {

@@ -162,7 +162,8 @@ pub fn compatibles_of(path: &Path) -> Vec<String> {
 
 /// Reads one file, and the C files that it includes.
 fn scan(path: &Path, depth: u8) -> lex::Found {
-    if path.extension().is_some_and(|extension| extension == "S") || depth > 3 {
+    let is_text = path.extension().is_some_and(|extension| extension == "S" || extension == "dtso");
+    if is_text || depth > 3 {
         return lex::Found::default();
     }
     let mut found = lex::scan(&std::fs::read(path).unwrap_or_default());
