@@ -87,7 +87,7 @@ impl Build<'_> {
             None => Vec::new(),
         };
         let found = lookup::driver(tree, &index, &request.driver, &board)?;
-        if request.board_dtb.is_some() {
+        if request.board_dtb.is_some() && lookup::symbols_of(&request.driver).next().is_none() {
             lookup::wants_node(&index, &request.driver, &found, &board)?;
         }
         let (setup, roots) = self.configure(&index, &found, &board)?;

@@ -363,6 +363,9 @@ pub(crate) struct KunitArgs {
     /// Print JSON, one object per suite and line, instead of KTAP
     #[arg(long)]
     pub(crate) json: bool,
+    /// Print the rows of the table in docs/kunit.md instead of KTAP
+    #[arg(long, hide = true, conflicts_with = "json")]
+    pub(crate) table: bool,
     /// List the suites, and why those that cannot run here cannot
     #[arg(long)]
     pub(crate) list: bool,

@@ -124,7 +124,8 @@ fn run(args: &KunitArgs, runner: &Runner, groups: &[&Group]) -> Result<Outcome> 
     let linux = Linux::of(runner.tree.series);
     let results = runner.run(groups)?;
     let mut out = std::io::stdout().lock();
-    if !args.json {
+    let is_ktap = !args.json && !args.table;
+    if is_ktap {
         writeln!(out, "KTAP version 1\n1..{}", groups.len())?;
     }
     let mut failed = 0;
@@ -139,6 +140,10 @@ fn run(args: &KunitArgs, runner: &Runner, groups: &[&Group]) -> Result<Outcome> 
             for line in &lines {
                 serde_json::to_writer(&mut out, &line.for_programs(runner, group))?;
                 writeln!(out)?;
+            }
+        } else if args.table {
+            for line in &lines {
+                writeln!(out, "{}", line.row(runner))?;
             }
         } else {
             ktap(&mut out, number + 1, group, ran, &wrong)?;
@@ -158,6 +163,23 @@ struct Line<'a> {
 }
 
 impl Line<'_> {
+    /// A row of the table in `docs/kunit.md`.
+    fn row(&self, runner: &Runner) -> String {
+        let rows: usize = self
+            .suite
+            .map_or(0, |suite| suite.cases.iter().map(|case| case.rows).sum());
+        let linux = if self.is_compared {
+            self.expected.to_string()
+        } else {
+            "–".to_owned()
+        };
+        let rows = if rows == 0 { String::new() } else { rows.to_string() };
+        let kernel = &runner.tree.full_version;
+        let Line { name, passed, wrong, .. } = self;
+        let wrong = if wrong.is_empty() { "" } else { " (differs)" };
+        format!("| {kernel} | {name} | {passed} | {linux}{wrong} | {rows} |")
+    }
+
     fn for_programs<'a>(&'a self, runner: &'a Runner, group: &'a Group) -> SuiteLine<'a> {
         SuiteLine {
             kernel: &runner.tree.full_version,
