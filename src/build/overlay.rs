@@ -62,7 +62,8 @@ pub(super) fn compile(cc: &str, tree: &Path, source: &str, made: &Path, depfile:
 /// The blob between its two symbols, for the assembler.
 fn embed(name: &str, blob: &[u8]) -> String {
     let mut text = format!(
-        ".section .rodata.dtbo_{name}, \"a\"\n.balign 32\n.globl __dtbo_{name}_begin\n__dtbo_{name}_begin:\n"
+        ".section .rodata.dtbo_{name}, \"a\"\n.balign 32\n.globl __dtbo_{name}_begin\n\
+         .type __dtbo_{name}_begin, %object\n__dtbo_{name}_begin:\n"
     );
     for line in blob.chunks(16) {
         let bytes: Vec<String> = line.iter().map(|byte| format!("{byte:#04x}")).collect();
@@ -71,7 +72,7 @@ fn embed(name: &str, blob: &[u8]) -> String {
     }
     let _ = writeln!(
         text,
-        ".globl __dtbo_{name}_end\n__dtbo_{name}_end:\n\t.balign 32\n.section .note.GNU-stack, \"\", %progbits"
+        ".globl __dtbo_{name}_end\n.type __dtbo_{name}_end, %object\n__dtbo_{name}_end:\n\t.balign 32\n.section .note.GNU-stack, \"\", %progbits"
     );
     text
 }

@@ -14,7 +14,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// How long an image may run: many times what the longest takes.
-const LIMIT: Duration = Duration::from_secs(120);
+const LIMIT: Duration = Duration::from_secs(300);
+
+/// How much of the log goes with the report on a domain's end.
+const LAST_LINES: usize = 6;
 
 /// What came of a group.
 #[derive(Clone, Debug, Default)]
@@ -53,7 +56,8 @@ impl Runner {
     /// There is no tree.
     pub fn new(linux: Option<PathBuf>, series: Option<Series>) -> Result<Self, SystemError> {
         Ok(Self {
-            tree: Tree::locate(&Locate { linux, series })?,
+            // Some tests include files that no driver needs.
+            tree: Tree::locate(&Locate { linux, series })?.completed()?,
             profile: Profile::Release,
             allow_modified: false,
             sabotage: None,
@@ -189,6 +193,11 @@ impl Runner {
         });
         domain.stop();
         let log = std::mem::take(&mut *lines.lock().unwrap_or_else(PoisonError::into_inner));
+        // Where it was is half of the reason.
+        let death = death.map(|death| {
+            let last = log.iter().rev().take(LAST_LINES).rev();
+            last.fold(death, |text, line| format!("{text}\n  said: {line}"))
+        });
         Ok((log, death))
     }
 }

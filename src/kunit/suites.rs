@@ -103,12 +103,13 @@ impl Suites {
                 .iter()
                 .filter_map(|number| index.kbuild.objects.get(*number as usize));
             for object in objects {
-                let Some(own) = object.symbols().last() else { continue };
                 let elsewhere = entries().find_map(|entry| match entry {
-                    Entry::Of(name, symbol) if name == suite => Some(symbol.to_owned()),
+                    Entry::Of(name, symbol) if name == suite => Some(symbol),
                     _ => None,
                 });
-                let symbol = elsewhere.unwrap_or_else(|| own.to_owned());
+                let Some(symbol) = elsewhere.or_else(|| object.symbols().last()).map(str::to_owned) else {
+                    continue;
+                };
                 names.entry(symbol.clone()).or_default().insert(suite.to_owned());
                 sources.entry(symbol).or_default().insert(object.source.clone());
             }
