@@ -10,6 +10,7 @@
 //! | [`policy`] | what each driver may do, made from its board |
 //! | [`solution`] | a driver as a part of a KasperskyOS solution: EDL and init.yaml |
 //! | [`iio`] | sensors in physical units, single readings and buffered capture |
+//! | [`kunit`] | Linux's own unit tests in a domain |
 //! | [`symbol`] | from addresses to functions and lines |
 //! | [`shim`] | where the machine's archives are |
 
@@ -22,6 +23,7 @@ pub mod board;
 pub mod build;
 pub mod client;
 pub mod iio;
+pub mod kunit;
 pub mod policy;
 pub mod shim;
 pub mod solution;

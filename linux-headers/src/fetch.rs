@@ -47,7 +47,7 @@ const SKIPPED: [&str; 22] = [
 ];
 
 /// Parts of those that are wanted all the same.
-const KEPT: [&str; 8] = [
+const KEPT: [&str; 9] = [
     "arch/Kconfig",
     "arch/um/",
     "arch/x86/",
@@ -56,6 +56,8 @@ const KEPT: [&str; 8] = [
     "tools/include/",
     "tools/build/",
     "tools/scripts/",
+    // Tests in `lib/` include it.
+    "tools/testing/selftests/kselftest_module.h",
 ];
 
 /// Whether a file of the tree is unpacked.
@@ -129,13 +131,13 @@ pub(crate) fn fetch(series: Series) -> Result<Unpacked, TreeError> {
     done.map(|()| place)
 }
 
-/// What a tree has that Kconfig and Make can work on.
-const WHOLE: &str = "arch/arm/crypto/Kconfig";
+/// What a tree has that Kconfig and Make can work on, and that holds all of Linux's own tests.
+const WHOLE: [&str; 2] = ["arch/arm/crypto/Kconfig", "tools/testing/selftests/kselftest_module.h"];
 
-/// Whether a tree is one that Kconfig and Make can work on: those that were unpacked before User-Mode Linux was wanted
-/// are not.
+/// Whether a tree is one that Kconfig and Make can work on, with Linux's own tests: those that were unpacked before
+/// User-Mode Linux and the tests were wanted are not.
 pub(crate) fn is_whole(manifest: &Manifest) -> bool {
-    manifest.hash(WHOLE).is_some()
+    WHOLE.iter().all(|path| manifest.hash(path).is_some())
 }
 
 /// Adds to a tree in the cache what it lacks, file by file: others may be working with it.
@@ -426,6 +428,7 @@ mod tests {
             "arch/arm64/crypto/Kconfig",
             "drivers/net/ethernet/intel/Kconfig",
             "Makefile",
+            "tools/testing/selftests/kselftest_module.h",
         ] {
             assert!(is_wanted(path), "{path}");
         }

@@ -7,6 +7,7 @@
 #include <linux/minmax.h>
 #include <linux/slab.h>
 #include <linux/string.h>
+#include <linux/stringhash.h>
 #include <linux/uaccess.h>
 
 /* How much of `available` bytes a read of `count` at `pos` gets. */
@@ -77,4 +78,26 @@ int noop_fsync(struct file *file, loff_t start, loff_t end, int datasync)
 void kfree_link(void *text)
 {
 	kfree(text);
+}
+
+/*
+ * Hashes of names, byte by byte, as include/linux/stringhash.h defines them;
+ * fs/namei.c, which has them in Linux, is the way into all file systems.
+ */
+unsigned int full_name_hash(const void *salt, const char *name,
+			    unsigned int len)
+{
+	unsigned long hash = init_name_hash(salt);
+	unsigned int i;
+
+	for (i = 0; i < len; i++)
+		hash = partial_name_hash((unsigned char)name[i], hash);
+	return end_name_hash(hash);
+}
+
+u64 hashlen_string(const void *salt, const char *name)
+{
+	unsigned int len = strlen(name);
+
+	return hashlen_create(full_name_hash(salt, name, len), len);
 }

@@ -23,15 +23,41 @@ extern void wq_worker_sleeping(struct task_struct *task);
 
 static struct kmem_cache *task_cache;
 
+/* shim/src/raw/task.rs */
+extern const size_t machine_task_layout[11];
+
+static void check_task_layout(void)
+{
+	const size_t here[] = {
+		offsetof(struct task_struct, thread_info),
+		offsetof(struct task_struct, __state),
+		offsetof(struct task_struct, flags),
+		offsetof(struct task_struct, on_rq),
+		offsetof(struct task_struct, prio),
+		offsetof(struct task_struct, normal_prio),
+		offsetof(struct task_struct, rt),
+		offsetof(struct task_struct, policy),
+		offsetof(struct task_struct, pid),
+		offsetof(struct task_struct, wake_q),
+		offsetof(struct task_struct, comm),
+	};
+
+	BUILD_BUG_ON(sizeof(here) != sizeof(machine_task_layout));
+	if (memcmp(here, machine_task_layout, sizeof(here)))
+		panic("this image's task_struct is not the shim's");
+}
+
 struct task_struct *machine_new_task(pid_t pid, unsigned int flags,
 				     const char *name)
 {
 	struct task_struct *task;
 
-	if (!task_cache)
+	if (!task_cache) {
+		check_task_layout();
 		task_cache = kmem_cache_create("task_struct",
 					       sizeof(struct task_struct), 0,
 					       SLAB_PANIC, NULL);
+	}
 	task = kmem_cache_zalloc(task_cache, GFP_KERNEL);
 	if (!task)
 		return NULL;

@@ -10,10 +10,12 @@ use super::error::BuildError;
 use super::hash::{self, Digest256, Memory};
 use super::hot::Hot;
 use super::kbuild::{Kbuild, Object};
+use super::overlay;
 use super::progress::Progress;
 use linux_headers::flags::{HOT, Setup, architecture_dir};
 use linux_headers::{Tree, cache};
 use serde::{Deserialize, Serialize};
+use std::collections::HashSet;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -39,6 +41,8 @@ pub struct Compiler<'a> {
     pub flags: Vec<String>,
     /// What is compiled for speed.
     pub hot: Hot,
+    /// The driver's own files, and flags for them alone.
+    pub driver: (HashSet<String>, Vec<String>),
     /// What is known about files.
     pub memory: &'a Memory,
     /// How often the compiler ran.
@@ -94,6 +98,7 @@ impl<'a> Compiler<'a> {
             cc: cc.to_owned(),
             flags,
             hot: Hot::default(),
+            driver: (HashSet::new(), Vec::new()),
             memory,
             ran: AtomicUsize::new(0),
             objects: cache::dir().join("objects"),
@@ -125,6 +130,9 @@ impl<'a> Compiler<'a> {
         let mut own = self.kbuild.flags(object, &self.setup.config, &self.tree.dir);
         if self.hot.holds(&object.source) {
             own.extend(HOT.map(str::to_owned));
+        }
+        if self.driver.0.contains(&object.source) {
+            own.extend(self.driver.1.iter().cloned());
         }
         let mut key = format!("{}\n{}\n{}\n", self.cc, self.version, object.source);
         for flag in self.flags.iter().chain(&own) {
@@ -179,6 +187,10 @@ impl<'a> Compiler<'a> {
         let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
         let made = dir.join(format!(".{}-{serial}.o", std::process::id()));
         let depfile = made.with_extension("d");
+        if overlay::is_one(&object.source) {
+            overlay::compile(&self.cc, &self.tree.dir, &object.source, &made, &depfile)?;
+            return self.keep(dir, key, &made, &depfile);
+        }
         let out = Command::new(&self.cc)
             .current_dir(&self.tree.dir)
             .args(&self.flags)
@@ -212,13 +224,22 @@ impl<'a> Compiler<'a> {
                 message,
             });
         }
-        let text = std::fs::read_to_string(&depfile).map_err(io(&depfile))?;
-        let _ = std::fs::remove_file(&depfile);
+        self.keep(dir, key, &made, &depfile)
+    }
+
+    /// Gives a fresh object its place, by its content.
+    fn keep(&self, dir: &Path, key: &str, made: &Path, depfile: &Path) -> Result<(PathBuf, Variant), BuildError> {
+        let io = |path: &Path| {
+            let path = path.to_owned();
+            move |error| BuildError::Io { path, error }
+        };
+        let text = std::fs::read_to_string(depfile).map_err(io(depfile))?;
+        let _ = std::fs::remove_file(depfile);
         let mut variant = self.variant(&text);
-        let data = std::fs::read(&made).map_err(io(&made))?;
+        let data = std::fs::read(made).map_err(io(made))?;
         variant.object = format!("{}-{}.o", &key[..16], &hash::hex(&hash::bytes(&data))[..32]);
         let path = dir.join(&variant.object);
-        std::fs::rename(&made, &path).map_err(io(&path))?;
+        std::fs::rename(made, &path).map_err(io(&path))?;
         Ok((path, variant))
     }
 

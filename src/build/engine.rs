@@ -87,7 +87,7 @@ impl Build<'_> {
             None => Vec::new(),
         };
         let found = lookup::driver(tree, &index, &request.driver, &board)?;
-        if request.board_dtb.is_some() {
+        if request.board_dtb.is_some() && lookup::symbols_of(&request.driver).next().is_none() {
             lookup::wants_node(&index, &request.driver, &found, &board)?;
         }
         let (setup, roots) = self.configure(&index, &found, &board)?;
@@ -108,6 +108,11 @@ impl Build<'_> {
         if request.profile == Profile::Release {
             compiler.hot = hot.clone();
         }
+        let sources = roots.iter().filter_map(|root| index.kbuild.objects.get(*root as usize));
+        compiler.driver = (
+            sources.map(|object| object.source.clone()).collect(),
+            request.driver_cflags.clone(),
+        );
         let mut script = Script::read(&self.ours("link/domain.lds"))?;
         if request.emit == Emit::Library {
             script.provide(&request.provided, LIBRARY_ENTRY);
@@ -183,7 +188,7 @@ impl Build<'_> {
                 .filter(|other| other.module == object.module);
             of_module.map(|other| other.guards.len()).min().unwrap_or_default()
         };
-        let mut wishes: Vec<String> = Vec::new();
+        let mut wishes: Vec<String> = request.wishes.clone();
         for object in objects() {
             let most = module_guards(object);
             wishes.extend(
@@ -205,6 +210,13 @@ impl Build<'_> {
             "config/debug.config".to_owned(),
         ] {
             self.ours(&series);
+        }
+        if let Some(symbol) = lookup::symbols_of(&request.driver).find(|symbol| !setup.config.is_on(symbol)) {
+            let unmet = setup.config.unmet.iter().find(|unmet| unmet.symbol == symbol);
+            return Err(BuildError::Config {
+                symbol: symbol.to_owned(),
+                depends: unmet.map_or_else(|| "something".to_owned(), |unmet| unmet.depends.clone()),
+            });
         }
         roots.retain(|root| {
             index

@@ -32,6 +32,9 @@ pub fn driver(tree: &Tree, index: &Index, name: &str, board: &[Device]) -> Resul
     if name.ends_with(".c") {
         return file(tree, index, name);
     }
+    if name.starts_with("CONFIG_") {
+        return of_symbols(tree, index, name);
+    }
     let exact = modules(index, |module| module == fix(name));
     if !exact.is_empty() {
         return Ok(of_modules(index, &exact));
@@ -100,6 +103,31 @@ fn of_modules(index: &Index, modules: &[String]) -> Found {
         modules: modules.to_vec(),
         outside: None,
     }
+}
+
+/// The symbols that a driver's name stands for: `CONFIG_A CONFIG_B`; none for other names.
+pub(super) fn symbols_of(name: &str) -> impl Iterator<Item = &str> {
+    name.split(' ').filter_map(|word| word.strip_prefix("CONFIG_"))
+}
+
+/// All that symbols of the configuration turn on themselves.
+fn of_symbols(tree: &Tree, index: &Index, name: &str) -> Result<Found, BuildError> {
+    let mut found = Found::default();
+    for symbol in symbols_of(name) {
+        let before = found.objects.len();
+        for (number, object) in (0u32..).zip(&index.kbuild.objects) {
+            if object.symbols().last() == Some(symbol) {
+                found.objects.push(number);
+                found.modules.push(object.module.clone());
+            }
+        }
+        if found.objects.len() == before {
+            return Err(unknown(tree, index, symbol));
+        }
+    }
+    found.modules.sort();
+    found.modules.dedup();
+    Ok(found)
 }
 
 fn file(tree: &Tree, index: &Index, name: &str) -> Result<Found, BuildError> {

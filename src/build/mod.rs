@@ -20,6 +20,7 @@ mod list;
 pub mod lookup;
 mod memo;
 pub mod objfile;
+mod overlay;
 mod progress;
 pub mod report;
 mod request;

@@ -21,7 +21,8 @@ pub enum Emit {
 pub struct BuildRequest {
     /// The kernel tree.
     pub tree: Tree,
-    /// The driver: a module, a chip, a `compatible`, or a source file.
+    /// The driver: a module, a chip, a `compatible`, a source file, or `CONFIG_X CONFIG_Y` for all that
+    /// these symbols turn on.
     pub driver: String,
     /// The board's device tree blob; its other devices' drivers go in too.
     pub board_dtb: Option<PathBuf>,
@@ -43,8 +44,12 @@ pub struct BuildRequest {
     pub cc: String,
     /// Flags to add to each file, such as a sanitizer's.
     pub extra_cflags: Vec<String>,
+    /// Flags to add to the driver's own files in the tree.
+    pub driver_cflags: Vec<String>,
     /// Flags to add to the link.
     pub extra_ldflags: Vec<String>,
+    /// Symbols of the configuration to turn on besides the driver's own.
+    pub wishes: Vec<String>,
     /// Roots besides the driver and the script's entry.
     pub extra_roots: Vec<String>,
     /// Symbols that the program defines which links a [`Emit::Library`].
@@ -70,7 +75,9 @@ impl BuildRequest {
             allow_modified: false,
             cc: Arch::host().tool("gcc"),
             extra_cflags: Vec::new(),
+            driver_cflags: Vec::new(),
             extra_ldflags: Vec::new(),
+            wishes: Vec::new(),
             extra_roots: Vec::new(),
             provided: Vec::new(),
             emit: Emit::Image,

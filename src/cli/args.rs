@@ -7,6 +7,7 @@ use anyhow::Result;
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use linux_compat::Board;
+use linux_compat::kunit::sabotage::Sabotage;
 use linux_compat::policy::PolicyChoice;
 use linux_compat::solution::export::Interrupt;
 use linux_compat::system::{Adapter, ClockKind, Isolation, SystemOptions};
@@ -29,6 +30,13 @@ Exit status:
   0  the policy is right, its tests pass, the message is granted, nothing differs
   1  it is not so, or a step failed; the message says which
   2  the command line is wrong";
+
+/// Shown below the help of `kunit`.
+const KUNIT_EXIT_STATUS: &str = "\
+Exit status:
+  0  every case passed, and none is missing or skipped that Linux passes
+  1  it is not so, or a step failed; stderr says what
+  2  the command line is wrong, or names no suite";
 
 /// Unmodified Linux drivers, each in its own isolated domain
 #[derive(Debug, Parser)]
@@ -60,6 +68,9 @@ pub(crate) enum Command {
     /// Check, test, explain, compare and show security policies
     #[command(after_help = POLICY_EXIT_STATUS)]
     Policy(PolicyArgs),
+    /// Run Linux's own KUnit suites in domains; KTAP on stdout
+    #[command(after_help = KUNIT_EXIT_STATUS)]
+    Kunit(KunitArgs),
     /// Say what is missing on this machine, and what mends it
     #[command(after_help = "Exit status: 0 nothing is missing, 1 something is")]
     Doctor(DoctorArgs),
@@ -200,6 +211,7 @@ impl RunArgs {
             on_log: None,
             policy: self.policy.clone().map_or(PolicyChoice::Generated, PolicyChoice::File),
             on_audit: None,
+            patience: None,
             pins_clients: true,
         }
     }
@@ -338,6 +350,34 @@ fn interrupt(text: &str) -> Result<Interrupt, String> {
     let line = line.parse().ok().filter(|line| *line < 64).ok_or_else(expected)?;
     let irq = number.parse().ok().filter(|irq| *irq >= 0).ok_or_else(expected)?;
     Ok(Interrupt { line, irq, is_level })
+}
+
+/// `kunit`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct KunitArgs {
+    /// Suites, modules, symbols (CONFIG_X) or source files; all that can run here if there are none
+    #[arg(value_name = "SUITE", value_parser = NonEmptyStringValueParser::new())]
+    pub(crate) suites: Vec<String>,
+    #[command(flatten)]
+    pub(crate) kernel: KernelArgs,
+    /// Print JSON, one object per suite and line, instead of KTAP
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Print the rows of the table in docs/kunit.md instead of KTAP
+    #[arg(long, hide = true, conflicts_with = "json")]
+    pub(crate) table: bool,
+    /// List the suites, and why those that cannot run here cannot
+    #[arg(long)]
+    pub(crate) list: bool,
+    /// Break a function on purpose: the suites that use it must fail
+    #[arg(long, hide = true, value_parser = sabotage)]
+    pub(crate) sabotage: Option<Sabotage>,
+}
+
+fn sabotage(text: &str) -> Result<Sabotage, String> {
+    let known = || Sabotage::ALL.map(|(name, _)| name).join(" or ");
+    let found = Sabotage::ALL.into_iter().find(|(name, _)| *name == text);
+    found.map(|(_, what)| what).ok_or_else(|| format!("expected {}", known()))
 }
 
 /// `doctor`.

@@ -4,13 +4,14 @@
 //! * [`args`]: what can be written. [`run`]: drivers running, seen by [`plain`] or [`live`].
 //! * [`report`]: what is said of a domain, as JSON and as text.
 //! * [`access`]: clients of a running domain. [`build`]: an image. [`policy`]: policies. [`doctor`]: this machine.
-//! * [`chip`]: chips for virtual machines.
+//! * [`chip`]: chips for virtual machines. [`kunit`]: Linux's own tests.
 
 mod access;
 mod args;
 mod build;
 mod chip;
 mod doctor;
+mod kunit;
 mod live;
 mod plain;
 mod policy;
@@ -32,6 +33,8 @@ enum Outcome {
     Success,
     /// Something failed, and was said.
     Failed,
+    /// A name on the command line that nothing bears, and that was said.
+    Usage,
     /// A domain died while others went on.
     DomainDied,
     /// A signal ended it before anything ran.
@@ -43,6 +46,7 @@ impl From<Outcome> for ExitCode {
         Self::from(match outcome {
             Outcome::Success => 0,
             Outcome::Failed => 1,
+            Outcome::Usage => 2,
             Outcome::DomainDied => 3,
             Outcome::Interrupted => 130,
         })
@@ -61,6 +65,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Build(args) => build::command(&args),
         Command::Chip(args) => chip::command(&args),
         Command::Policy(args) => policy::command(&args),
+        Command::Kunit(args) => kunit::command(&args),
         Command::Doctor(args) => doctor::command(&args),
     };
     match done {
@@ -79,9 +84,11 @@ pub(crate) fn main() -> ExitCode {
 
 /// A signal ended the build.
 fn is_interrupted(error: &anyhow::Error) -> bool {
-    error
-        .downcast_ref::<SystemError>()
-        .is_some_and(|error| matches!(error, SystemError::Build(BuildError::Cancelled)))
+    error.downcast_ref::<SystemError>().is_some_and(is_cancelled)
+}
+
+fn is_cancelled(error: &SystemError) -> bool {
+    matches!(error, SystemError::Build(BuildError::Cancelled))
 }
 
 /// Makes signals end a build in order, and sets `stop` for what comes after it. A second signal ends the command at

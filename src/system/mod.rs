@@ -29,6 +29,7 @@ use linux_headers::tree::TreeError;
 use linux_headers::{Locate, Profile, Series, Tree};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 /// Why a driver does not run: one variant per step.
 #[derive(Debug, thiserror::Error)]
@@ -125,6 +126,8 @@ pub struct SystemOptions {
     pub policy: PolicyChoice,
     /// Hears what the policy refuses, and what else its audit profiles want recorded.
     pub on_audit: Option<OnAudit>,
+    /// How long a domain may work on one request, its start included; `None`: as the kernel has it.
+    pub patience: Option<Duration>,
     /// Keeps threads that make clients on the kernel's core: hand-overs are then several times faster.
     pub pins_clients: bool,
 }
@@ -144,6 +147,7 @@ impl Default for SystemOptions {
             on_log: None,
             policy: PolicyChoice::Generated,
             on_audit: None,
+            patience: None,
             pins_clients: false,
         }
     }
@@ -220,7 +224,10 @@ impl System {
         let notices: Arc<Mutex<Vec<String>>> = Arc::default();
         let heard = Arc::clone(&notices);
         let policies = Policies::new(&options.policy, options.on_audit.clone())?;
+        let usual = Config::default();
         let config = Config {
+            watchdog: options.patience.or(usual.watchdog),
+            call_timeout: options.patience.or(usual.call_timeout),
             policy: Box::new(policies.live().clone()),
             on_event: Box::new(move |event| {
                 if let Event::ServerPanicked { server, text } = event {
@@ -230,7 +237,7 @@ impl System {
                         .push(format!("server {server}: {text}"));
                 }
             }),
-            ..Config::default()
+            ..usual
         };
         let kernel = Arc::new(Kernel::new(config)?);
         Ok(Self {
@@ -327,12 +334,25 @@ pub fn build_image(
     profile: Profile,
     allow_modified: bool,
 ) -> Result<Built, SystemError> {
+    build_image_with(tree, driver, board, profile, allow_modified, |_| {})
+}
+
+/// The same with a request that `change` has had its say on.
+pub(crate) fn build_image_with(
+    tree: Tree,
+    driver: &str,
+    board: &Board,
+    profile: Profile,
+    allow_modified: bool,
+    change: impl FnOnce(&mut BuildRequest),
+) -> Result<Built, SystemError> {
     let mut request = BuildRequest::new(tree, driver);
     request.board_dtb = Some(board.dtb_file()?);
     request.profile = profile;
     request.shim_archive = Some(shim::archive(request.tree.series, profile)?);
     request.glue_dir = Some(shim::glue_dir());
     request.allow_modified = allow_modified;
+    change(&mut request);
     let built = build(&request).map_err(|error| match error {
         BuildError::NoNode { compatibles, .. } => SystemError::Board(board.lacks(driver, &compatibles)),
         other => SystemError::Build(other),

@@ -15,6 +15,7 @@
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/stat.h>
+#include <linux/stringhash.h>
 #include <linux/uaccess.h>
 #include <linux/version.h>
 #include <linux/wait.h>
@@ -214,6 +215,16 @@ static void small_operations_do_what_they_say(void)
 	kfree_link(kstrdup("link", GFP_KERNEL));
 }
 
+/* include/linux/stringhash.h: the hash ends where the name does, and knows its length. */
+static void names_are_hashed(void)
+{
+	u64 whole = hashlen_string(names_are_hashed, "waist");
+
+	expect_eq(hashlen_len(whole), 5);
+	expect_eq(hashlen_hash(whole), full_name_hash(names_are_hashed, "waist!", 5));
+	expect(full_name_hash(NULL, "ab", 2) != full_name_hash(NULL, "ba", 2));
+}
+
 static int fills(struct fs_context *fc)
 {
 	return init_pseudo(fc, 0x7a57) ? 0 : -ENOMEM;
@@ -258,6 +269,7 @@ static const struct ktap_case cases[] = {
 	KTAP_CASE(dropped_file_is_released_later),
 	KTAP_CASE(buffers_are_read_piecemeal),
 	KTAP_CASE(small_operations_do_what_they_say),
+	KTAP_CASE(names_are_hashed),
 	KTAP_CASE(pseudo_file_systems_carry_inodes),
 };
 

@@ -9,12 +9,11 @@
 #define STACK_TOP TASK_SIZE
 #define STACK_TOP_MAX STACK_TOP
 
-/* The coroutine of a task is found through this word; see shim/src/sched. */
+/* What the machine keeps of a task is in its thread_info. */
 struct thread_struct {
-	unsigned long machine;
 };
 
-#define INIT_THREAD { .machine = 0 }
+#define INIT_THREAD { }
 #define start_thread(regs, pc, sp) do { } while (0)
 #define task_pt_regs(task) ((struct pt_regs *)0)
 #define KSTK_EIP(task) 0UL

@@ -8,9 +8,15 @@
 #ifndef __ASSEMBLY__
 #include <asm/page.h>
 
+/*
+ * The coroutine of a task is found through `machine`; see shim/src/sched. It is
+ * here, where a task_struct begins, because a driver's configuration may add
+ * fields behind (CONFIG_KUNIT does), and the shim is compiled without them.
+ */
 struct thread_info {
 	unsigned long flags;
 	int preempt_count;
+	unsigned long machine;
 };
 
 #define INIT_THREAD_INFO(tsk) { .flags = 0, .preempt_count = INIT_PREEMPT_COUNT }

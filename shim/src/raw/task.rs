@@ -18,6 +18,23 @@ pub struct Task(NonNull<task_struct>);
 static IDLE: Word<Option<Task>> = Word::new(None);
 static NEXT_PID: Word<c_int> = Word::new(1);
 
+/// Where this shim finds a task's fields. The C side, compiled with the image's own configuration, compares its own
+/// (`shim/glue/sched.c`): an answer that moves one of them must be the architecture's, not a driver's.
+#[unsafe(no_mangle)]
+static machine_task_layout: [usize; 11] = [
+    core::mem::offset_of!(task_struct, thread_info),
+    core::mem::offset_of!(task_struct, __state),
+    core::mem::offset_of!(task_struct, flags),
+    core::mem::offset_of!(task_struct, on_rq),
+    core::mem::offset_of!(task_struct, prio),
+    core::mem::offset_of!(task_struct, normal_prio),
+    core::mem::offset_of!(task_struct, rt),
+    core::mem::offset_of!(task_struct, policy),
+    core::mem::offset_of!(task_struct, pid),
+    core::mem::offset_of!(task_struct, wake_q),
+    core::mem::offset_of!(task_struct, comm),
+];
+
 #[unsafe(no_mangle)]
 static mut machine_current: *mut task_struct = ptr::null_mut();
 
@@ -186,7 +203,7 @@ impl Task {
     /// The fiber, if the task has one.
     pub fn fiber(self) -> Option<&'static Fiber> {
         // SAFETY: as in `state`; the word is written by `set_fiber` alone.
-        let word = self.read(|t| unsafe { &raw mut (*t).thread.machine });
+        let word = self.read(|t| unsafe { &raw mut (*t).thread_info.machine });
         let fiber = ptr::with_exposed_provenance::<Fiber>(usize::try_from(word).unwrap_or(0));
         // SAFETY: the box is leaked in `set_fiber` and freed in `take_fiber`, after the last use.
         unsafe { fiber.as_ref() }
@@ -196,15 +213,15 @@ impl Task {
     pub fn set_fiber(self, fiber: alloc::boxed::Box<Fiber>) {
         let word = alloc::boxed::Box::into_raw(fiber).expose_provenance() as u64;
         // SAFETY: as in `state`.
-        self.write(word, |t| unsafe { &raw mut (*t).thread.machine });
+        self.write(word, |t| unsafe { &raw mut (*t).thread_info.machine });
     }
 
     /// Takes the fiber out, to run or to bury it.
     pub fn take_fiber(self) -> Option<alloc::boxed::Box<Fiber>> {
         // SAFETY: as in `state`.
-        let word = self.read(|t| unsafe { &raw mut (*t).thread.machine });
+        let word = self.read(|t| unsafe { &raw mut (*t).thread_info.machine });
         // SAFETY: as in `state`.
-        self.write(0, |t| unsafe { &raw mut (*t).thread.machine });
+        self.write(0, |t| unsafe { &raw mut (*t).thread_info.machine });
         let fiber = ptr::with_exposed_provenance_mut::<Fiber>(usize::try_from(word).unwrap_or(0));
         if fiber.is_null() {
             return None;

@@ -15,6 +15,8 @@ pub(super) struct Found {
     pub(super) compatible: Vec<String>,
     /// C files that it includes, as written: what they define is defined here.
     pub(super) includes: Vec<String>,
+    /// Names of `struct kunit_suite`s that it defines.
+    pub(super) suites: Vec<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -48,9 +50,19 @@ pub(super) fn scan(text: &[u8]) -> Found {
     let mut found = Found::default();
     let mut declaration = Declaration::default();
     let mut last_word: &[u8] = b"";
+    let mut in_suite = false;
     while let Some(token) = lexer.next() {
         match token {
-            Token::Word(word) => last_word = word,
+            Token::Word(word) => {
+                in_suite |= word == b"kunit_suite";
+                last_word = word;
+            }
+            // A mention of the type that is no definition.
+            Token::Punct(b';' | b')') => in_suite = false,
+            Token::Text(text) if in_suite && last_word == b"name" => {
+                push(&mut found.suites, text);
+                in_suite = false;
+            }
             Token::Text(text) if last_word == b"compatible" => {
                 push(&mut found.compatible, text);
                 last_word = b"";

@@ -33,6 +33,7 @@ pub struct Index {
     strong: HashMap<String, Vec<u32>>,
     weak: HashMap<String, Vec<u32>>,
     compatible: HashMap<String, Vec<u32>>,
+    suites: HashMap<String, Vec<u32>>,
     /// The sizes and times of all files that were read.
     stamp: u64,
 }
@@ -86,6 +87,7 @@ impl Index {
                 (&found.strong, &mut index.strong),
                 (&found.weak, &mut index.weak),
                 (&found.compatible, &mut index.compatible),
+                (&found.suites, &mut index.suites),
             ] {
                 for name in list {
                     let files = into.entry(name.clone()).or_default();
@@ -127,6 +129,15 @@ impl Index {
     }
 }
 
+impl Index {
+    /// The `KUnit` suites: their names, and the objects that define them.
+    pub fn suites(&self) -> impl Iterator<Item = (&str, &[u32])> {
+        self.suites
+            .iter()
+            .map(|(name, files)| (name.as_str(), files.as_slice()))
+    }
+}
+
 /// One number for the sizes and times of all files that the index was made from.
 fn stamp(tree: &Tree, kbuild: &Kbuild) -> u64 {
     let sources: HashSet<&str> = kbuild.objects.iter().map(|object| object.source.as_str()).collect();
@@ -151,7 +162,8 @@ pub fn compatibles_of(path: &Path) -> Vec<String> {
 
 /// Reads one file, and the C files that it includes.
 fn scan(path: &Path, depth: u8) -> lex::Found {
-    if path.extension().is_some_and(|extension| extension == "S") || depth > 3 {
+    let is_text = path.extension().is_some_and(|extension| extension == "S" || extension == "dtso");
+    if is_text || depth > 3 {
         return lex::Found::default();
     }
     let mut found = lex::scan(&std::fs::read(path).unwrap_or_default());
@@ -160,6 +172,7 @@ fn scan(path: &Path, depth: u8) -> lex::Found {
         found.strong.extend(inner.strong);
         found.weak.extend(inner.weak);
         found.compatible.extend(inner.compatible);
+        found.suites.extend(inner.suites);
     }
     found
 }

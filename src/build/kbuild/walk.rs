@@ -140,10 +140,11 @@ impl Walk<'_> {
         let has_source = self.root.join(&source).exists();
         // A part may bear its module's own name; then it is a source, and the other parts go with it.
         if parts.is_none() || depth > 0 {
-            let source = if has_source {
-                source
-            } else {
-                join(dir, &format!("{stem}.S"))
+            let overlay = stem.strip_suffix(".dtbo").map(|name| join(dir, &format!("{name}.dtso")));
+            let source = match overlay {
+                Some(overlay) => overlay,
+                None if has_source => source,
+                None => join(dir, &format!("{stem}.S")),
             };
             if has_source || self.root.join(&source).exists() {
                 self.out.objects.push(Object {

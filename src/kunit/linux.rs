@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! What real Linux said of the same cases: a run under User-Mode Linux of the same tree, kept as a table.
+
+use super::ktap::{Case, Outcome, Suite};
+use linux_headers::Series;
+use std::collections::BTreeMap;
+
+/// The results of one series, by suite.
+#[derive(Clone, Debug, Default)]
+pub struct Linux {
+    suites: BTreeMap<String, Vec<Case>>,
+}
+
+/// How a suite here stands to the same suite on Linux.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Compared {
+    /// Cases that passed here.
+    pub passed: usize,
+    /// Cases that Linux passes; those of the suite itself where there is no run of Linux.
+    pub expected: usize,
+    /// What is wrong, a line each.
+    pub wrong: Vec<String>,
+}
+
+impl Linux {
+    /// The run that was kept of a series; empty if there is none.
+    #[must_use]
+    pub fn of(series: Series) -> Self {
+        match series {
+            Series::V6_12 => Self::parse(include_str!("uml-6.12.tsv")),
+            Series::V6_1 => Self::default(),
+        }
+    }
+
+    fn parse(text: &str) -> Self {
+        let mut suites: BTreeMap<String, Vec<Case>> = BTreeMap::new();
+        for line in text.lines().filter(|line| !line.starts_with('#')) {
+            let fields: Vec<&str> = line.split('\t').collect();
+            let &[suite, name, rows, outcome] = fields.as_slice() else {
+                continue;
+            };
+            let outcome = match outcome {
+                "ok" => Outcome::Ok,
+                "SKIP" => Outcome::Skip,
+                "NOT_OK" => Outcome::NotOk,
+                _ => continue,
+            };
+            suites.entry(suite.to_owned()).or_default().push(Case {
+                name: name.to_owned(),
+                outcome,
+                rows: rows.parse().unwrap_or_default(),
+            });
+        }
+        Self { suites }
+    }
+
+    /// Whether Linux ran the suite.
+    #[must_use]
+    pub fn has(&self, suite: &str) -> bool {
+        self.suites.contains_key(suite)
+    }
+
+    /// Whether there is a run of this series at all.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.suites.is_empty()
+    }
+
+    /// The suites.
+    pub fn suites(&self) -> impl Iterator<Item = (&str, &[Case])> {
+        self.suites.iter().map(|(name, cases)| (name.as_str(), cases.as_slice()))
+    }
+
+    /// Compares a suite that ran here, case by case.
+    #[must_use]
+    pub fn compare(&self, suite: &Suite) -> Compared {
+        let mut compared = Compared::default();
+        let there = self.suites.get(&suite.name).map(Vec::as_slice).unwrap_or_default();
+        let name = &suite.name;
+        for case in &suite.cases {
+            let twin = there.iter().find(|twin| twin.name == case.name);
+            compared.passed += usize::from(case.outcome == Outcome::Ok);
+            // Where Linux itself fails, nothing can be asked of us.
+            if case.outcome == Outcome::NotOk && twin.is_none_or(|twin| twin.outcome != Outcome::NotOk) {
+                compared.wrong.push(format!("{name}.{}: not ok", case.name));
+            }
+        }
+        for twin in there {
+            let Some(case) = suite.cases.iter().find(|case| case.name == twin.name) else {
+                compared.wrong.push(format!("{name}.{}: missing, Linux has it", twin.name));
+                continue;
+            };
+            if case.outcome == Outcome::Skip && twin.outcome == Outcome::Ok {
+                compared.wrong.push(format!("{name}.{}: skipped, Linux passes it", twin.name));
+            }
+            if case.rows != twin.rows {
+                compared.wrong.push(format!(
+                    "{name}.{}: {} rows of parameters, Linux has {}",
+                    twin.name, case.rows, twin.rows
+                ));
+            }
+        }
+        if suite.outcome.is_none() {
+            compared.wrong.push(format!("{name}: it did not end"));
+        }
+        let passes = |cases: &[Case]| cases.iter().filter(|case| case.outcome == Outcome::Ok).count();
+        compared.expected = if there.is_empty() {
+            suite.cases.iter().filter(|case| case.outcome != Outcome::Skip).count()
+        } else {
+            passes(there)
+        };
+        compared
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn here(cases: &[(&str, Outcome, usize)]) -> Suite {
+        Suite {
+            name: "s".to_owned(),
+            cases: cases
+                .iter()
+                .map(|(name, outcome, rows)| Case {
+                    name: (*name).to_owned(),
+                    outcome: *outcome,
+                    rows: *rows,
+                })
+                .collect(),
+            outcome: Some(Outcome::Ok),
+            lines: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn what_differs_from_linux_is_found() {
+        let linux = Linux::parse("# x\nsuite\tcase\tparam_rows\tresult\ns\ta\t0\tok\ns\tb\t2\tok\ns\tc\t0\tNOT_OK\n");
+        let same = here(&[("a", Outcome::Ok, 0), ("b", Outcome::Ok, 2), ("c", Outcome::NotOk, 0)]);
+        let compared = linux.compare(&same);
+        assert_eq!((compared.passed, compared.expected), (2, 2));
+        assert!(compared.wrong.is_empty(), "{compared:?}");
+        for (cases, word) in [
+            (vec![("b", Outcome::Ok, 2), ("c", Outcome::Ok, 0)], "s.a: missing"),
+            (
+                vec![("a", Outcome::Skip, 0), ("b", Outcome::Ok, 2), ("c", Outcome::Ok, 0)],
+                "s.a: skipped",
+            ),
+            (
+                vec![("a", Outcome::Ok, 0), ("b", Outcome::Ok, 1), ("c", Outcome::Ok, 0)],
+                "1 rows of parameters, Linux has 2",
+            ),
+            (
+                vec![("a", Outcome::NotOk, 0), ("b", Outcome::Ok, 2), ("c", Outcome::Ok, 0)],
+                "s.a: not ok",
+            ),
+        ] {
+            let wrong = linux.compare(&here(&cases)).wrong;
+            assert!(wrong.len() == 1 && wrong[0].contains(word), "{word}: {wrong:?}");
+        }
+    }
+
+    #[test]
+    fn the_run_of_linux_is_whole() {
+        let linux = Linux::of(Series::V6_12);
+        let all: Vec<&Case> = linux.suites.values().flatten().collect();
+        let count = |outcome| all.iter().filter(|case| case.outcome == outcome).count();
+        assert_eq!(
+            (count(Outcome::Ok), count(Outcome::Skip), count(Outcome::NotOk)),
+            (554, 9, 9)
+        );
+    }
+}
