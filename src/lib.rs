@@ -10,6 +10,7 @@
 //! | [`policy`] | what each driver may do, made from its board |
 //! | [`solution`] | a driver as a part of a KasperskyOS solution: EDL and init.yaml |
 //! | [`iio`] | sensors in physical units, single readings and buffered capture |
+//! | [`html`], [`output`] | reports as pages, and files that are whole or not there |
 //! | [`symbol`] | from addresses to functions and lines |
 //! | [`shim`] | where the machine's archives are |
 
@@ -21,7 +22,9 @@
 pub mod board;
 pub mod build;
 pub mod client;
+pub mod html;
 pub mod iio;
+pub mod output;
 pub mod policy;
 pub mod shim;
 pub mod solution;
