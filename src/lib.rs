@@ -11,6 +11,9 @@
 //! | [`solution`] | a driver as a part of a KasperskyOS solution: EDL and init.yaml |
 //! | [`iio`] | sensors in physical units, single readings and buffered capture |
 //! | [`kunit`] | Linux's own unit tests in a domain |
+//! | [`diff`] | how large a port's change is |
+//! | [`figures`] | this project's own figures |
+//! | [`html`], [`output`] | reports as pages, and files that are whole or not there |
 //! | [`symbol`] | from addresses to functions and lines |
 //! | [`shim`] | where the machine's archives are |
 
@@ -22,8 +25,12 @@
 pub mod board;
 pub mod build;
 pub mod client;
+pub mod diff;
+pub mod figures;
+pub mod html;
 pub mod iio;
 pub mod kunit;
+pub mod output;
 pub mod policy;
 pub mod shim;
 pub mod solution;

@@ -45,7 +45,9 @@ pub(super) fn compile(cc: &str, tree: &Path, source: &str, made: &Path, depfile:
         .arg("-o")
         .arg(&text)
         .arg(source))?;
-    let blob = run(Command::new("dtc").args(["-q", "-@", "-O", "dtb", "-o", "-"]).arg(&text));
+    let blob = run(Command::new("dtc")
+        .args(["-q", "-@", "-O", "dtb", "-o", "-"])
+        .arg(&text));
     let _ = std::fs::remove_file(&text);
     let name = file.trim_end_matches(".dtso").replace('-', "_");
     let assembly = made.with_extension("s");

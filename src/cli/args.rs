@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! What can be written on the command line.
 
+use super::diff::{self, DiffArgs};
+use super::figures::FiguresArgs;
 use super::policy::PolicyArgs;
 use ::board::{Fault, Stimulus};
 use anyhow::Result;
@@ -71,6 +73,11 @@ pub(crate) enum Command {
     /// Run Linux's own KUnit suites in domains; KTAP on stdout
     #[command(after_help = KUNIT_EXIT_STATUS)]
     Kunit(KunitArgs),
+    /// Measure how large a port's change is: two folders, files or git revisions
+    #[command(after_help = diff::EXIT_STATUS)]
+    Diff(DiffArgs),
+    /// Compute this project's own figures: lines reused, changed and written by hand, and levels reached
+    Report(FiguresArgs),
     /// Say what is missing on this machine, and what mends it
     #[command(after_help = "Exit status: 0 nothing is missing, 1 something is")]
     Doctor(DoctorArgs),
@@ -377,7 +384,9 @@ pub(crate) struct KunitArgs {
 fn sabotage(text: &str) -> Result<Sabotage, String> {
     let known = || Sabotage::ALL.map(|(name, _)| name).join(" or ");
     let found = Sabotage::ALL.into_iter().find(|(name, _)| *name == text);
-    found.map(|(_, what)| what).ok_or_else(|| format!("expected {}", known()))
+    found
+        .map(|(_, what)| what)
+        .ok_or_else(|| format!("expected {}", known()))
 }
 
 /// `doctor`.

@@ -4,13 +4,17 @@
 //! * [`args`]: what can be written. [`run`]: drivers running, seen by [`plain`] or [`live`].
 //! * [`report`]: what is said of a domain, as JSON and as text.
 //! * [`access`]: clients of a running domain. [`build`]: an image. [`policy`]: policies. [`doctor`]: this machine.
-//! * [`chip`]: chips for virtual machines. [`kunit`]: Linux's own tests.
+//! * [`kunit`]: Linux's own tests.
+//! * [`chip`]: chips for virtual machines. [`diff`]: how large a port's change is. [`figures`]: this
+//!   project's own.
 
 mod access;
 mod args;
 mod build;
 mod chip;
+mod diff;
 mod doctor;
+mod figures;
 mod kunit;
 mod live;
 mod plain;
@@ -39,6 +43,8 @@ enum Outcome {
     DomainDied,
     /// A signal ended it before anything ran.
     Interrupted,
+    /// What the command's own help says.
+    Status(u8),
 }
 
 impl From<Outcome> for ExitCode {
@@ -49,6 +55,7 @@ impl From<Outcome> for ExitCode {
             Outcome::Usage => 2,
             Outcome::DomainDied => 3,
             Outcome::Interrupted => 130,
+            Outcome::Status(status) => status,
         })
     }
 }
@@ -66,6 +73,8 @@ pub(crate) fn main() -> ExitCode {
         Command::Chip(args) => chip::command(&args),
         Command::Policy(args) => policy::command(&args),
         Command::Kunit(args) => kunit::command(&args),
+        Command::Diff(args) => diff::command(&args),
+        Command::Report(args) => figures::command(&args),
         Command::Doctor(args) => doctor::command(&args),
     };
     match done {
