@@ -53,7 +53,7 @@ enum Place {
 /// let device = Device::all(&mut client)?.remove(0);
 /// for z in [9.81, -9.81] {
 ///     domain.board().with(|board| {
-///         let mut world = *board.stimulus();
+///         let mut world = board.stimulus().clone();
 ///         world.accel = [0.0, 0.0, z];
 ///         board.set_stimulus(world);
 ///     });

@@ -81,6 +81,7 @@ impl SimBoard {
             warnings: Vec::new(),
         };
         board.now = board.now_ns();
+        board.world.since_ns = board.now;
         let gpio = board.build_lines(&tree)?;
         for (kind, compatible) in [(BusKind::I2c, "linux-compat,i2c"), (BusKind::Spi, "linux-compat,spi")] {
             for node in tree.compatible(compatible) {

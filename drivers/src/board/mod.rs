@@ -185,7 +185,15 @@ impl SimBoard {
         for slot in &mut self.slots {
             slot.chip.advance(self.now, &self.world);
         }
-        self.world = world;
+        let since_ns = if world.tags == self.world.tags {
+            self.world.since_ns
+        } else {
+            self.now
+        };
+        self.world = Stimulus { since_ns, ..world };
+        for slot in &mut self.slots {
+            slot.chip.advance(self.now, &self.world);
+        }
         (0..self.slots.len()).for_each(|index| self.settle(index));
     }
 
