@@ -306,7 +306,7 @@ fn simulate(spec: &DriverSpec, options: &SystemOptions) -> Result<SharedBoard, S
     };
     let of_board = BoardOptions {
         clock,
-        stimulus: spec.stimulus,
+        stimulus: spec.stimulus.clone(),
         ..BoardOptions::default()
     };
     let mut sim = SimBoard::new(spec.board.dtb(), of_board).map_err(|error| spec.board.locate(&error))?;

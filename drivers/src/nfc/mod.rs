@@ -13,9 +13,11 @@
 //! | [`rf`] | frames on the air, and the field with the tags in it |
 //! | [`tag`] | NTAG213, a Type 4 tag, a payment card |
 //! | [`pcd`] | what a reader chip does by itself |
+//! | [`outbox`] | frames that wait for the host, and what can go wrong with them |
 //!
 //! Not modelled: NFC-B, NFC-F, NFC-V, bit rates above 106 kbit/s, card emulation, peer to peer.
 
+pub mod outbox;
 pub mod pcd;
 pub mod rf;
 pub mod tag;

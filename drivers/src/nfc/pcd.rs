@@ -74,6 +74,9 @@ pub struct Pcd {
     pub field: Field,
     elapsed: u64,
     blocks: Option<Blocks>,
+    selected: Option<Found>,
+    /// Several tags have answered at once since the poll began.
+    has_collided: bool,
 }
 
 impl Pcd {
@@ -100,6 +103,15 @@ impl Pcd {
     ///
     /// See [`RfError`].
     pub fn transceive(&mut self, bytes: &[u8], wait_ns: u64) -> Result<Heard14443, RfError> {
+        let heard = self.try_transceive(bytes, wait_ns);
+        // After an error or a NAK a tag waits to be selected again.
+        if !matches!(heard, Ok(Heard14443::Bytes(_) | Heard14443::Bits(0x0a, 4))) {
+            self.selected = None;
+        }
+        heard
+    }
+
+    fn try_transceive(&mut self, bytes: &[u8], wait_ns: u64) -> Result<Heard14443, RfError> {
         let heard = self
             .raw(&Bits::bytes(&with_crc(bytes)), wait_ns)
             .ok_or(RfError::Timeout)?;
@@ -126,17 +138,20 @@ impl Pcd {
         self.transceive(bytes, wait_ns)
     }
 
-    /// Finds up to `max` tags, beginning with a fresh carrier. All of them are halted afterwards.
+    /// Finds up to `max` tags, beginning with a fresh carrier. The last one stays selected.
     pub fn poll(&mut self, max: usize) -> Vec<Found> {
-        self.blocks = None;
+        (self.blocks, self.selected, self.has_collided) = (None, None, false);
         self.field.switch(false);
         self.field.switch(true);
         let mut found = Vec::new();
         while found.len() < max {
             let Some(atqa) = self.request(0x26) else { break };
-            match self.resolve(atqa) {
-                Ok(tag) => found.push(tag),
-                Err(_) => break,
+            let Ok(tag) = self.resolve(atqa) else { break };
+            found.push(tag.clone());
+            if !self.has_collided || found.len() == max {
+                // Nobody else has been heard.
+                self.selected = Some(tag);
+                break;
             }
             // HLTA has no answer (ISO/IEC 14443-3, 6.5.3).
             self.raw(&Bits::bytes(&with_crc(&[0x50, 0x00])), 0);
@@ -147,6 +162,7 @@ impl Pcd {
     /// REQA or WUPA.
     fn request(&mut self, command: u8) -> Option<[u8; 2]> {
         let heard = self.raw(&Bits::partial(&[command], 7), WAIT_SHORT_NS)?;
+        self.has_collided |= heard.collision.is_some();
         heard.bits.to_bytes().first_chunk().copied()
     }
 
@@ -163,6 +179,12 @@ impl Pcd {
             uid.extend(&part[1..4]);
         }
         Err(RfError::Protocol)
+    }
+
+    /// Switches the carrier off: the tags forget everything.
+    pub fn off(&mut self) {
+        (self.blocks, self.selected) = (None, None);
+        self.field.switch(false);
     }
 
     /// Asks for the UID bit by bit where tags differ, and goes the way of those that say 1.
@@ -192,6 +214,7 @@ impl Pcd {
                     Err(RfError::Transmission)
                 };
             };
+            self.has_collided = true;
             known.extend(&heard.bits.as_slice()[..at]);
             known.push(true);
         }
@@ -212,7 +235,10 @@ impl Pcd {
     ///
     /// See [`RfError`].
     pub fn select(&mut self, tag: &Found) -> Result<(), RfError> {
-        self.blocks = None;
+        if self.selected.as_ref() == Some(tag) && self.blocks.is_none() {
+            return Ok(());
+        }
+        (self.blocks, self.selected) = (None, None);
         // A tag that is active takes this as an error and falls back: the second WUPA finds it waiting.
         if self.request(0x52).is_none() && self.request(0x52).is_none() {
             return Err(RfError::Timeout);
@@ -228,6 +254,7 @@ impl Pcd {
             rest = after;
             self.select_level(sel, part)?;
             if is_last {
+                self.selected = Some(tag.clone());
                 return Ok(());
             }
         }
@@ -340,6 +367,7 @@ impl Pcd {
 
     /// Ends the session with the selected tag: DESELECT, or HLTA where there are no blocks.
     pub fn deselect(&mut self) {
+        self.selected = None;
         let Some(blocks) = self.blocks.take() else {
             self.raw(&Bits::bytes(&with_crc(&[0x50, 0x00])), 0);
             return;

@@ -121,6 +121,8 @@ pub struct Field {
     since_ns: u64,
     now: u64,
     is_on: bool,
+    /// By tag, whether it is near.
+    near: Vec<bool>,
     /// By tag, whether it feels the field.
     powered: Vec<bool>,
     away_until: u64,
@@ -137,6 +139,7 @@ impl Field {
             self.power_all_off();
             self.tags.clone_from(&world.tags);
             self.powered = vec![false; self.tags.len()];
+            self.near = vec![false; self.tags.len()];
             self.since_ns = world.since_ns;
             self.generation += 1;
         }
@@ -145,12 +148,16 @@ impl Field {
     }
 
     fn update(&mut self) {
-        for (tag, powered) in self.tags.iter().zip(&mut self.powered) {
-            let is_near = self.now >= self.away_until && tag.is_near(self.now - self.since_ns.min(self.now));
+        let age_ns = self.now.saturating_sub(self.since_ns);
+        for ((tag, near), powered) in self.tags.iter().zip(&mut self.near).zip(&mut self.powered) {
+            let is_near = self.now >= self.away_until && tag.is_near(age_ns);
+            if is_near != *near {
+                *near = is_near;
+                self.generation += 1;
+            }
             let is_powered = self.is_on && is_near;
             if is_powered != *powered {
                 *powered = is_powered;
-                self.generation += 1;
                 tag.power(is_powered);
             }
         }
@@ -175,9 +182,9 @@ impl Field {
         self.is_on
     }
 
-    /// Whether any tag feels the field.
+    /// Whether any tag is near.
     pub fn has_tags(&self) -> bool {
-        self.powered.contains(&true)
+        self.near.contains(&true)
     }
 
     /// Changes whenever a tag comes or goes.
@@ -202,7 +209,7 @@ impl Field {
         self.fault = Some((fault, nth.max(1)));
     }
 
-    /// Sends a frame, which begins `offset_ns` after the present, and listens.
+    /// Sends a frame and listens.
     pub fn exchange(&mut self, frame: &Bits) -> Reply {
         let silence = Reply {
             heard: None,
