@@ -369,6 +369,7 @@ pub const CHIPS: &[(&str, Make)] = &[
     ("bosch,bmg160", |options| {
         Box::new(RegDevice::new(crate::bmg160::Bmg160::new(options)))
     }),
+    ("st,st95hf", |options| Box::new(crate::st95hf::St95hf::new(options))),
     ("nxp,pn532", |options| Box::new(crate::pn532::Pn532::new(options))),
     ("nxp,pn7150", |options| Box::new(crate::pn7150::Pn7150::new(options))),
     ("nxp,nxp-nci-i2c", |options| {

@@ -76,8 +76,11 @@ pub enum FaultKind {
     Air(AirFault, u64),
 }
 
+/// From the number of a frame to its fault.
+type OfFrame = fn(u64) -> FaultKind;
+
 /// The faults of chips with frames.
-const FRAMES: &[(&str, fn(u64) -> FaultKind)] = &[
+const FRAMES: &[(&str, OfFrame)] = &[
     ("truncated", |nth| FaultKind::Frame(FrameFault::Truncated, nth)),
     ("oversized", |nth| FaultKind::Frame(FrameFault::Oversized, nth)),
     ("out-of-order", |nth| FaultKind::Frame(FrameFault::OutOfOrder, nth)),

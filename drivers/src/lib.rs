@@ -10,7 +10,7 @@
 //! | [`board`] | [`SimBoard`]: buses, lines and time; [`SharedBoard`] for several threads |
 //! | [`chip`] | what a board sees of a chip, and the bus front ends of register chips |
 //! | [`regs`] | the declarative register map |
-//! | [`adxl345`], [`bmg160`], [`pn532`], [`pn7150`] | the chips |
+//! | [`adxl345`], [`bmg160`], [`pn532`], [`pn7150`], [`st95hf`] | the chips |
 //! | [`nfc`] | tags, and the air between them and a reader chip |
 //! | [`stimulus`] | the physical world |
 //! | [`fault`] | what can go wrong, on request |
@@ -40,6 +40,7 @@ pub mod regs;
 pub mod ring;
 pub mod sampler;
 pub mod server;
+pub mod st95hf;
 pub mod stimulus;
 pub mod transcript;
 pub mod tree;

@@ -100,6 +100,8 @@ pub struct Reply {
     pub heard: Option<Heard>,
     /// From the frame's first bit to the answer's last in ns; after a silence, only the frame's own time.
     pub ns: u64,
+    /// From the frame's end to the answer's beginning in ns.
+    pub delay_ns: u64,
 }
 
 /// What can go wrong on the air, on request.
@@ -214,6 +216,7 @@ impl Field {
         let silence = Reply {
             heard: None,
             ns: frame.air_ns(),
+            delay_ns: 0,
         };
         if !self.is_on {
             return silence;
@@ -241,8 +244,13 @@ impl Field {
         {
             *bit = !*bit;
         }
-        let ns = frame.air_ns() + FRAME_DELAY_NS.max(delay_ns) + heard.bits.air_ns();
-        Reply { heard: Some(heard), ns }
+        let delay_ns = delay_ns.max(FRAME_DELAY_NS);
+        let ns = frame.air_ns() + delay_ns + heard.bits.air_ns();
+        Reply {
+            heard: Some(heard),
+            ns,
+            delay_ns,
+        }
     }
 }
 
