@@ -10,7 +10,8 @@
 //! | [`board`] | [`SimBoard`]: buses, lines and time; [`SharedBoard`] for several threads |
 //! | [`chip`] | what a board sees of a chip, and the bus front ends of register chips |
 //! | [`regs`] | the declarative register map |
-//! | [`adxl345`], [`bmg160`] | the chips |
+//! | [`adxl345`], [`bmg160`], [`pn532`], [`pn7150`] | the chips |
+//! | [`nfc`] | tags, and the air between them and a reader chip |
 //! | [`stimulus`] | the physical world |
 //! | [`fault`] | what can go wrong, on request |
 //! | [`transcript`] | what went over the buses |
@@ -32,6 +33,9 @@ pub mod convert;
 pub mod dts;
 pub mod errno;
 pub mod fault;
+pub mod nfc;
+pub mod pn532;
+pub mod pn7150;
 pub mod regs;
 pub mod ring;
 pub mod sampler;
