@@ -6,10 +6,11 @@
 //! | [`build`] | from the name of a driver to one static image |
 //! | [`board`] | [`Board`]: what hangs on which bus, as a device tree |
 //! | [`system`] | [`System`] and [`Domain`]: drivers running behind the hosted kernel |
-//! | [`client`] | [`Client`]: a domain's sysfs tree and character devices |
+//! | [`client`] | [`Client`]: a domain's sysfs tree, character devices and sockets |
 //! | [`policy`] | what each driver may do, made from its board |
 //! | [`solution`] | a driver as a part of a KasperskyOS solution: EDL and init.yaml |
 //! | [`iio`] | sensors in physical units, single readings and buffered capture |
+//! | [`nfc`] | readers and tags |
 //! | [`symbol`] | from addresses to functions and lines |
 //! | [`shim`] | where the machine's archives are |
 
@@ -22,6 +23,7 @@ pub mod board;
 pub mod build;
 pub mod client;
 pub mod iio;
+pub mod nfc;
 pub mod policy;
 pub mod shim;
 pub mod solution;
