@@ -10,15 +10,17 @@
 //! | `config` | configuration parameters |
 //! | `control` | commands and their responses |
 //! | `radio` | discovery, activation, data |
+//! | `download` | the boot loader that takes firmware |
 //!
 //! A packet to the host waits with IRQ high until its last byte has been read, in as many reads as the host likes
 //! (UM10936, 3.6). Reading when nothing waits is not acknowledged.
 //!
 //! Not modelled: listening, NFC-B, NFC-F, NFC-V and MIFARE Classic; the TAG-CMD interface and logical connections; standby with
-//! its unacknowledged first write; firmware download, in which the chip is silent but for its acknowledges.
+//! its unacknowledged first write.
 
 mod config;
 mod control;
+mod download;
 pub mod nci;
 mod radio;
 #[cfg(test)]
@@ -29,6 +31,7 @@ use crate::fault::FaultKind;
 use crate::nfc::outbox::{Outbox, Sent, Shape};
 use crate::stimulus::Stimulus;
 use control::Control;
+use download::{Loaded, Loader};
 use nci::{HEAD, mt, op};
 
 /// From VEN high to the first command in ns (data sheet, table 18: at most 2.5 ms).
@@ -70,6 +73,7 @@ enum Power {
 pub struct Pn7150 {
     power: Power,
     wants_download: bool,
+    loader: Loader,
     now: u64,
     control: Control,
     outbox: Outbox,
@@ -87,6 +91,7 @@ impl Pn7150 {
         Pn7150 {
             power: Power::On,
             wants_download: false,
+            loader: Loader::default(),
             now: 0,
             control: Control::new(options.start_up == StartUp::Instant),
             outbox: Outbox::new(&SHAPE),
@@ -96,10 +101,15 @@ impl Pn7150 {
         }
     }
 
+    fn runs(&self) -> bool {
+        matches!(self.power, Power::On | Power::Download)
+    }
+
     /// As after VEN.
     fn reset(&mut self) {
         self.control.reset();
         self.outbox.reset();
+        self.loader = Loader::default();
         self.inbox.clear();
         (self.cursor, self.is_read) = (0, false);
     }
@@ -119,8 +129,33 @@ impl Pn7150 {
         }
     }
 
+    /// Takes whole frames of firmware out of what has been written.
+    fn load(&mut self) {
+        loop {
+            match self.loader.take(&self.inbox) {
+                Loaded::Incomplete => return,
+                Loaded::Restart => {
+                    self.reset();
+                    self.power = Power::Boots(self.now.saturating_add(BOOT_NS));
+                    return;
+                }
+                Loaded::Answer(len, answer) => {
+                    self.inbox.drain(..len);
+                    if self.outbox.push(self.now.saturating_add(RESPONSE_NS), answer) == Sent::MustReset {
+                        self.reset();
+                        self.power = Power::Boots(self.now.saturating_add(BOOT_NS));
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
     /// Takes whole packets out of what has been written.
     fn receive(&mut self) {
+        if self.power == Power::Download {
+            return self.load();
+        }
         while let Some(&[_, _, len]) = self.inbox.first_chunk() {
             let end = HEAD + usize::from(len);
             if self.inbox.len() < end {
@@ -175,7 +210,7 @@ impl Chip for Pn7150 {
 
     fn status(&self) -> Status {
         let mut pins = [Pin::Low; PINS];
-        if self.power == Power::On && !self.is_read && self.outbox.front(self.now).is_some() {
+        if self.runs() && !self.is_read && self.outbox.front(self.now).is_some() {
             pins[0] = Pin::High;
         }
         let boot = if let Power::Boots(until) = self.power {
@@ -197,14 +232,13 @@ impl Chip for Pn7150 {
     fn i2c_start(&mut self, dir: Dir) -> bool {
         match (self.power, dir) {
             (Power::Off | Power::Boots(_), _) => false,
-            (Power::On, Dir::Read) => !self.is_read && self.outbox.front(self.now).is_some(),
-            (Power::Download, Dir::Read) => false,
+            (_, Dir::Read) => !self.is_read && self.outbox.front(self.now).is_some(),
             (_, Dir::Write) => true,
         }
     }
 
     fn i2c_write(&mut self, bytes: &[u8]) -> usize {
-        if self.power == Power::On {
+        if self.runs() {
             self.inbox.extend(bytes);
         }
         bytes.len()

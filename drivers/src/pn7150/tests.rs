@@ -9,6 +9,7 @@ use proptest::prelude::*;
 const ADDR: u16 = 0x28;
 const IRQ: u32 = 0;
 const VEN: u32 = 1;
+const DOWNLOAD: u32 = 2;
 
 struct Host {
     board: SimBoard,
@@ -188,6 +189,25 @@ fn ven_low_is_off_and_start_takes_time() {
         "it still starts"
     );
     host.sleep(2_500_000);
+    host.init();
+}
+
+#[test]
+fn the_firmware_line_starts_the_boot_loader() {
+    let mut host = Host::new("");
+    host.board.set_line_direction(DOWNLOAD, true, true).unwrap();
+    host.board.set_line(VEN, false).unwrap();
+    host.power_up();
+    // A write of nothing, and its answer: status 0.
+    host.write(&[0x00, 0x01, 0xc0, 0x26, 0xe1]).unwrap();
+    host.sleep(1_000_000);
+    assert!(host.board.line(IRQ).unwrap());
+    assert_eq!(host.read(2).unwrap(), [0x00, 0x04]);
+    assert_eq!(host.read(6).unwrap()[..4], [0x00, 0x00, 0x00, 0x00]);
+    assert!(!host.board.line(IRQ).unwrap());
+    host.board.set_line(DOWNLOAD, false).unwrap();
+    host.board.set_line(VEN, false).unwrap();
+    host.power_up();
     host.init();
 }
 
