@@ -14,7 +14,7 @@ use std::time::Duration;
 /// A domain that does not answer for this long is said not to.
 const LIMIT: Duration = Duration::from_secs(10);
 
-fn connect(driver: &str) -> Result<Client> {
+pub(super) fn connect(driver: &str) -> Result<Client> {
     let mut connection = Connection::open(driver).map_err(|error| match error.kind() {
         ErrorKind::NotFound => not_running(driver),
         _ => anyhow!("{driver}: {error}"),

@@ -3,7 +3,7 @@
 //!
 //! * [`args`]: what can be written. [`run`]: drivers running, seen by [`plain`] or [`live`].
 //! * [`report`]: what is said of a domain, as JSON and as text.
-//! * [`access`]: clients of a running domain. [`build`]: an image. [`policy`]: policies. [`doctor`]: this machine.
+//! * [`access`], [`nfc`]: clients of a running domain. [`build`]: an image. [`policy`]: policies. [`doctor`]: this machine.
 //! * [`chip`]: chips for virtual machines.
 
 mod access;
@@ -12,6 +12,7 @@ mod build;
 mod chip;
 mod doctor;
 mod live;
+mod nfc;
 mod plain;
 mod policy;
 mod report;
@@ -58,6 +59,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Cat(args) => access::cat(&args),
         Command::Write(args) => access::write(&args),
         Command::Watch(args) => access::watch(&args),
+        Command::Nfc(args) => nfc::command(&args),
         Command::Build(args) => build::command(&args),
         Command::Chip(args) => chip::command(&args),
         Command::Policy(args) => policy::command(&args),

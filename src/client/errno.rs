@@ -75,6 +75,10 @@ impl Errno {
     pub const EACCES: Self = Self(13);
     /// No such device.
     pub const ENODEV: Self = Self(19);
+    /// Device or resource busy.
+    pub const EBUSY: Self = Self(16);
+    /// Already in progress.
+    pub const EALREADY: Self = Self(114);
     /// Is a directory.
     pub const EISDIR: Self = Self(21);
 

@@ -5,7 +5,7 @@ use super::netlink::{Message, Netlink};
 use super::{Event, Link, NfcError};
 use crate::client::Client;
 use std::fmt;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// `enum nfc_commands`.
 pub(super) mod command {
@@ -348,17 +348,23 @@ impl Nfc {
     /// As [`start_poll`](Self::start_poll).
     pub fn poll(&mut self, adapter: u32, protocols: Protocols, limit: Duration) -> Result<Vec<Target>, NfcError> {
         // What was heard before this poll is not about it.
-        while self.event(Duration::ZERO)?.is_some() {}
+        for _ in 0..MOST_EVENTS {
+            if self.event(Duration::ZERO)?.is_none() {
+                break;
+            }
+        }
         self.start_poll(adapter, protocols)?;
-        let end = Instant::now() + limit;
-        loop {
-            let rest = end.saturating_duration_since(Instant::now());
-            match self.event(rest)? {
+        // Time is the domain's, which may be virtual; an event that is about something else costs a little of it.
+        let mut rest = limit;
+        while !rest.is_zero() {
+            let slice = rest.min(SLICE);
+            let spent = match self.event(slice)? {
                 Some(Event::TargetsFound { adapter: found }) if found == adapter => return self.targets(adapter),
                 Some(Event::AdapterRemoved { adapter: gone }) if gone == adapter => return Err(NfcError::NoAdapter),
-                _ if rest.is_zero() => break,
-                _ => {}
-            }
+                Some(_) => Duration::from_millis(1),
+                None => slice,
+            };
+            rest = rest.saturating_sub(spent);
         }
         self.stop_poll(adapter)?;
         Ok(Vec::new())
@@ -407,6 +413,11 @@ impl Nfc {
         self.ask("download firmware", message).map(drop)
     }
 }
+
+/// Events that may wait at most; more of them are a domain that floods.
+const MOST_EVENTS: usize = 4096;
+/// A client asks for no longer at once, so that it hears when the domain is gone.
+const SLICE: Duration = Duration::from_secs(1);
 
 /// All of a list, or the first that is not whole.
 pub(super) fn complete<T>(command: &'static str, found: impl Iterator<Item = Option<T>>) -> Result<Vec<T>, NfcError> {
