@@ -87,7 +87,7 @@ int machine_socket_name(struct file *file, void *addr);
 ssize_t machine_socket_send(struct file *file, const void *from, size_t count,
 			    const void *addr, size_t addr_len,
 			    unsigned int flags);
-ssize_t machine_socket_receive(struct file *file, void *to, size_t count,
+ssize_t machine_socket_receive(struct file *file, void *to, size_t *count,
 			       void *addr, size_t *addr_len,
 			       unsigned int *flags);
 int machine_socket_set_option(struct file *file, int level, int name,

@@ -111,8 +111,11 @@ ssize_t machine_socket_send(struct file *file, const void *from, size_t count,
 	return sock_sendmsg(sock_from_file(file), &msg);
 }
 
-/* With MSG_TRUNC in `flags` what is returned may be more than `count`. */
-ssize_t machine_socket_receive(struct file *file, void *to, size_t count,
+/*
+ * What is returned is the protocol's word; `*count` becomes what it wrote. The
+ * two differ with MSG_TRUNC, and when a protocol reports an error as a length.
+ */
+ssize_t machine_socket_receive(struct file *file, void *to, size_t *count,
 			       void *addr, size_t *addr_len,
 			       unsigned int *flags)
 {
@@ -121,8 +124,9 @@ ssize_t machine_socket_receive(struct file *file, void *to, size_t count,
 
 	if (*flags & ~RECEIVED_FLAGS)
 		return -EINVAL;
-	iov_iter_ubuf(&msg.msg_iter, ITER_DEST, (void __user *)to, count);
+	iov_iter_ubuf(&msg.msg_iter, ITER_DEST, (void __user *)to, *count);
 	ret = sock_recvmsg(sock_from_file(file), &msg, *flags | waits(file));
+	*count -= iov_iter_count(&msg.msg_iter);
 	*addr_len = clamp_t(int, msg.msg_namelen, 0,
 			    sizeof(struct sockaddr_storage));
 	*flags = msg.msg_flags & ~MSG_CMSG_CLOEXEC;
@@ -181,7 +185,7 @@ ssize_t machine_socket_send(struct file *file, const void *from, size_t count,
 	return -ENOTSOCK;
 }
 
-ssize_t machine_socket_receive(struct file *file, void *to, size_t count,
+ssize_t machine_socket_receive(struct file *file, void *to, size_t *count,
 			       void *addr, size_t *addr_len,
 			       unsigned int *flags)
 {

@@ -179,7 +179,7 @@ fn exchange(nfc: &mut Nfc, args: &NfcArgs, adapter: &Adapter, target: &Target, a
         .into_iter()
         .find(|p| target.protocols.has(*p));
     let protocol = protocol.ok_or_else(|| anyhow!("the tag {} takes no APDU", hex(target.uid())))?;
-    let mut link = nfc.link(adapter.index, target.index, protocol)?;
+    let mut link = nfc.link(adapter.index, target, protocol)?;
     for apdu in apdus {
         let (data, word) = StatusWord::split(link.transceive(apdu)?)?;
         let answer = Answer {

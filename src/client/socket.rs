@@ -19,6 +19,8 @@ pub struct Datagram {
     pub addr: Vec<u8>,
     /// It was longer than what was asked for.
     pub is_cut: bool,
+    /// What `recvmsg` returned: the length of `data`, unless the protocol says something else.
+    pub length: u32,
 }
 
 fn failed<E>(verb: &str, error: CallError<E>, errno: impl Fn(E) -> i32) -> ClientError {
@@ -141,6 +143,7 @@ impl Client {
             data: message.data.to_vec(),
             addr: message.addr.to_vec(),
             is_cut: message.flags & socket::MSG_TRUNC != 0,
+            length: message.length,
         })
     }
 

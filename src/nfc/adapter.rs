@@ -95,7 +95,7 @@ impl Protocols {
     }
 
     /// The number of a set's only protocol, as sockets and activations take it.
-    fn number(self) -> u32 {
+    pub(super) fn number(self) -> u32 {
         self.0.trailing_zeros()
     }
 }
@@ -397,8 +397,8 @@ impl Nfc {
     /// # Errors
     ///
     /// `EINVAL`: the target is not of the last poll; what the driver says; the domain has ended or does not answer.
-    pub fn link(&mut self, adapter: u32, target: u32, protocol: Protocols) -> Result<Link<'_>, NfcError> {
-        Link::open(&mut self.client, adapter, target, protocol.number())
+    pub fn link(&mut self, adapter: u32, target: &Target, protocol: Protocols) -> Result<Link<'_>, NfcError> {
+        Link::open(self, adapter, target.clone(), protocol)
     }
 
     /// Has firmware loaded into a controller that is down. Whether it went well comes as [`Event::Firmware`].

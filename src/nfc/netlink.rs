@@ -156,10 +156,12 @@ pub(super) struct Netlink {
 
 impl Netlink {
     pub(super) fn open(client: &mut Client) -> Result<Self, NfcError> {
-        Ok(Self {
-            socket: client.socket_open(AF_NETLINK, SOCK_RAW, NETLINK_GENERIC)?,
-            sequence: 0,
-        })
+        let socket = client.socket_open(AF_NETLINK, SOCK_RAW, NETLINK_GENERIC)?;
+        // `struct sockaddr_nl` with no port: Linux chooses one. A socket without a port hears no group.
+        let mut addr = [0; 12];
+        addr[..2].copy_from_slice(&AF_NETLINK.to_ne_bytes());
+        client.socket_bind(socket, &addr)?;
+        Ok(Self { socket, sequence: 0 })
     }
 
     pub(super) fn join(&self, client: &mut Client, group: u32) -> Result<(), NfcError> {

@@ -132,7 +132,7 @@ fn receive(request: &Request) {
         let got = context::lend(&mut data, Access::Write, |at| {
             socket.receive(at, room, &mut addr, req.flags)
         })?;
-        data.truncate(got.length);
+        data.truncate(got.written);
         Ok(Message { got, addr, data })
     };
     respond!(request, receive(), ReceiveErr, message => wire::ReceiveRes {

@@ -11,8 +11,10 @@ const _: () = assert!(ADDR_BYTES == size_of::<bindings::__kernel_sockaddr_storag
 
 /// What `receive` got.
 pub struct Received {
-    /// The message's length, which may be more than there was room for.
+    /// The message's length in the protocol's word, which may be more than what was written.
     pub length: usize,
+    /// Bytes that were written.
+    pub written: usize,
     /// Bytes of the sender's address.
     pub addr_len: usize,
     /// `MSG_` bits.
@@ -116,13 +118,14 @@ impl Socket {
         flags: u32,
     ) -> Result<Received, Errno> {
         let to: *mut c_void = core::ptr::with_exposed_provenance_mut(window);
-        let (mut flags, mut addr_len): (c_uint, usize) = (flags, 0);
+        let (mut flags, mut addr_len, mut written): (c_uint, usize, usize) = (flags, 0, len);
         let from = addr.as_mut_ptr().cast();
-        let (addr_at, flags_at) = (&raw mut addr_len, &raw mut flags);
-        // SAFETY: as for `send`; no address is longer than a `sockaddr_storage`, and the other two are ours.
-        let ret = unsafe { bindings::machine_socket_receive(self.0.as_ptr(), to, len, from, addr_at, flags_at) };
+        let (count_at, addr_at, flags_at) = (&raw mut written, &raw mut addr_len, &raw mut flags);
+        // SAFETY: as for `send`; no address is longer than a `sockaddr_storage`, and the other three are ours.
+        let ret = unsafe { bindings::machine_socket_receive(self.0.as_ptr(), to, count_at, from, addr_at, flags_at) };
         Errno::check(ret).map(|length| Received {
             length,
+            written: written.min(len),
             addr_len: addr_len.min(ADDR_BYTES),
             flags,
         })

@@ -20,11 +20,22 @@ pub trait Exchange {
     ///
     /// As [`Link::transceive`].
     fn transceive(&mut self, command: &[u8]) -> Result<Vec<u8>, NfcError>;
+
+    /// As [`Link::renew`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Link::renew`].
+    fn renew(&mut self) -> Result<(), NfcError>;
 }
 
 impl Exchange for Link<'_> {
     fn transceive(&mut self, command: &[u8]) -> Result<Vec<u8>, NfcError> {
         Link::transceive(self, command)
+    }
+
+    fn renew(&mut self) -> Result<(), NfcError> {
+        Link::renew(self)
     }
 }
 
@@ -44,7 +55,7 @@ pub fn read(nfc: &mut Nfc, adapter: u32, target: &Target) -> Result<Option<Vec<u
     let Some(protocol) = protocol(target) else {
         return Ok(None);
     };
-    let mut link = nfc.link(adapter, target.index, protocol)?;
+    let mut link = nfc.link(adapter, target, protocol)?;
     if protocol == Protocols::MIFARE {
         Type2::open(&mut link)?.map(|mut tag| tag.read()).transpose()
     } else {
@@ -60,7 +71,7 @@ pub fn read(nfc: &mut Nfc, adapter: u32, target: &Target) -> Result<Option<Vec<u
 pub fn write(nfc: &mut Nfc, adapter: u32, target: &Target, message: &[u8]) -> Result<(), NfcError> {
     let no_ndef = || NfcError::Tag("the tag has no room for an NDEF message".to_owned());
     let protocol = protocol(target).ok_or_else(no_ndef)?;
-    let mut link = nfc.link(adapter, target.index, protocol)?;
+    let mut link = nfc.link(adapter, target, protocol)?;
     if protocol == Protocols::MIFARE {
         Type2::open(&mut link)?.ok_or_else(no_ndef)?.write(message)
     } else {

@@ -25,6 +25,10 @@ impl Exchange for Pages {
             _ => panic!("{command:02x?}"),
         }
     }
+
+    fn renew(&mut self) -> Result<(), NfcError> {
+        Ok(())
+    }
 }
 
 /// A tag that answers anything with the next of these.
@@ -33,6 +37,10 @@ struct Script(std::vec::IntoIter<Vec<u8>>);
 impl Exchange for Script {
     fn transceive(&mut self, _command: &[u8]) -> Result<Vec<u8>, NfcError> {
         self.0.next().ok_or(NfcError::Timeout("exchange", 0))
+    }
+
+    fn renew(&mut self) -> Result<(), NfcError> {
+        Ok(())
     }
 }
 
@@ -137,4 +145,33 @@ fn a_type_4_tag_that_lies_is_refused() {
         let error = read4(answers).unwrap_err().to_string();
         assert!(error.contains(part), "{error}");
     }
+}
+
+/// A tag that says yes to a write and does nothing.
+struct Forgetful(Pages);
+
+impl Exchange for Forgetful {
+    fn transceive(&mut self, command: &[u8]) -> Result<Vec<u8>, NfcError> {
+        if command[0] == 0xa2 {
+            Ok(vec![0x0a])
+        } else {
+            self.0.transceive(command)
+        }
+    }
+
+    fn renew(&mut self) -> Result<(), NfcError> {
+        Ok(())
+    }
+}
+
+#[test]
+fn what_was_not_written_is_noticed() {
+    let mut tag = Forgetful(pages([0xe1, 0x10, 18, 0], &[3, 1, 0xaa, 0xfe]));
+    let error = Type2::open(&mut tag)
+        .unwrap()
+        .unwrap()
+        .write(&[1, 2, 3])
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("holds something else"), "{error}");
 }

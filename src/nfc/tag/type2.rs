@@ -3,6 +3,7 @@
 //! length and value.
 
 use super::Exchange;
+use crate::client::Errno;
 use crate::nfc::{NfcError, hex};
 
 const READ: u8 = 0x30;
@@ -111,7 +112,31 @@ impl<'a, E: Exchange> Type2<'a, E> {
         set(&mut memory, start, &value);
         self.store(&memory, at + 2..start + value.len())?;
         set(&mut memory, at, &head);
-        self.store(&memory, at..start)
+        self.store(&memory, at..start)?;
+        if self.read()? != message {
+            return Err(NfcError::Tag(
+                "the tag holds something else than what was written".to_owned(),
+            ));
+        }
+        Ok(())
+    }
+
+    /// Writes a page. What is said of it is not always the tag's word, so whoever writes reads again.
+    fn write_page(&mut self, command: &[u8]) -> Result<(), NfcError> {
+        match self.link.transceive(command) {
+            // A reader that checks the acknowledgement itself passes nothing on, or net/nfc/digital_technology.c a 0.
+            Ok(answer) => match answer.first().map_or(ACK, |answer| answer & 0xf) {
+                ACK | 0 => Ok(()),
+                _ => Err(NfcError::Refused {
+                    what: "write a page",
+                    answer: hex(&answer),
+                }),
+            },
+            // NCI has statuses for answers that are no whole bytes, STATUS_OK_4_BIT here, which net/nfc/nci/lib.c does
+            // not know.
+            Err(error) if error.errno() == Some(Errno::ENOSYS) => self.link.renew(),
+            Err(error) => Err(error),
+        }
     }
 
     /// Reads as far as the message's end, and finds it.
@@ -174,14 +199,7 @@ impl<'a, E: Exchange> Type2<'a, E> {
             let number = number.map_err(|_| NfcError::Tag(format!("there is no page {page}")))?;
             let mut command = vec![WRITE, number];
             command.extend(four);
-            let answer = self.link.transceive(&command)?;
-            // A reader that checks the acknowledgement itself passes nothing on.
-            if answer.first().is_some_and(|answer| answer & 0xf != ACK) {
-                return Err(NfcError::Refused {
-                    what: "write a page",
-                    answer: hex(&answer),
-                });
-            }
+            self.write_page(&command)?;
         }
         Ok(())
     }
