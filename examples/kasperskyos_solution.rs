@@ -23,7 +23,7 @@ mod linked {
     use board::server::{GpioServer, I2cServer};
     use board::{BoardOptions, Clock, SharedBoard, SimBoard, Stimulus};
     use kos_bindings::hosted::{Config, Kernel, Task, TaskSpec, Thread, clock_ns};
-    use kos_bindings::idl::{chardev, control, gpio, i2c, log, sysfs};
+    use kos_bindings::idl::{chardev, control, gpio, i2c, log, socket, sysfs};
     use kos_bindings::nk::{Handle, Header, Lens, Parts, PartsMut, Retcode};
     use linux_compat::Board;
     use linux_compat::board::ChannelKind;
@@ -163,6 +163,7 @@ mod linked {
         let endpoints = [
             ("sysfs", sysfs::RIID),
             ("chardev", chardev::RIID),
+            ("socket", socket::RIID),
             ("control", control::RIID),
         ];
         kernel.connect(&client, &driver, &class, &endpoints).expect("a channel");

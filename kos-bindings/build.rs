@@ -10,7 +10,7 @@ use kos_idl::{Files, Library};
 
 /// The interfaces and their numbers in message headers. On KasperskyOS the numbers come from the
 /// task class instead, so nothing may store them.
-const INTERFACES: [(&str, u16); 16] = [
+const INTERFACES: [(&str, u16); 17] = [
     // What a driver domain calls.
     ("linuxcompat/I2c.idl", 1),
     ("linuxcompat/Spi.idl", 2),
@@ -23,6 +23,7 @@ const INTERFACES: [(&str, u16); 16] = [
     ("linuxcompat/Sysfs.idl", 16),
     ("linuxcompat/Chardev.idl", 17),
     ("linuxcompat/Control.idl", 18),
+    ("linuxcompat/Socket.idl", 19),
     // What the kernel serves: their numbers of edition 1.3, moved out of the way of ours, since here an interface has
     // one number whoever serves it.
     ("kl/core/VMM.idl", 0x100),

@@ -11,6 +11,10 @@ use std::{env, fs, path::PathBuf};
 fn main() {
     println!("cargo::rerun-if-env-changed=LINUX_COMPAT_CFLAGS");
     println!("cargo::rerun-if-changed=bindings");
+    // The lists' headers include the glue's own.
+    for header in ["door", "machine", "spi"] {
+        println!("cargo::rerun-if-changed=glue/{header}.h");
+    }
     let flags_file = env::var("LINUX_COMPAT_CFLAGS").expect("LINUX_COMPAT_CFLAGS names the file of compiler flags");
     println!("cargo::rerun-if-changed={flags_file}");
     let flags = fs::read_to_string(&flags_file).expect("LINUX_COMPAT_CFLAGS is readable");

@@ -6,7 +6,7 @@
 //! | [`build`] | from the name of a driver to one static image |
 //! | [`board`] | [`Board`]: what hangs on which bus, as a device tree |
 //! | [`system`] | [`System`] and [`Domain`]: drivers running behind the hosted kernel |
-//! | [`client`] | [`Client`]: a domain's sysfs tree and character devices |
+//! | [`client`] | [`Client`]: a domain's sysfs tree, character devices and sockets |
 //! | [`policy`] | what each driver may do, made from its board |
 //! | [`solution`] | a driver as a part of a KasperskyOS solution: EDL and init.yaml |
 //! | [`iio`] | sensors in physical units, single readings and buffered capture |
@@ -14,6 +14,7 @@
 //! | [`diff`] | how large a port's change is |
 //! | [`figures`] | this project's own figures |
 //! | [`html`], [`output`] | reports as pages, and files that are whole or not there |
+//! | [`nfc`] | readers and tags |
 //! | [`symbol`] | from addresses to functions and lines |
 //! | [`shim`] | where the machine's archives are |
 
@@ -30,6 +31,7 @@ pub mod figures;
 pub mod html;
 pub mod iio;
 pub mod kunit;
+pub mod nfc;
 pub mod output;
 pub mod policy;
 pub mod shim;

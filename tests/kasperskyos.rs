@@ -54,6 +54,7 @@ fn compile(arch: Arch, folder: &Path) -> Vec<PathBuf> {
                 .args([
                     "-DLC_RIID_SYSFS=16",
                     "-DLC_RIID_CHARDEV=17",
+                    "-DLC_RIID_SOCKET=19",
                     "-DLC_RIID_CONTROL=18",
                     "-o",
                 ])

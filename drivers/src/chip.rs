@@ -9,6 +9,7 @@
 //! each transfer and at each moment that [`Status::next_event`] asked for; the chip then does all that should have
 //! happened since the last call.
 
+use crate::fault::FaultKind;
 use crate::stimulus::Stimulus;
 
 /// What a chip does to the wire at one of its interrupt pins.
@@ -73,17 +74,36 @@ pub trait Chip: Send {
     /// The interrupt pins, and when the chip next needs [`advance`](Self::advance).
     fn status(&self) -> Status;
 
+    /// The pins that the host drives, as the properties of the device tree that say by which line, such as `enable-gpios`.
+    fn input_names(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// The level at a pin of [`input_names`](Self::input_names). A pin that the board does not wire is never told of.
+    fn set_input(&mut self, _pin: usize, _level: bool) {}
+
     /// START or repeated START with this chip's address. Returns whether the chip acknowledges.
-    fn i2c_start(&mut self, dir: Dir) -> bool;
+    fn i2c_start(&mut self, _dir: Dir) -> bool {
+        false
+    }
 
     /// Bytes from the master. Returns how many of them the chip acknowledged.
-    fn i2c_write(&mut self, bytes: &[u8]) -> usize;
+    fn i2c_write(&mut self, _bytes: &[u8]) -> usize {
+        0
+    }
 
     /// Bytes to the master.
-    fn i2c_read(&mut self, bytes: &mut [u8]);
+    fn i2c_read(&mut self, bytes: &mut [u8]) {
+        bytes.fill(0xff);
+    }
 
     /// STOP.
-    fn i2c_stop(&mut self);
+    fn i2c_stop(&mut self) {}
+
+    /// The transfer's bits are through: it is `now`. A chip that works on what it was sent begins here, since all of a
+    /// transfer's bytes are given to it at the transfer's beginning. Not called after
+    /// [`i2c_write_read`](Self::i2c_write_read).
+    fn transfer_end(&mut self, _now: u64) {}
 
     /// A whole transfer of the most usual kind: advance, write, repeated START, read, STOP. Returns the status after
     /// it, or `None` if the chip did not acknowledge: the board then does it again step by step, to see where it
@@ -103,10 +123,12 @@ pub trait Chip: Send {
     }
 
     /// Chip select goes active; `mode` is Linux's SPI mode word.
-    fn spi_select(&mut self, mode: u32);
+    fn spi_select(&mut self, _mode: u32) {}
 
     /// One byte in each direction.
-    fn spi_byte(&mut self, mosi: u8) -> u8;
+    fn spi_byte(&mut self, _mosi: u8) -> u8 {
+        0xff
+    }
 
     /// `len` bytes in each direction: zeros go out when `tx` is shorter, and what does not fit into `rx` is lost.
     fn spi_bytes(&mut self, len: usize, tx: &[u8], rx: &mut [u8]) {
@@ -119,10 +141,15 @@ pub trait Chip: Send {
     }
 
     /// Chip select goes inactive.
-    fn spi_deselect(&mut self);
+    fn spi_deselect(&mut self) {}
 
     /// Makes the chip answer `id` where its identification is read: a fault to try drivers with.
     fn fake_id(&mut self, id: u8);
+
+    /// Makes the chip or its radio misbehave. Returns false if this chip has nothing that could.
+    fn misbehave(&mut self, _fault: FaultKind) -> bool {
+        false
+    }
 }
 
 /// How a chip reads the first byte of an SPI transfer.
@@ -373,5 +400,11 @@ pub const CHIPS: &[(&str, Make)] = &[
     }),
     ("st,lis3dh-accel", |options| {
         Box::new(RegDevice::new(crate::lis3dh::Lis3dh::new(options)))
+    }),
+    ("st,st95hf", |options| Box::new(crate::st95hf::St95hf::new(options))),
+    ("nxp,pn532", |options| Box::new(crate::pn532::Pn532::new(options))),
+    ("nxp,pn7150", |options| Box::new(crate::pn7150::Pn7150::new(options))),
+    ("nxp,nxp-nci-i2c", |options| {
+        Box::new(crate::pn7150::Pn7150::new(options))
     }),
 ];

@@ -18,8 +18,25 @@
 //! | `fail-nth=N:ERRNO` | the N-th transfer from now on (the first is 1) ends with ERRNO |
 //! | `fail-from=N:ERRNO` | so do all after it: a chip that falls off the board |
 //! | `no-irq` | the interrupt pins stay at rest |
+//!
+//! Chips that talk in frames (the NFC controllers) have more. Each may bear `=N`: it is the N-th frame from now on, else the
+//! first.
+//!
+//! | fault | what happens |
+//! |---|---|
+//! | `truncated`, `oversized`, `random`, `checksum` | the frame to the host ends early, is longer than it may be, is noise, has a wrong checksum |
+//! | `out-of-order` | before it comes an answer to a command that nobody gave |
+//! | `flood` | from it on, notifications without end |
+//! | `silence` | from it on, nothing |
+//! | `self-reset` | instead of it, the chip restarts by itself |
+//! | `tag-leaves` | the frame to a selected tag gets no answer, and all tags are away for 100 ms |
+//! | `bad-crc` | the answer of a selected tag is damaged on the air |
+//!
+//! A reset of the chip, by its pin or its supply, ends `flood` and `silence`. Two tags at once are no fault but a stimulus.
 
 use crate::errno::Errno;
+use crate::nfc::outbox::FrameFault;
+use crate::nfc::rf::AirFault;
 use std::fmt;
 
 /// One fault and where it sits.
@@ -53,9 +70,32 @@ pub enum FaultKind {
     },
     /// Interrupts do not come.
     NoIrq,
+    /// The n-th frame to the host, counted from 1.
+    Frame(FrameFault, u64),
+    /// The n-th frame to a selected tag, counted from 1.
+    Air(AirFault, u64),
 }
 
-const FORMS: &str = "absent, whoami=0xNN, hold, stuck=0xNN, fail-nth=N:ERRNO, fail-from=N:ERRNO or no-irq";
+/// From the number of a frame to its fault.
+type OfFrame = fn(u64) -> FaultKind;
+
+/// The faults of chips with frames.
+const FRAMES: &[(&str, OfFrame)] = &[
+    ("truncated", |nth| FaultKind::Frame(FrameFault::Truncated, nth)),
+    ("oversized", |nth| FaultKind::Frame(FrameFault::Oversized, nth)),
+    ("out-of-order", |nth| FaultKind::Frame(FrameFault::OutOfOrder, nth)),
+    ("random", |nth| FaultKind::Frame(FrameFault::Random, nth)),
+    ("checksum", |nth| FaultKind::Frame(FrameFault::Checksum, nth)),
+    ("flood", |nth| FaultKind::Frame(FrameFault::Flood, nth)),
+    ("silence", |nth| FaultKind::Frame(FrameFault::Silence, nth)),
+    ("self-reset", |nth| FaultKind::Frame(FrameFault::SelfReset, nth)),
+    ("tag-leaves", |nth| FaultKind::Air(AirFault::TagLeaves, nth)),
+    ("bad-crc", |nth| FaultKind::Air(AirFault::BadCrc, nth)),
+];
+
+const FORMS: &str = "absent, whoami=0xNN, hold, stuck=0xNN, fail-nth=N:ERRNO, fail-from=N:ERRNO or no-irq; of a chip with \
+    frames, with =N for the N-th: truncated, oversized, out-of-order, random, checksum, flood, silence, self-reset, \
+    tag-leaves or bad-crc";
 
 impl Fault {
     /// Parses `TARGET=FAULT`; several faults of one target are separated by `|`.
@@ -111,8 +151,20 @@ impl FaultKind {
             ("stuck", Some(value)) => byte(value).map(FaultKind::Stuck),
             ("fail-nth", Some(value)) => failure(value, false),
             ("fail-from", Some(value)) => failure(value, true),
+            _ if FRAMES.iter().any(|(known, _)| *known == name) => frame(name, value),
             _ => Err(format!("unknown fault {text:?}, expected {FORMS}")),
         }
+    }
+}
+
+fn frame(name: &str, nth: Option<&str>) -> Result<FaultKind, String> {
+    let nth = nth.map_or(Some(1), |nth| nth.parse().ok().filter(|&nth| nth > 0));
+    let kind = FRAMES.iter().find(|(known, _)| *known == name);
+    match (kind, nth) {
+        (Some((_, kind)), Some(nth)) => Ok(kind(nth)),
+        _ => Err(format!(
+            "{name} has no such number, expected {name}=N, the N-th frame, from 1 on"
+        )),
     }
 }
 
@@ -173,8 +225,8 @@ impl Faults {
                 self.fail = Some((nth, on, errno));
                 self.transfers = 0;
             }
-            // The chip itself does this one.
-            FaultKind::WhoAmI(_) => {}
+            // The chip itself does these.
+            FaultKind::WhoAmI(_) | FaultKind::Frame(..) | FaultKind::Air(..) => {}
         }
     }
 
@@ -196,6 +248,8 @@ mod tests {
             ("absent", FaultKind::Absent),
             ("hold", FaultKind::Hold),
             ("no-irq", FaultKind::NoIrq),
+            ("flood", FaultKind::Frame(FrameFault::Flood, 1)),
+            ("tag-leaves=3", FaultKind::Air(AirFault::TagLeaves, 3)),
             ("whoami=0xFF", FaultKind::WhoAmI(0xff)),
             ("stuck=7", FaultKind::Stuck(7)),
             (
@@ -234,6 +288,7 @@ mod tests {
             ("chip@53=whoami=0x100", "expected 0x00 to 0xff"),
             ("chip@53=fail-nth=0:EIO", "is not N:ERRNO"),
             ("chip@53=fail-nth=1:EWHAT", "errors: EPERM EIO"),
+            ("chip@53=random=0", "expected random=N, the N-th frame, from 1 on"),
         ] {
             let message = Fault::parse(text).unwrap_err().to_string();
             assert!(message.contains(part), "{message}");

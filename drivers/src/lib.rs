@@ -11,6 +11,7 @@
 //! | [`chip`] | what a board sees of a chip, and the bus front ends of register chips |
 //! | [`regs`] | the declarative register map |
 //! | [`adxl345`], [`bma255`] and others, all in [`chip::CHIPS`] | the chips |
+//! | [`nfc`] | tags, and the air between them and a reader chip |
 //! | [`stimulus`] | the physical world |
 //! | [`fault`] | what can go wrong, on request |
 //! | [`transcript`] | what went over the buses |
@@ -41,10 +42,14 @@ pub mod invensense;
 pub mod kxcjk1013;
 pub mod lis3dh;
 pub mod mma8452;
+pub mod nfc;
+pub mod pn532;
+pub mod pn7150;
 pub mod regs;
 pub mod ring;
 pub mod sampler;
 pub mod server;
+pub mod st95hf;
 pub mod stimulus;
 pub mod transcript;
 pub mod tree;

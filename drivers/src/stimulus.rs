@@ -19,13 +19,15 @@
 //! assert_eq!(err.to_string(), "stimulus \"accel=0,0\": \"accel\" has 2 values, expected 3: accel=X,Y,Z in m/s²");
 //! ```
 
+use crate::nfc::tag::Tag;
+use crate::nfc::tag::spec::{self, TagSpec};
 use std::fmt;
 
 /// Standard gravity in m/s², by definition (3rd CGPM, 1901).
 pub const STANDARD_GRAVITY: f64 = 9.806_65;
 
 /// What the sensors feel.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Stimulus {
     /// Acceleration along the chip's x, y and z axis in m/s². At rest on a table: `[0, 0, 9.81]`.
     pub accel: [f64; 3],
@@ -39,6 +41,10 @@ pub struct Stimulus {
     pub rate_noise: f64,
     /// Seed of the noise: the same seed gives the same noise.
     pub seed: u64,
+    /// The tags that come near an NFC reader. A copy of a stimulus holds the same tags, with what is written to them.
+    pub tags: Vec<Tag>,
+    /// When this world began, in ns of board time: what the times of tags count from. The board sets it.
+    pub since_ns: u64,
 }
 
 impl Default for Stimulus {
@@ -51,6 +57,8 @@ impl Default for Stimulus {
             accel_noise: 0.0,
             rate_noise: 0.0,
             seed: 1,
+            tags: Vec::new(),
+            since_ns: 0,
         }
     }
 }
@@ -63,6 +71,7 @@ const FORMS: &[(&str, usize, &str)] = &[
     ("accel-noise", 1, "accel-noise=PEAK in m/s²"),
     ("rate-noise", 1, "rate-noise=PEAK in rad/s"),
     ("seed", 1, "seed=N, a whole number"),
+    ("tag", 1, spec::FORM),
 ];
 
 impl Stimulus {
@@ -90,13 +99,14 @@ impl Stimulus {
         Ok(stimulus)
     }
 
-    /// Changes the quantities that `text` names: `key=value`, or several of them separated by spaces or `;`.
+    /// Changes the quantities that `text` names: `key=value`, or several of them separated by spaces or `;`. Each `tag=` adds
+    /// one more tag; a `;` in its URI is written `%3B`.
     ///
     /// # Errors
     ///
     /// A [`StimulusError`] that says what was expected; the stimulus is then unchanged.
     pub fn apply(&mut self, text: &str) -> Result<(), StimulusError> {
-        let mut new = *self;
+        let mut new = self.clone();
         let mut parts = text
             .split([' ', ';', '\t', '\n'])
             .filter(|part| !part.is_empty())
@@ -129,6 +139,13 @@ impl Stimulus {
         };
         if key == "seed" {
             self.seed = values.parse().map_err(|_| not_a_number(text, values, form))?;
+            return Ok(());
+        }
+        if key == "tag" {
+            let spec = TagSpec::parse(values).map_err(|fact| StimulusError::new(text, fact))?;
+            // Tags add up: each has a UID of its own.
+            let number = u8::try_from(self.tags.len()).unwrap_or(u8::MAX);
+            self.tags.push(Tag::new(spec, number));
             return Ok(());
         }
         let mut numbers = [0.0f64; 3];
@@ -251,6 +268,7 @@ mod tests {
             ("temp=warm", "\"warm\" is not a number, expected temp=T in °C"),
             ("temp=inf", "\"inf\" is not a number"),
             ("temp=3 rate=1", "\"rate\" has 1 value, expected 3"),
+            ("tag=ppse tag=card", "unknown tag \"card\", expected tag=ntag213:URI"),
         ] {
             let message = world.apply(text).unwrap_err().to_string();
             assert!(message.contains(part), "{message}");

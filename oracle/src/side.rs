@@ -82,7 +82,7 @@ impl DomainSide {
         let spec = DriverSpec {
             name: start.driver.to_owned(),
             board: Board::of_driver(start.driver)?,
-            stimulus: start.stimulus,
+            stimulus: start.stimulus.clone(),
             faults: start.faults.clone(),
         };
         let domain = system.start(&spec, built)?;
@@ -208,7 +208,7 @@ impl LinuxSide {
         let clock = move || u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX);
         let options = BoardOptions {
             clock: Clock::Real(Box::new(clock)),
-            stimulus: start.stimulus,
+            stimulus: start.stimulus.clone(),
             ..BoardOptions::default()
         };
         let described = Board::of_driver(start.driver)?;

@@ -6,6 +6,7 @@
 #include <linux/fs.h>
 #include <linux/notifier.h>
 #include <linux/random.h>
+#include <linux/socket.h>
 #include <linux/uaccess.h>
 #include <crypto/chacha.h>
 #include "door.h"

@@ -72,6 +72,27 @@ u32 machine_watch_count(struct machine_watch *watch);
 void machine_chardev_each(machine_entry_fn fn, void *ctx);
 struct file *machine_chardev_open(const char *name, unsigned int flags);
 
+/*
+ * glue/socket.c: sockets, each in a file that only these functions,
+ * machine_file_poll() and machine_file_close() are called with. `addr` is the
+ * kernel's own memory and no longer than a sockaddr_storage; `from` and `to`
+ * are windows. Each returns a count or an errno.
+ */
+struct file *machine_socket_open(int family, int type, int protocol, int flags);
+int machine_socket_bind(struct file *file, const void *addr, size_t len);
+int machine_socket_connect(struct file *file, const void *addr, size_t len);
+int machine_socket_listen(struct file *file, int backlog);
+struct file *machine_socket_accept(struct file *file, int flags);
+int machine_socket_name(struct file *file, void *addr);
+ssize_t machine_socket_send(struct file *file, const void *from, size_t count,
+			    const void *addr, size_t addr_len,
+			    unsigned int flags);
+ssize_t machine_socket_receive(struct file *file, void *to, size_t *count,
+			       void *addr, size_t *addr_len,
+			       unsigned int *flags);
+int machine_socket_set_option(struct file *file, int level, int name,
+			      void *value, unsigned int len);
+
 /* glue/firmware.c asks shim/src/firmware. */
 int machine_firmware_size(const char *name, size_t *size);
 ssize_t machine_firmware_read(const char *name, size_t offset, void *to,

@@ -109,6 +109,8 @@ static void free_file(struct file *file)
 	struct opened *opened = container_of(file, struct opened, file);
 
 	fops_put(file->f_op);
+	if (file->f_inode != &opened->inode)
+		iput(file->f_inode);
 	if (S_ISCHR(opened->inode.i_mode))
 		cd_forget(&opened->inode);
 	kernfs_put(opened->node);
@@ -427,6 +429,24 @@ struct file *anon_inode_getfile(const char *name,
 	if (IS_ERR(file))
 		return PTR_ERR(file) == -ENODEV ? ERR_PTR(-ENOENT) : file;
 	file->private_data = priv;
+	set_opened(file);
+	return file;
+}
+
+/* A file of an inode that somebody else made, whose reference it takes over. */
+struct file *alloc_file_pseudo(struct inode *inode, struct vfsmount *mount,
+			       const char *name, int flags,
+			       const struct file_operations *fops)
+{
+	struct file *file;
+
+	file = machine_file_new("", fops, flags, inode->i_mode);
+	if (IS_ERR(file))
+		return file;
+	file->f_inode = inode;
+	file->f_mapping = inode->i_mapping;
+	file->f_path.mnt = mount;
+	file->f_path.dentry->d_inode = inode;
 	set_opened(file);
 	return file;
 }

@@ -13,6 +13,8 @@ struct task_struct *machine_new_task(pid_t pid, unsigned int flags,
 				     const char *name);
 void machine_put_task(struct task_struct *task);
 void machine_get_task(struct task_struct *task);
+/* glue/net.c: whose sockets the task makes; nothing without CONFIG_NET */
+void machine_join_net(struct task_struct *task);
 /* glue/sched.c: a signal that kills, as far as waiting code looks at one */
 void machine_kill_task(struct task_struct *task);
 void machine_forget_signals(struct task_struct *task);

@@ -6,7 +6,9 @@
  * backing-dev.h).
  */
 #include <linux/backing-dev.h>
+#include <linux/err.h>
 #include <linux/fs.h>
+#include <linux/fs_context.h>
 #include <linux/mount.h>
 #include <linux/pseudo_fs.h>
 #include <linux/slab.h>
@@ -37,9 +39,34 @@ static struct vfsmount *new_mount(struct file_system_type *type)
 	return &m->mount;
 }
 
+/* What a type says of its super block when it is mounted. */
+static int ask(struct file_system_type *type, struct super_block *sb)
+{
+	struct fs_context fc = { .fs_type = type };
+	struct pseudo_fs_context *pseudo;
+	int ret;
+
+	if (!type->init_fs_context)
+		return 0;
+	ret = type->init_fs_context(&fc);
+	if (ret)
+		return ret;
+	pseudo = fc.fs_private;
+	sb->s_op = pseudo->ops;
+	kfree(pseudo);
+	return 0;
+}
+
 struct vfsmount *kern_mount(struct file_system_type *type)
 {
-	return new_mount(type);
+	struct vfsmount *mount = new_mount(type);
+	int ret;
+
+	if (IS_ERR(mount))
+		return mount;
+	ret = ask(type, mount->mnt_sb);
+	/* A mount stays, so one that failed is no loss to speak of. */
+	return ret ? ERR_PTR(ret) : mount;
 }
 
 int simple_pin_fs(struct file_system_type *type, struct vfsmount **mount,
@@ -79,13 +106,64 @@ struct inode *alloc_anon_inode(struct super_block *sb)
 	return inode;
 }
 
-/* Only mounting calls these, and nothing is mounted. */
+void inode_init_once(struct inode *inode)
+{
+	memset(inode, 0, sizeof(*inode));
+	INIT_HLIST_NODE(&inode->i_hash);
+	INIT_LIST_HEAD(&inode->i_devices);
+	INIT_LIST_HEAD(&inode->i_sb_list);
+	spin_lock_init(&inode->i_lock);
+	init_rwsem(&inode->i_rwsem);
+}
+
+/* An inode inside an object of the file system's own. */
+struct inode *new_inode_pseudo(struct super_block *sb)
+{
+	struct inode *inode = sb->s_op->alloc_inode(sb);
+
+	if (!inode)
+		return NULL;
+	/* The object may have been another's before. */
+	inode_init_once(inode);
+	inode->i_sb = sb;
+	inode->i_blkbits = PAGE_SHIFT;
+	inode->i_mapping = &inode->i_data;
+	inode->i_data.host = inode;
+	inode->__i_nlink = 1;
+	atomic_set(&inode->i_count, 1);
+	return inode;
+}
+
+static void free_inode(struct rcu_head *head)
+{
+	struct inode *inode = container_of(head, struct inode, i_rcu);
+
+	inode->i_sb->s_op->free_inode(inode);
+}
+
+void iput(struct inode *inode)
+{
+	if (inode && atomic_dec_and_test(&inode->i_count))
+		call_rcu(&inode->i_rcu, free_inode);
+}
+
+unsigned int get_next_ino(void)
+{
+	static unsigned int last;
+
+	return ++last ?: ++last;
+}
+
 struct pseudo_fs_context *init_pseudo(struct fs_context *fc,
 				      unsigned long magic)
 {
-	return NULL;
+	struct pseudo_fs_context *pseudo = kzalloc(sizeof(*pseudo), GFP_KERNEL);
+
+	fc->fs_private = pseudo;
+	return pseudo;
 }
 
+/* Only unmounting calls it, and nothing is unmounted. */
 void kill_anon_super(struct super_block *sb)
 {
 	BUG();

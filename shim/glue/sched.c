@@ -81,6 +81,7 @@ struct task_struct *machine_new_task(pid_t pid, unsigned int flags,
 	INIT_LIST_HEAD(&task->rt.run_list);
 	task->parent = task->real_parent = task->group_leader = task;
 	strscpy(task->comm, name, sizeof(task->comm));
+	machine_join_net(task);
 	if (!set_kthread_struct(task)) {
 		kmem_cache_free(task_cache, task);
 		return NULL;

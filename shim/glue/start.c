@@ -37,6 +37,7 @@
 #include <linux/version.h>
 #include <linux/wait_bit.h>
 #include <linux/workqueue.h>
+#include <net/net_namespace.h>
 #include "machine.h"
 
 enum system_states system_state;
@@ -75,6 +76,9 @@ static void bring_up_parts(void)
 	seq_file_init();
 	kernfs_init();
 	sysfs_init();
+#ifdef CONFIG_NET
+	net_ns_init();
+#endif
 	/* The machine starts with interrupts off; now there is who serves them. */
 	local_irq_enable();
 }

@@ -14,7 +14,7 @@ use std::time::Duration;
 /// A domain that does not answer for this long is said not to.
 const LIMIT: Duration = Duration::from_secs(10);
 
-fn connect(driver: &str) -> Result<Client> {
+pub(super) fn connect(driver: &str) -> Result<Client> {
     let same: Vec<_> = list().into_iter().filter(|domain| domain.name == driver).collect();
     if same.len() > 1 {
         let names: Vec<_> = same.iter().map(|domain| format!("{driver}@{}", domain.pid)).collect();

@@ -63,6 +63,8 @@ pub(crate) enum Command {
     Write(WriteArgs),
     /// Print an attribute of a running domain whenever it changes; without PATH, all readings
     Watch(WatchArgs),
+    /// Find, read and write tags through a running domain that has a reader
+    Nfc(NfcArgs),
     /// Build a driver's image and say what went into it
     Build(BuildArgs),
     /// Serve chip models as virtio I2C and GPIO devices to a virtual machine
@@ -312,6 +314,61 @@ pub(crate) struct WatchArgs {
     pub(crate) interval: u64,
 }
 
+/// `nfc`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct NfcArgs {
+    /// A driver that `linux-compat run` runs
+    pub(crate) driver: String,
+    /// What to do
+    #[command(subcommand)]
+    pub(crate) action: NfcAction,
+    /// Print JSON, one object a line
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// How long to wait for a tag, in s
+    #[arg(long, global = true, value_name = "S", default_value = "10", value_parser = seconds)]
+    pub(crate) timeout: f64,
+}
+
+/// What `nfc` does.
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum NfcAction {
+    /// Say which readers there are
+    Info,
+    /// Wait for tags, and say which they are
+    Poll,
+    /// Wait for a tag, and say what is written on it
+    Read,
+    /// Wait for a tag, and write an address on it
+    Write {
+        /// The address, such as https://example.org
+        uri: String,
+    },
+    /// Wait for a card, and send it commands of ISO/IEC 7816-4
+    Apdu {
+        /// Commands, each in hexadecimal digits
+        #[arg(required = true, value_name = "HEX", value_parser = hex_bytes)]
+        apdus: Vec<Vec<u8>>,
+    },
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    let seconds = text.parse().ok().filter(|s: &f64| (0.0..=86_400.0).contains(s));
+    seconds.ok_or_else(|| "expected seconds, up to a day".to_owned())
+}
+
+fn hex_bytes(text: &str) -> Result<Vec<u8>, String> {
+    let wrong = || "expected pairs of hexadecimal digits, such as 00a4040000".to_owned();
+    let digits: Option<Vec<u8>> = text
+        .chars()
+        .map(|c| Some(u8::try_from(c.to_digit(16)?).unwrap_or(0)))
+        .collect();
+    let digits = digits
+        .filter(|digits| !digits.is_empty() && digits.len().is_multiple_of(2))
+        .ok_or_else(wrong)?;
+    Ok(digits.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect())
+}
+
 /// `build`.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct BuildArgs {
@@ -450,6 +507,8 @@ mod tests {
         assert!(error(&["run"]).contains("DRIVER"));
         assert!(error(&["run", "x", "--kernel", "5.10"]).contains("expected 6.12 or 6.1"));
         assert!(error(&["run", "x", "--stimulus", "accel=0,0"]).contains("accel=X,Y,Z in m/s²"));
+        assert!(error(&["nfc", "x", "apdu", "00a"]).contains("hexadecimal"));
+        assert!(error(&["nfc", "x", "read", "--timeout", "-1"]).contains("--timeout"));
         assert!(error(&["run", "x", "--fault", "chip@53"]).contains("TARGET=FAULT"));
     }
 

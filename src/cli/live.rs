@@ -130,6 +130,11 @@ impl Screen {
                 self.message(color, format!("{driver}: {line}"));
             }
             Update::Reading(reading) => self.reading(reading),
+            Update::Tag(tag) => {
+                for line in tag.text().lines() {
+                    self.message(Color::Green, format!("{}: {}", tag.driver, line.trim()));
+                }
+            }
             Update::Died(death) => {
                 self.dead.push(death.driver.clone());
                 for line in death.to_string().lines() {

@@ -3,10 +3,9 @@
 //!
 //! * [`args`]: what can be written. [`run`]: drivers running, seen by [`plain`] or [`live`].
 //! * [`report`]: what is said of a domain, as JSON and as text.
-//! * [`access`]: clients of a running domain. [`build`]: an image. [`policy`]: policies. [`doctor`]: this machine.
-//! * [`kunit`]: Linux's own tests.
-//! * [`chip`]: chips for virtual machines. [`diff`]: how large a port's change is. [`figures`]: this
-//!   project's own.
+//! * [`access`], [`nfc`]: clients of a running domain. [`build`]: an image. [`policy`]: policies.
+//! * [`kunit`]: Linux's own tests. [`chip`]: chips for virtual machines. [`doctor`]: this machine.
+//! * [`diff`]: how large a port's change is. [`figures`]: this project's own.
 
 mod access;
 mod args;
@@ -17,6 +16,7 @@ mod doctor;
 mod figures;
 mod kunit;
 mod live;
+mod nfc;
 mod plain;
 mod policy;
 mod report;
@@ -69,6 +69,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Cat(args) => access::cat(&args),
         Command::Write(args) => access::write(&args),
         Command::Watch(args) => access::watch(&args),
+        Command::Nfc(args) => nfc::command(&args),
         Command::Build(args) => build::command(&args),
         Command::Chip(args) => chip::command(&args),
         Command::Policy(args) => policy::command(&args),

@@ -65,6 +65,7 @@ impl View for Plain {
                 Ok(())
             }
             Update::Reading(reading) => self.print(&line(reading), &text(reading)),
+            Update::Tag(tag) => self.print(tag, &tag.text()),
             Update::Died(death) => self.error(&ErrorReport::of_death(death), &death.to_string()),
             Update::Failed { driver, error } => {
                 let report = ErrorReport {

@@ -267,6 +267,11 @@ pub(crate) fn has_driven_chip(client: &mut Client) -> Result<bool, ClientError> 
     Ok(chips(client)?.iter().any(|(_, is_driven)| *is_driven))
 }
 
+/// Whether there is a reader of tags.
+pub(crate) fn has_reader(client: &mut Client) -> Result<bool, ClientError> {
+    Ok(!list(client, "class/nfc")?.is_empty())
+}
+
 /// Reads all devices.
 fn devices(client: &mut Client) -> Result<Vec<DeviceReport>, ClientError> {
     let sensors = Device::all(client).unwrap_or_default();

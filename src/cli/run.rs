@@ -10,6 +10,7 @@
 //! Only readers wait for domains, so a domain that hangs keeps nobody else from being seen, or from ending.
 
 use super::args::{RunArgs, board};
+use super::nfc::{self, TagReport};
 use super::report::{self, DomainReport};
 use super::{Outcome, catch_signals, live, plain};
 use ::board::{BoardOptions, Fault, SimBoard};
@@ -17,6 +18,7 @@ use anyhow::{Context, Result, anyhow};
 use linux_compat::build::Built;
 use linux_compat::client::{ClientError, Errno};
 use linux_compat::iio::{ChannelName, Device, IioError};
+use linux_compat::nfc::{Nfc, NfcError};
 use linux_compat::policy::{Audit, OnAudit};
 use linux_compat::system::{ClockKind, DeathReport, DriverSpec, LogLine, System};
 use linux_compat::{Board, Client, Domain};
@@ -36,6 +38,8 @@ pub(crate) enum Update {
     Log(String, LogLine),
     /// New values of all channels of a device.
     Reading(Reading),
+    /// A tag came.
+    Tag(TagReport),
     /// A domain died.
     Died(DeathReport),
     /// A domain lives, but cannot be read.
@@ -177,7 +181,7 @@ fn prepare(args: &RunArgs, system: &System) -> Result<Vec<Ready>> {
             spec: DriverSpec {
                 name: driver.clone(),
                 board,
-                stimulus,
+                stimulus: stimulus.clone(),
                 faults: mine,
             },
             built,
@@ -366,6 +370,9 @@ impl Reader {
         if let Some(error) = mute {
             return Err(error);
         }
+        if report::has_reader(&mut client)? {
+            return self.tags(client);
+        }
         let devices = Device::all(&mut client)?;
         let mut named = Vec::new();
         for device in &devices {
@@ -380,6 +387,38 @@ impl Reader {
                 self.send(Update::Reading(reading));
             }
             self.pause(&mut client)?;
+        }
+        Ok(())
+    }
+
+    /// Shows each tag that comes, once for each time that it comes.
+    fn tags(&self, client: Client) -> Result<()> {
+        const LOOK: Duration = Duration::from_secs(1);
+        /// How long `--once` waits for a tag.
+        const ONCE: Duration = Duration::from_secs(5);
+        let mut nfc = Nfc::open(client)?;
+        let adapter = nfc.first()?;
+        nfc::power(&mut nfc, &adapter)?;
+        if self.is_once {
+            let found = nfc::look(&mut nfc, self.domain.name(), &adapter, ONCE)?;
+            if found.is_empty() {
+                return Err(anyhow!("no tag came within {} s", ONCE.as_secs()));
+            }
+            found.into_iter().for_each(|tag| self.send(Update::Tag(tag)));
+            return Ok(nfc.down(adapter.index)?);
+        }
+        let mut last = Vec::new();
+        while !self.stop.load(Relaxed) {
+            let found = match nfc::look(&mut nfc, self.domain.name(), &adapter, LOOK) {
+                // Another client polls, or has a tag.
+                Err(error) if error.errno() == Some(Errno::EBUSY) => last.clone(),
+                found => found?,
+            };
+            for tag in found.iter().filter(|tag| !last.contains(tag)) {
+                self.send(Update::Tag(tag.clone()));
+            }
+            last = found;
+            self.pause(nfc.client())?;
         }
         Ok(())
     }
@@ -458,5 +497,6 @@ fn is_gone(error: &anyhow::Error) -> bool {
         Some(IioError::Client(error)) => error.is_gone(),
         _ => false,
     };
-    by_client || by_iio
+    let by_nfc = error.downcast_ref::<NfcError>().is_some_and(NfcError::is_gone);
+    by_client || by_iio || by_nfc
 }

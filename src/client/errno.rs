@@ -42,11 +42,23 @@ const NAMES: &[(i32, &str, &str)] = &[
     (74, "EBADMSG", "bad message"),
     (75, "EOVERFLOW", "value too large"),
     (84, "EILSEQ", "illegal byte sequence"),
+    (88, "ENOTSOCK", "not a socket"),
     (90, "EMSGSIZE", "message too long"),
+    (92, "ENOPROTOOPT", "option not known to the protocol"),
+    (93, "EPROTONOSUPPORT", "protocol not supported"),
+    (94, "ESOCKTNOSUPPORT", "socket type not supported"),
     (95, "EOPNOTSUPP", "operation not supported"),
+    (97, "EAFNOSUPPORT", "address family not supported"),
+    (98, "EADDRINUSE", "address in use"),
+    (99, "EADDRNOTAVAIL", "no such address"),
+    (104, "ECONNRESET", "connection reset"),
     (105, "ENOBUFS", "no buffer space"),
+    (106, "EISCONN", "is connected"),
+    (107, "ENOTCONN", "not connected"),
     (108, "ESHUTDOWN", "shut down"),
     (110, "ETIMEDOUT", "timed out"),
+    (111, "ECONNREFUSED", "connection refused"),
+    (112, "EHOSTDOWN", "host is down"),
     (114, "EALREADY", "already in progress"),
     (115, "EINPROGRESS", "in progress"),
     (121, "EREMOTEIO", "remote I/O error"),
@@ -57,10 +69,18 @@ const NAMES: &[(i32, &str, &str)] = &[
 impl Errno {
     /// No such file.
     pub const ENOENT: Self = Self(2);
+    /// Try again.
+    pub const EAGAIN: Self = Self(11);
     /// Permission denied.
     pub const EACCES: Self = Self(13);
     /// No such device.
     pub const ENODEV: Self = Self(19);
+    /// Device or resource busy.
+    pub const EBUSY: Self = Self(16);
+    /// Not implemented.
+    pub const ENOSYS: Self = Self(38);
+    /// Already in progress.
+    pub const EALREADY: Self = Self(114);
     /// Is a directory.
     pub const EISDIR: Self = Self(21);
 

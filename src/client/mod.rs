@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! A client of a driver's domain: what a Linux user has, its sysfs tree and its character devices.
+//! A client of a driver's domain: what a Linux user has, its sysfs tree, its character devices and its sockets.
 //!
 //! A [`Client`] works over any transport: inside the supervisor's process, from another process, or over a domain
 //! that runs without isolation. On top come typed clients, such as [`crate::iio`].
@@ -7,11 +7,13 @@
 mod attribute;
 mod chardev;
 mod errno;
+mod socket;
 mod sysfs;
 
 pub use attribute::Attribute;
 pub use chardev::{DeviceFile, DeviceNode, poll};
 pub use errno::Errno;
+pub use socket::{Datagram, Socket};
 pub(crate) use sysfs::follow as sysfs_follow;
 pub use sysfs::{Entry, EntryKind};
 

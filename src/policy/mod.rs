@@ -33,6 +33,8 @@ pub struct Needs {
     pub firmware: Vec<String>,
     /// What its image has of character devices.
     pub devices: Devices,
+    /// Whether its image has Linux's socket layer.
+    pub has_sockets: bool,
     /// Whether its time comes from the board.
     pub is_virtual_time: bool,
 }
@@ -80,6 +82,7 @@ impl Needs {
             lines: board.lines(),
             firmware: board.firmware(),
             devices: Devices::of(report),
+            has_sockets: report.sources.iter().any(|source| source.path == "net/socket.c"),
             is_virtual_time: clock == ClockKind::Virtual,
         }
     }

@@ -102,6 +102,7 @@ impl Text<'_> {
 ///     lines: board.lines(),
 ///     firmware: board.firmware(),
 ///     devices: Devices::Buffers,
+///     has_sockets: false,
 ///     is_virtual_time: false,
 /// };
 /// let text = generate(&needs, "driver.Adxl345");
@@ -283,4 +284,28 @@ fn doors(text: &mut Text<'_>, needs: &Needs) {
             text.is_asked(CLIENT, "Chardev", &methods, true);
         }
     }
+    if needs.has_sockets {
+        sockets(text, CLIENT);
+    }
+}
+
+/// Generic netlink and NFC, and no other family: `include/linux/socket.h`, `include/uapi/linux/netlink.h`.
+fn sockets(text: &mut Text<'_>, client: &str) {
+    const OPEN: &str = "assert (message.family == 39 || message.family == 16 && message.protocol == 16)";
+    let mut rules = vec![("Open", OPEN.to_owned())];
+    let methods = [
+        "Bind",
+        "Connect",
+        "Listen",
+        "Accept",
+        "Name",
+        "Send",
+        "Receive",
+        "SetOption",
+        "Poll",
+        "Close",
+    ];
+    rules.extend(methods.map(|method| (method, "grant ()".to_owned())));
+    text.paragraph("Its sockets: generic netlink, and NFC.");
+    text.is_asked_so(client, "Socket", &rules, true);
 }

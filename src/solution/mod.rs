@@ -35,7 +35,7 @@ macro_rules! fixed {
 }
 
 /// The interfaces, components and classes that do not depend on a driver: path below an include directory, and text.
-pub const FIXED: [(&str, &str); 18] = [
+pub const FIXED: [(&str, &str); 19] = [
     fixed!("linuxcompat/Chardev.idl"),
     fixed!("linuxcompat/Client.edl"),
     fixed!("linuxcompat/Clock.idl"),
@@ -47,6 +47,7 @@ pub const FIXED: [(&str, &str); 18] = [
     fixed!("linuxcompat/I2c.idl"),
     fixed!("linuxcompat/I2cBus.cdl"),
     fixed!("linuxcompat/Log.idl"),
+    fixed!("linuxcompat/Socket.idl"),
     fixed!("linuxcompat/Spi.idl"),
     fixed!("linuxcompat/SpiBus.cdl"),
     fixed!("linuxcompat/Supervisor.edl"),

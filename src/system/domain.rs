@@ -53,7 +53,7 @@ enum Place {
 /// let device = Device::all(&mut client)?.remove(0);
 /// for z in [9.81, -9.81] {
 ///     domain.board().with(|board| {
-///         let mut world = *board.stimulus();
+///         let mut world = board.stimulus().clone();
 ///         world.accel = [0.0, 0.0, z];
 ///         board.set_stimulus(world);
 ///     });
@@ -306,7 +306,7 @@ fn simulate(spec: &DriverSpec, options: &SystemOptions) -> Result<SharedBoard, S
     };
     let of_board = BoardOptions {
         clock,
-        stimulus: spec.stimulus,
+        stimulus: spec.stimulus.clone(),
         ..BoardOptions::default()
     };
     let mut sim = SimBoard::new(spec.board.dtb(), of_board).map_err(|error| spec.board.locate(&error))?;

@@ -95,7 +95,7 @@ fn gravity_comes_out_within_one_lsb_in_every_format() {
                     ..Stimulus::default()
                 };
                 world.accel[axis] = sign * 9.81;
-                board.set_stimulus(world);
+                board.set_stimulus(world.clone());
                 write(&mut board, bus, reg::DATA_FORMAT, range | full_res);
                 write(&mut board, bus, reg::POWER_CTL, MEASURE);
                 let raw = axes(&mut board, bus);

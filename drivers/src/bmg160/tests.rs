@@ -81,7 +81,7 @@ fn one_radian_per_second_comes_out_within_one_lsb_in_every_range() {
             let (mut board, bus) = board();
             let mut world = Stimulus::default();
             world.rate[axis] = sign;
-            board.set_stimulus(world);
+            board.set_stimulus(world.clone());
             write(&mut board, bus, reg::RANGE, code);
             for (i, raw) in axes(&mut board, bus, reg::RATE_X_LSB).into_iter().enumerate() {
                 let expected = world.rate[i].to_degrees() * per_degree;

@@ -10,8 +10,8 @@
 //! Everything else (supplies, clocks) concerns only the domain.
 
 use super::lines::MAX_LINES;
-use super::{BoardOptions, Bus, BusKind, Lines, NO_CHIP, SimBoard, Slot};
-use crate::chip::{CHIPS, Make, NEVER, PINS};
+use super::{BoardOptions, Bus, BusKind, Input, Lines, NO_CHIP, SimBoard, Slot};
+use crate::chip::{CHIPS, Chip, Make, NEVER, PINS};
 use crate::fault::Faults;
 use crate::tree::{Node, NodeId, Tree, TreeError};
 use std::fmt;
@@ -75,12 +75,14 @@ impl SimBoard {
             slots: Vec::new(),
             buses: Vec::new(),
             lines: Lines::default(),
+            inputs: Vec::new(),
             transcript: None,
             liar: None,
             is_watched: false,
             warnings: Vec::new(),
         };
         board.now = board.now_ns();
+        board.world.since_ns = board.now;
         let gpio = board.build_lines(&tree)?;
         for (kind, compatible) in [(BusKind::I2c, "linux-compat,i2c"), (BusKind::Spi, "linux-compat,spi")] {
             for node in tree.compatible(compatible) {
@@ -171,6 +173,7 @@ impl SimBoard {
         *place = index;
         let mut chip = make(&self.chip_options);
         chip.advance(self.now, &self.world);
+        self.wire_inputs(tree, id, gpio, chip.as_mut())?;
         let drivers = self.wire_pins(tree, id, gpio, chip.pin_names())?;
         let (pins, faults) = ([None; PINS], Faults::default());
         self.slots.push(Slot {
@@ -185,6 +188,44 @@ impl SimBoard {
             fake_id: None,
         });
         self.settle(usize::from(index));
+        Ok(())
+    }
+
+    /// Which line drives each input pin of the chip: a GPIO specifier of our lines. It starts low, as the lines do.
+    fn wire_inputs(
+        &mut self,
+        tree: &Tree,
+        id: NodeId,
+        gpio: Option<NodeId>,
+        chip: &mut dyn Chip,
+    ) -> Result<(), BoardError> {
+        for (pin, name) in chip.input_names().iter().enumerate() {
+            let Some(cells) = tree.node(id).cells(name) else {
+                continue;
+            };
+            let [phandle, line, ..] = cells[..] else {
+                return bad_node(
+                    tree.path(id),
+                    format!("{name} has too few cells, expected <&gpio LINE FLAGS>"),
+                );
+            };
+            if tree.by_phandle(phandle) != gpio {
+                continue;
+            }
+            let count = self.lines.count();
+            if line >= count {
+                return bad_node(
+                    tree.path(id),
+                    format!("{name} is line {line}, expected less than {count}"),
+                );
+            }
+            self.inputs.push(Input {
+                line,
+                slot: self.slots.len(),
+                pin,
+            });
+            chip.set_input(pin, self.lines.level(line) == Some(true));
+        }
         Ok(())
     }
 

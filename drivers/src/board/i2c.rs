@@ -228,6 +228,7 @@ impl I2cTransfer<'_> {
             record.end(result);
         }
         self.board.spend(self.bits, ns_per_bit, self.extra_ns);
+        self.board.transfer_end(self.slot);
         result
     }
 

@@ -96,6 +96,14 @@ struct Slot {
     fake_id: Option<u8>,
 }
 
+/// A line that drives a chip's pin.
+#[derive(Clone, Copy)]
+struct Input {
+    line: u32,
+    slot: usize,
+    pin: usize,
+}
+
 /// A simulated board.
 pub struct SimBoard {
     clock: Clock,
@@ -107,6 +115,8 @@ pub struct SimBoard {
     slots: Vec<Slot>,
     buses: Vec<Bus>,
     lines: Lines,
+    /// Which line drives which input pin of which chip.
+    inputs: Vec<Input>,
     transcript: Option<Transcript>,
     liar: Option<Liar>,
     /// Whether there is a record, a liar or a fault anywhere: the one thing that a transfer asks when all is well.
@@ -185,7 +195,15 @@ impl SimBoard {
         for slot in &mut self.slots {
             slot.chip.advance(self.now, &self.world);
         }
-        self.world = world;
+        let since_ns = if world.tags == self.world.tags {
+            self.world.since_ns
+        } else {
+            self.now
+        };
+        self.world = Stimulus { since_ns, ..world };
+        for slot in &mut self.slots {
+            slot.chip.advance(self.now, &self.world);
+        }
         (0..self.slots.len()).for_each(|index| self.settle(index));
     }
 
@@ -218,6 +236,14 @@ impl SimBoard {
         self.is_watched = true;
         if let Some(index) = self.slots.iter().position(|slot| is_target(&slot.node)) {
             let slot = &mut self.slots[index];
+            if let FaultKind::Frame(..) | FaultKind::Air(..) = fault.kind
+                && !slot.chip.misbehave(fault.kind)
+            {
+                return Err(FaultError {
+                    text: fault.target.clone(),
+                    fact: format!("{} has no such fault", slot.chip.name()),
+                });
+            }
             slot.faults.add(fault.kind);
             if let FaultKind::WhoAmI(id) = fault.kind {
                 slot.fake_id = Some(id);
@@ -228,6 +254,12 @@ impl SimBoard {
         }
         let on_bus = |bus: &&mut Bus| fault.target == bus.channel || is_target(&bus.node);
         if let Some(bus) = self.buses.iter_mut().find(on_bus) {
+            if let FaultKind::Frame(..) | FaultKind::Air(..) | FaultKind::WhoAmI(_) = fault.kind {
+                return Err(FaultError {
+                    text: fault.target.clone(),
+                    fact: "a bus has no such fault, expected a chip".to_owned(),
+                });
+            }
             bus.faults.add(fault.kind);
             return Ok(());
         }
@@ -251,6 +283,10 @@ impl SimBoard {
             slot.chip = (slot.make)(&self.chip_options);
             if let Some(id) = slot.fake_id {
                 slot.chip.fake_id(id);
+            }
+            for input in self.inputs.iter().filter(|input| input.slot == index) {
+                slot.chip
+                    .set_input(input.pin, self.lines.level(input.line) == Some(true));
             }
             slot.chip.advance(self.now, &self.world);
             self.settle(index);
@@ -298,7 +334,9 @@ impl SimBoard {
         if !self.line_is_output(line)? {
             return Err(Errno::EPERM);
         }
-        self.lines.set_out(line, true, value).ok_or(Errno::EINVAL)
+        self.lines.set_out(line, true, value).ok_or(Errno::EINVAL)?;
+        self.tell_inputs(line);
+        Ok(())
     }
 
     /// Whether the domain drives the line.
@@ -320,7 +358,9 @@ impl SimBoard {
         if is_output && self.lines.has_chip(line) {
             return Err(Errno::EBUSY);
         }
-        self.lines.set_out(line, is_output, value).ok_or(Errno::EINVAL)
+        self.lines.set_out(line, is_output, value).ok_or(Errno::EINVAL)?;
+        self.tell_inputs(line);
+        Ok(())
     }
 
     /// Drives a line from outside the board, as a button or a test does; `None` lets go of it.
@@ -330,7 +370,23 @@ impl SimBoard {
     /// `EINVAL` if there is no such line.
     pub fn drive_line(&mut self, line: u32, pin: Option<Pin>) -> Result<(), Errno> {
         self.catch_up();
-        self.lines.drive_outside(line, pin).ok_or(Errno::EINVAL)
+        self.lines.drive_outside(line, pin).ok_or(Errno::EINVAL)?;
+        self.tell_inputs(line);
+        Ok(())
+    }
+
+    /// After a line may have changed: tells the chips that it drives. A chip's output does not drive another's input.
+    fn tell_inputs(&mut self, line: u32) {
+        for at in 0..self.inputs.len() {
+            let input = self.inputs[at];
+            if input.line == line {
+                let level = self.lines.level(line) == Some(true);
+                let chip = &mut self.slots[input.slot].chip;
+                chip.advance(self.now, &self.world);
+                chip.set_input(input.pin, level);
+                self.settle(input.slot);
+            }
+        }
     }
 
     /// Brings the board to the present of its clock.
@@ -406,6 +462,15 @@ impl SimBoard {
             if let Some(driver) = slot.drivers[pin] {
                 self.lines.drive(driver, level);
             }
+        }
+    }
+
+    /// Tells a chip that its transfer is through.
+    #[inline]
+    fn transfer_end(&mut self, index: usize) {
+        if let Some(slot) = self.slots.get_mut(index) {
+            slot.chip.transfer_end(self.now);
+            self.settle(index);
         }
     }
 

@@ -178,6 +178,9 @@ impl SpiTransfer<'_> {
             record.end(result.map(|()| self.done));
         }
         self.board.spend(0, 0, self.ns);
+        if let Some(slot) = self.slot {
+            self.board.transfer_end(slot);
+        }
         result
     }
 

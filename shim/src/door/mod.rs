@@ -2,7 +2,7 @@
 //! The doors: requests of clients, each served by a kernel task, since it may sleep.
 //!
 //! ```text
-//! Recv (at idle) ──▶ queue ──▶ a waiting worker task, or a new one ──▶ sysfs, chardev, control ──▶ Reply
+//! Recv (at idle) ──▶ queue ──▶ a waiting worker task, or a new one ──▶ sysfs, chardev, socket, control ──▶ Reply
 //! ```
 //!
 //! A request is copied out of the port when it is received, so that the next one may come while it is served.
@@ -17,6 +17,7 @@ pub mod control;
 pub mod ffi;
 pub mod files;
 pub mod page;
+pub mod socket;
 pub mod sysfs;
 pub mod uaccess;
 
@@ -248,6 +249,7 @@ fn handle(request: &Request) {
     let is_orphan = context::serve(request.client, request.caller, || match riid {
         kos_bindings::idl::sysfs::RIID => sysfs::serve(request),
         kos_bindings::idl::chardev::RIID => chardev::serve(request),
+        kos_bindings::idl::socket::RIID => socket::serve(request),
         kos_bindings::idl::control::RIID => control::serve(request),
         _ => unknown(request),
     });

@@ -3,7 +3,7 @@
 //!
 //! * [`cell`]: state of the machine, without locks. * [`task`]: a `task_struct` as a value.
 //! * [`fiber`]: a task's stack and its switch. * [`mod@file`]: an open file. * [`node`]: a node of sysfs.
-//! * [`frames`]: call traces.
+//! * [`frames`]: call traces. * [`socket`]: a socket.
 #![expect(unsafe_code, reason = "the room for raw pointers; each file says what it relies on")]
 
 pub mod cell;
@@ -11,4 +11,5 @@ pub mod fiber;
 pub mod file;
 pub mod frames;
 pub mod node;
+pub mod socket;
 pub mod task;

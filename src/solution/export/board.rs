@@ -27,9 +27,10 @@ pub(super) fn channels(domain: &Domain<'_>) -> Vec<(String, &'static str, u16)> 
 }
 
 /// The endpoints of a driver's class, in the order of its EDL file.
-pub(super) const SERVED: [(&str, u16); 3] = [
+pub(super) const SERVED: [(&str, u16); 4] = [
     ("SYSFS", idl::sysfs::RIID),
     ("CHARDEV", idl::chardev::RIID),
+    ("SOCKET", idl::socket::RIID),
     ("CONTROL", idl::control::RIID),
 ];
 

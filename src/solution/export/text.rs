@@ -88,7 +88,7 @@ pub(super) fn checks(needs: &Needs) -> String {
                 .iter()
                 .any(|channel| format!("{:?}", channel.kind) == short),
             "Firmware" => !needs.firmware.is_empty(),
-            "Log" | "Sysfs" | "Chardev" | "Control" => true,
+            "Log" | "Sysfs" | "Chardev" | "Socket" | "Control" => true,
             _ => false,
         }
     };

@@ -21,6 +21,8 @@ pub enum Kind {
     Sysfs,
     /// Opened through `linuxcompat.Chardev`, or made by a driver.
     Device,
+    /// Made through `linuxcompat.Socket`.
+    Socket,
 }
 
 /// Most files open at once, of all clients.
