@@ -80,7 +80,7 @@ impl Reader {
         let protocol = protocol(target).expect("a card");
         let mut link = self
             .nfc
-            .link(self.adapter.index, target.index, protocol)
+            .link(self.adapter.index, &target, protocol)
             .expect("a link");
         let answer = link.transceive(command);
         drop(link);
