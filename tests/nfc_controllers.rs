@@ -78,10 +78,7 @@ impl Reader {
 
     fn apdu(&mut self, target: &Target, command: &[u8]) -> Vec<u8> {
         let protocol = protocol(target).expect("a card");
-        let mut link = self
-            .nfc
-            .link(self.adapter.index, &target, protocol)
-            .expect("a link");
+        let mut link = self.nfc.link(self.adapter.index, &target, protocol).expect("a link");
         let answer = link.transceive(command);
         drop(link);
         self.or_tell("apdu", answer)

@@ -100,6 +100,16 @@ pub(crate) fn output(mut command: Command) -> Result<String> {
     Ok(String::from_utf8_lossy(&out.stdout).into_owned())
 }
 
+/// Runs a command beside others: says whether it succeeded, and what it wrote, which would run into theirs.
+pub(crate) fn told(mut command: Command) -> Result<(bool, String)> {
+    let shown = show(&command);
+    let out = command
+        .output()
+        .with_context(|| format!("{shown}: could not be started"))?;
+    let said = [out.stdout, out.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
+    Ok((out.status.success(), said.concat()))
+}
+
 /// The command as a person would type it.
 pub(crate) fn show(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! The fuzzers' smoke run: every target of `fuzz/` for a minute, with the nightly toolchain and the clang that they
+//! The fuzzers' smoke run: every target of `fuzz/` for a minute, one on each core at a time, with the nightly toolchain and the clang that they
 //! need. Before them runs `selftest`, which proves that they would see an error.
 
 use super::tally::Tally;
@@ -42,32 +42,57 @@ pub(super) fn smoke(is_quick: bool, tally: &mut Tally) -> Result<()> {
         return Ok(());
     }
     println!("\nfuzz {SELFTEST}");
-    count(fuzz(&["run", SELFTEST, "--", "-runs=0"]), SELFTEST, tally)?;
-    for target in targets {
-        println!("\nfuzz {target}: {} s", RUN.as_secs());
-        let (corpus, seeds) = (format!("fuzz/corpus/{target}"), format!("fuzz/seeds/{target}"));
-        std::fs::create_dir_all(run::root().join(&corpus)).with_context(|| corpus.clone())?;
-        let seconds = format!("-max_total_time={}", RUN.as_secs());
-        let mut args = vec!["run", &target, &corpus];
-        if run::root().join(&seeds).is_dir() {
-            args.push(&seeds);
+    let selftest = run::limited(fuzz(&["run", SELFTEST, "--", "-runs=0"]), RUN_LIMIT);
+    count(run::passes(selftest)?, SELFTEST, tally);
+    let at_once = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    for targets in targets.chunks(at_once) {
+        println!("\nfuzz {}: {} s", targets.join(", "), RUN.as_secs());
+        let commands = targets
+            .iter()
+            .map(|target| fuzz_target(target))
+            .collect::<Result<Vec<_>>>()?;
+        let outcomes = std::thread::scope(|scope| {
+            let runs: Vec<_> = commands
+                .into_iter()
+                .map(|command| scope.spawn(|| run::told(run::limited(command, RUN_LIMIT))))
+                .collect();
+            runs.into_iter()
+                .map(|run| {
+                    run.join()
+                        .unwrap_or_else(|_| Err(anyhow::anyhow!("the thread that watched it panicked")))
+                })
+                .collect::<Vec<_>>()
+        });
+        for (target, outcome) in targets.iter().zip(outcomes) {
+            let (passes, said) = outcome.with_context(|| target.clone())?;
+            println!("\nfuzz {target}\n{said}");
+            count(passes, target, tally);
         }
-        args.extend(["--", &seconds, "-timeout=20", "-print_final_stats=1"]);
-        count(fuzz(&args), &target, tally)?;
     }
     Ok(())
 }
 
-/// Runs one target and counts how it ended.
-fn count(command: Command, target: &str, tally: &mut Tally) -> Result<()> {
-    if run::passes(run::limited(command, RUN_LIMIT))? {
+/// One target, to be fuzzed for its time.
+fn fuzz_target(target: &str) -> Result<Command> {
+    let (corpus, seeds) = (format!("fuzz/corpus/{target}"), format!("fuzz/seeds/{target}"));
+    std::fs::create_dir_all(run::root().join(&corpus)).with_context(|| corpus.clone())?;
+    let seconds = format!("-max_total_time={}", RUN.as_secs());
+    let mut args = vec!["run", target, &corpus];
+    if run::root().join(&seeds).is_dir() {
+        args.push(&seeds);
+    }
+    args.extend(["--", &seconds, "-timeout=20", "-print_final_stats=1"]);
+    Ok(fuzz(&args))
+}
+
+fn count(passes: bool, target: &str, tally: &mut Tally) {
+    if passes {
         tally.pass();
     } else {
         tally.fail(format!(
             "fuzz {target} (its input, if there is one, is in fuzz/artifacts/{target}/)"
         ));
     }
-    Ok(())
 }
 
 /// The names in `fuzz/fuzz_targets/`.
