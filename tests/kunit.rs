@@ -45,7 +45,10 @@ fn every_suite_passes_as_on_linux() {
     let lines = lines(&said);
     let (passed, expected) = compared(&lines);
     // What UML passes of these suites; `clk-gate` passes here and not there, for want of memory-mapped I/O.
-    assert!(passed >= expected && expected > COMPARED_AT_LEAST, "{passed} of {expected}");
+    assert!(
+        passed >= expected && expected > COMPARED_AT_LEAST,
+        "{passed} of {expected}"
+    );
     assert_eq!(suite(&lines, "test_xarray")["passed"], XARRAY_CHECKS);
     assert_eq!(suite(&lines, "test_ida")["passed"], IDA_CHECKS);
     let regmap = suite(&lines, "regmap");
@@ -69,11 +72,20 @@ fn some_suites_pass_on_the_older_kernel() {
         .into_iter()
         .filter(|name| !["REGMAP_KUNIT", "DM_KUNIT_TEST"].contains(name))
         .collect();
-    let words: Vec<&str> = ["kunit", "--json", "--kernel", "6.1"].into_iter().chain(known).collect();
+    let words: Vec<&str> = ["kunit", "--json", "--kernel", "6.1"]
+        .into_iter()
+        .chain(known)
+        .collect();
     let said = place.run(&words).succeeds();
     let lines = lines(&said);
-    assert!(suite(&lines, "list-kunit-test")["passed"].as_u64() >= Some(30), "{said}");
-    assert!(suite(&lines, "test_xarray")["passed"].as_u64() >= Some(1_000_000), "{said}");
+    assert!(
+        suite(&lines, "list-kunit-test")["passed"].as_u64() >= Some(30),
+        "{said}"
+    );
+    assert!(
+        suite(&lines, "test_xarray")["passed"].as_u64() >= Some(1_000_000),
+        "{said}"
+    );
 }
 
 #[test]
@@ -122,7 +134,9 @@ fn an_unknown_suite_is_answered_with_the_nearest_names() {
         said.fails(2, &[&format!("no suite named {wrong:?} in Linux 6.12"), near]);
         assert_eq!(said.out, "");
     }
-    place.run(&["kunit", "--kernel", "5.10"]).fails(2, &["expected 6.12 or 6.1"]);
+    place
+        .run(&["kunit", "--kernel", "5.10"])
+        .fails(2, &["expected 6.12 or 6.1"]);
 }
 
 #[test]

@@ -7,6 +7,9 @@ use std::fmt::Write;
 use std::path::Path;
 use std::process::Command;
 
+/// What makes the objects: another maker may make others of the same source.
+pub(super) const MAKER: &str = include_str!("overlay.rs");
+
 /// Whether a source is such an overlay.
 #[must_use]
 pub(super) fn is_one(source: &str) -> bool {
@@ -45,7 +48,9 @@ pub(super) fn compile(cc: &str, tree: &Path, source: &str, made: &Path, depfile:
         .arg("-o")
         .arg(&text)
         .arg(source))?;
-    let blob = run(Command::new("dtc").args(["-q", "-@", "-O", "dtb", "-o", "-"]).arg(&text));
+    let blob = run(Command::new("dtc")
+        .args(["-q", "-@", "-O", "dtb", "-o", "-"])
+        .arg(&text));
     let _ = std::fs::remove_file(&text);
     let name = file.trim_end_matches(".dtso").replace('-', "_");
     let assembly = made.with_extension("s");

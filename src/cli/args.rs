@@ -377,7 +377,9 @@ pub(crate) struct KunitArgs {
 fn sabotage(text: &str) -> Result<Sabotage, String> {
     let known = || Sabotage::ALL.map(|(name, _)| name).join(" or ");
     let found = Sabotage::ALL.into_iter().find(|(name, _)| *name == text);
-    found.map(|(_, what)| what).ok_or_else(|| format!("expected {}", known()))
+    found
+        .map(|(_, what)| what)
+        .ok_or_else(|| format!("expected {}", known()))
 }
 
 /// `doctor`.

@@ -175,7 +175,9 @@ impl Line<'_> {
         };
         let rows = if rows == 0 { String::new() } else { rows.to_string() };
         let kernel = &runner.tree.full_version;
-        let Line { name, passed, wrong, .. } = self;
+        let Line {
+            name, passed, wrong, ..
+        } = self;
         let wrong = if wrong.is_empty() { "" } else { " (differs)" };
         format!("| {kernel} | {name} | {passed} | {linux}{wrong} | {rows} |")
     }
@@ -247,7 +249,12 @@ fn judge<'a>(linux: &Linux, group: &'a Group, ran: &'a Ran) -> Vec<Line<'a>> {
 /// Prints a group as a test whose subtests are its suites.
 fn ktap(out: &mut impl Write, number: usize, group: &Group, ran: &Ran, wrong: &[&String]) -> std::io::Result<()> {
     if !ran.suites.is_empty() {
-        writeln!(out, "    KTAP version 1\n    # Subtest: {}\n    1..{}", group.symbol, ran.suites.len())?;
+        writeln!(
+            out,
+            "    KTAP version 1\n    # Subtest: {}\n    1..{}",
+            group.symbol,
+            ran.suites.len()
+        )?;
     }
     for (place, suite) in ran.suites.iter().enumerate() {
         for line in &suite.lines {
@@ -255,7 +262,11 @@ fn ktap(out: &mut impl Write, number: usize, group: &Group, ran: &Ran, wrong: &[
             let mark = if ktap::is_ktap(line) { "" } else { "# " };
             writeln!(out, "    {mark}{line}")?;
         }
-        let not = if suite.outcome.is_none_or(|outcome| outcome == Verdict::NotOk) { "not " } else { "" };
+        let not = if suite.outcome.is_none_or(|outcome| outcome == Verdict::NotOk) {
+            "not "
+        } else {
+            ""
+        };
         writeln!(out, "    {not}ok {} {}", place + 1, suite.name)?;
     }
     for line in ran.count.iter().flat_map(|count| &count.lines) {

@@ -177,7 +177,10 @@ mod tests {
     fn a_complaint_is_a_failure() {
         let log = ["all 3 tests passed".to_owned(), "WARNING: at lib/test_x.c:3".to_owned()];
         let of = |source: &str| judge(&[Pattern::parse("all {} tests passed")], &[source.to_owned()], &log);
-        assert_eq!((of("lib/test_x.c").checks, of("lib/test_x.c").outcome), (3, Outcome::NotOk));
+        assert_eq!(
+            (of("lib/test_x.c").checks, of("lib/test_x.c").outcome),
+            (3, Outcome::NotOk)
+        );
         assert_eq!(of("lib/test_y.c").outcome, Outcome::Ok);
     }
 }

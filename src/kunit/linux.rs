@@ -68,7 +68,9 @@ impl Linux {
 
     /// The suites.
     pub fn suites(&self) -> impl Iterator<Item = (&str, &[Case])> {
-        self.suites.iter().map(|(name, cases)| (name.as_str(), cases.as_slice()))
+        self.suites
+            .iter()
+            .map(|(name, cases)| (name.as_str(), cases.as_slice()))
     }
 
     /// Compares a suite that ran here, case by case.
@@ -87,11 +89,15 @@ impl Linux {
         }
         for twin in there {
             let Some(case) = suite.cases.iter().find(|case| case.name == twin.name) else {
-                compared.wrong.push(format!("{name}.{}: missing, Linux has it", twin.name));
+                compared
+                    .wrong
+                    .push(format!("{name}.{}: missing, Linux has it", twin.name));
                 continue;
             };
             if case.outcome == Outcome::Skip && twin.outcome == Outcome::Ok {
-                compared.wrong.push(format!("{name}.{}: skipped, Linux passes it", twin.name));
+                compared
+                    .wrong
+                    .push(format!("{name}.{}: skipped, Linux passes it", twin.name));
             }
             if case.rows != twin.rows {
                 compared.wrong.push(format!(

@@ -135,7 +135,9 @@ impl Runner {
         let mut left = Vec::new();
         let mut is_explained = death.is_none();
         for (number, group) in batch.iter().zip(&groups) {
-            let Some(result) = results.get_mut(*number) else { continue };
+            let Some(result) = results.get_mut(*number) else {
+                continue;
+            };
             if let Plan::Count(patterns) = &group.plan {
                 result.count = Some(count::judge(patterns, &group.sources, &log));
                 continue;

@@ -40,7 +40,9 @@ impl Sabotage {
 }
 
 fn file(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("src/kunit/sabotage").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("src/kunit/sabotage")
+        .join(name)
 }
 
 fn wrap(request: &mut BuildRequest, function: &str, source: &str) {

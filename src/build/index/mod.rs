@@ -162,7 +162,9 @@ pub fn compatibles_of(path: &Path) -> Vec<String> {
 
 /// Reads one file, and the C files that it includes.
 fn scan(path: &Path, depth: u8) -> lex::Found {
-    let is_text = path.extension().is_some_and(|extension| extension == "S" || extension == "dtso");
+    let is_text = path
+        .extension()
+        .is_some_and(|extension| extension == "S" || extension == "dtso");
     if is_text || depth > 3 {
         return lex::Found::default();
     }

@@ -140,7 +140,9 @@ impl Walk<'_> {
         let has_source = self.root.join(&source).exists();
         // A part may bear its module's own name; then it is a source, and the other parts go with it.
         if parts.is_none() || depth > 0 {
-            let overlay = stem.strip_suffix(".dtbo").map(|name| join(dir, &format!("{name}.dtso")));
+            let overlay = stem
+                .strip_suffix(".dtbo")
+                .map(|name| join(dir, &format!("{name}.dtso")));
             let source = match overlay {
                 Some(overlay) => overlay,
                 None if has_source => source,
