@@ -139,6 +139,9 @@ impl<'a> Compiler<'a> {
             key.push_str(&self.stored(flag));
             key.push('\n');
         }
+        if overlay::is_one(&object.source) {
+            key.push_str(overlay::MAKER);
+        }
         let key = hash::text(&key);
         let dir = self.objects.join(&key[..2]);
         let record = dir.join(format!("{key}.rec"));

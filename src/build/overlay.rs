@@ -7,6 +7,9 @@ use std::fmt::Write;
 use std::path::Path;
 use std::process::Command;
 
+/// What makes the objects: another maker may make others of the same source.
+pub(super) const MAKER: &str = include_str!("overlay.rs");
+
 /// Whether a source is such an overlay.
 #[must_use]
 pub(super) fn is_one(source: &str) -> bool {

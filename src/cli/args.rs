@@ -221,6 +221,7 @@ impl RunArgs {
             policy: self.policy.clone().map_or(PolicyChoice::Generated, PolicyChoice::File),
             on_audit: None,
             patience: None,
+            memory_bytes: None,
             pins_clients: true,
         }
     }

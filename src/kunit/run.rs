@@ -16,6 +16,9 @@ use std::time::Duration;
 /// How long an image may run: many times what the longest takes.
 const LIMIT: Duration = Duration::from_secs(300);
 
+/// What an image may write: `test_rhashtable` alone has half a million objects.
+const MEMORY_BYTES: u64 = 256 << 20;
+
 /// How much of the log goes with the report on a domain's end.
 const LAST_LINES: usize = 6;
 
@@ -180,6 +183,7 @@ impl Runner {
             on_log: Some(on_log),
             policy: PolicyChoice::Generated,
             patience: Some(LIMIT),
+            memory_bytes: Some(MEMORY_BYTES),
             ..SystemOptions::default()
         })?;
         let spec = DriverSpec {

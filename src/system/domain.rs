@@ -111,6 +111,7 @@ impl Domain {
         let log = Log::new(&spec.name, options.on_log.clone());
         let mut domain = DomainSpec::new(&spec.name, &built.image);
         domain.class = class;
+        domain.memory_bytes = options.memory_bytes.unwrap_or(domain.memory_bytes);
         domain.dtb = spec.board.dtb().to_vec();
         domain.channels = channels(kernel, &spec.board, &board, options)?;
         domain.channels.push(channel(kernel, "log", log::RIID, {

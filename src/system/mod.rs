@@ -128,6 +128,8 @@ pub struct SystemOptions {
     pub on_audit: Option<OnAudit>,
     /// How long a domain may work on one request, its start included; `None`: as the kernel has it.
     pub patience: Option<Duration>,
+    /// How much memory a domain may write, in bytes; `None`: as much as any.
+    pub memory_bytes: Option<u64>,
     /// Keeps threads that make clients on the kernel's core: hand-overs are then several times faster.
     pub pins_clients: bool,
 }
@@ -148,6 +150,7 @@ impl Default for SystemOptions {
             policy: PolicyChoice::Generated,
             on_audit: None,
             patience: None,
+            memory_bytes: None,
             pins_clients: false,
         }
     }
