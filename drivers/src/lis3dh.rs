@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! STMicroelectronics LIS3DH: three-axis accelerometer, 8 to 12 bits, ±2 g to ±16 g, on I²C.
 //!
-//! Written from the data sheet (ST, LIS3DH, rev. 2) and the application note AN3308. Modelled: the data path with low-power,
-//! normal and high-resolution mode, all ranges and data rates, axes switched off, data status with overrun flags,
-//! power-down, and the data-ready interrupt on INT1 with its polarity.
+//! Written from the data sheet (ST, LIS3DH, rev. 2) and the application note AN3308. Modelled: the data path with
+//! low-power, normal and high-resolution mode, all ranges and data rates, axes switched off, data status with overrun
+//! flags, power-down, and the data-ready interrupt on INT1 with its polarity.
 //!
 //! Not modelled: the filters (a sample is the stimulus at its moment), big-endian data, the FIFO, the motion, click
 //! and sleep engines (their registers only store), the auxiliary converter, self-test, SPI.

@@ -37,7 +37,8 @@ pub(crate) struct Scenario {
     /// Parts of the transfers that fetch samples as time passes: their number is not compared.
     #[serde(default)]
     pub(crate) streams: Vec<String>,
-    /// Time that passes before a channel is read, in ms: longer than a sample's period, a new one is there on both kernels.
+    /// Time that passes before a channel is read, in ms: if it is longer than a sample's period, a new one is there on
+    /// both kernels.
     #[serde(default)]
     pub(crate) pace: u64,
     /// What is done.
@@ -69,7 +70,8 @@ pub(crate) enum Step {
     /// Lets time pass, in ms.
     Wait(u64),
     /// What is done with the IIO device's node, a word and a number each: `open`, `read BYTES`, `poll MS`,
-    /// `write BYTES`, `events` (opens the file that events come out of), `close`; all but the first on the file that was opened last.
+    /// `write BYTES`, `events` (opens the file that events come out of), `close`; all but the first on the file that was
+    /// opened last.
     Device(Vec<String>),
     /// Opens the IIO device's events, changes what the chips feel, and waits for events.
     Events(Events),

@@ -197,7 +197,9 @@ impl Bma255 {
         let [temp, _] = quantise((world.temp - TEMP_CENTRE) * 2.0, 8).to_le_bytes();
         self.regs.set(reg::ACCD_TEMP, temp);
         self.fifo.push(self.latest);
-        self.new_data_until = time_ns + self.period_ns() - NEW_DATA_GAP_NS;
+        if self.regs.has(reg::INT_EN_1, DATA_EN) {
+            self.new_data_until = time_ns + self.period_ns() - NEW_DATA_GAP_NS;
+        }
         self.look_for_motion(time_ns);
     }
 

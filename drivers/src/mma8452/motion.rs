@@ -7,8 +7,8 @@
 //! | freefall (OAE = 0) | all enabled axes are below it |
 //! | transient | an enabled axis has changed by more than the threshold |
 //!
-//! The condition must hold for more samples than the count says. Thresholds have 0.063 g per LSB in every range. With ELE
-//! the event stays, with its axes, until its source register is read.
+//! The condition must hold for more samples than the count says. Thresholds have 0.063 g per LSB in every range. With
+//! ELE the event stays, with its axes, until its source register is read.
 
 use super::reg;
 use crate::regs::RegFile;
