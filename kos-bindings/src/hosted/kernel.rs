@@ -33,6 +33,7 @@ use super::reaper::{Watch, reap};
 use super::seccomp;
 use super::serve::serve;
 use super::server::Server;
+use super::share::Share;
 use super::shared::Shared;
 use super::spec::{DomainSpec, Endpoint};
 use super::task::Task;
@@ -49,7 +50,8 @@ pub(crate) struct Inner {
     pub(crate) watch: Watch,
     pub(crate) is_stopping: AtomicBool,
     launcher: Launcher,
-    filter: Vec<u8>,
+    /// The domains' seccomp programs: without and with shared memory.
+    filters: [Vec<u8>; 2],
     pub(crate) interrupts: Interrupts,
     pub(crate) manager: Manager,
     domains: Mutex<BTreeMap<u64, Arc<Process>>>,
@@ -98,6 +100,10 @@ impl Inner {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.domains().is_empty()
+    }
+
+    pub(crate) fn domain(&self, domain: u64) -> Option<Arc<Process>> {
+        self.domains().get(&domain).cloned()
     }
 
     pub(crate) fn remove(&self, domain: u64) -> Option<Arc<Process>> {
@@ -229,6 +235,7 @@ impl Kernel {
         let launcher = launcher.recv().map_err(ended)??;
         let registry = config.registry;
         let interrupts = Interrupts::new(config.irq_lines, config.unknowns.irq_mask);
+        let filter = |shares| seccomp::program(shares).map_err(|error| Error::Seccomp(error.to_string()));
         let mut config = config;
         let policy = std::mem::replace(&mut config.policy, Box::new(AllowAll));
         let inner = Arc::new(Inner {
@@ -238,7 +245,7 @@ impl Kernel {
             watch: Watch::new()?,
             is_stopping: AtomicBool::new(false),
             launcher,
-            filter: seccomp::program().map_err(|error| Error::Seccomp(error.to_string()))?,
+            filters: [filter(false)?, filter(true)?],
             interrupts,
             manager: Manager::default(),
             domains: Mutex::default(),
@@ -274,12 +281,14 @@ impl Kernel {
             return Err(Error::ImageMode(path()));
         }
         Headers::read(&image).map_err(|error| Error::Image(path(), error))?;
+        let [plain, sharing] = &self.inner.filters;
+        let filter = if spec.shares_memory { sharing } else { plain };
         let handles = (1..).take(spec.channels.len()).collect::<Vec<u32>>();
-        let (mut boot, blob) = spec.layout(&self.inner.filter, isolation::PROCESS, &handles)?;
+        let (mut boot, blob) = spec.layout(filter, isolation::PROCESS, &handles)?;
         // The kernel's services come behind the channels.
         boot.kernel = boot.channel_count.saturating_add(1);
         let shared = Shared::create(&boot, &blob).map_err(|error| Error::Port(error.into()))?;
-        let life = Life::new(spec.name.clone());
+        let life = Life::new(spec.name.clone(), spec.shares_memory.then(Share::default));
         let process = self.inner.process(&spec.class, spec.limits, shared, Some(life));
         for channel in &spec.channels {
             let born = process

@@ -46,6 +46,7 @@ mod report;
 mod seccomp;
 mod serve;
 mod server;
+mod share;
 mod shared;
 pub mod socket;
 mod spec;

@@ -150,6 +150,7 @@ impl Thread {
                 self.me.finish(code);
                 wake(client);
             }
+            op::SHARE => self.me.finish(self.kernel.take_share(&self.me).err().unwrap_or(Retcode::OK)),
             _ => self.me.finish(Retcode::INVALID_ARGUMENT),
         }
     }

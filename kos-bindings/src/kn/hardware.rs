@@ -27,12 +27,12 @@ impl<T: Transport> Kn<T> {
     }
 
     /// Maps `length` bytes of `mdl` from `offset`; returns the address. What others do with the memory, they do
-    /// meanwhile: copy once, then check.
+    /// meanwhile: copy once, then check. In a sandboxed domain this is half of it: [`crate::domain::mem::map_mdl`].
     ///
     /// # Errors
     ///
     /// `rcSecurityDisallow` without the right, `rcInvalidArgument` outside the memory or off pages, `rcFail` in a
-    /// process whose memory this back end cannot change: a sandboxed domain.
+    /// sandboxed domain that was not made to share memory.
     pub fn mdl_map(&mut self, mdl: Handle, offset: u64, length: u64, prot: u32) -> Result<usize, Retcode> {
         let request = vmm::MdlMapReq {
             handle: own(mdl),

@@ -38,9 +38,12 @@ impl Core<'_> {
         let needed = rights(request.prot) & !right::COMMON;
         let object = self.object(request.handle, needed)?;
         let mdl = object.mdl()?;
+        let charge = self.task.quota.take(What::Objects, 1)?;
+        if let Some(share) = self.thread.life.as_ref().and_then(|life| life.share.as_ref()) {
+            return share.grant(mdl.grant(request.offset, request.length, request.prot, charge)?);
+        }
         let mut mappings = lock(&self.task.mappings);
         let mappings = mappings.as_mut().ok_or(Retcode::FAIL)?;
-        let charge = self.task.quota.take(What::Objects, 1)?;
         let mapping = mdl.map(request.offset, request.length, request.prot, charge)?;
         let at = mapping.at as u64;
         mappings.push(mapping);
