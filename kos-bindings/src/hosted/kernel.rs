@@ -17,6 +17,7 @@ use super::caps;
 use super::cm::Manager;
 use super::config::{Config, Event};
 use super::cpu;
+use super::dma::Dma;
 use super::domain::DomainHandle;
 use super::elf::Headers;
 use super::error::Error;
@@ -53,6 +54,7 @@ pub(crate) struct Inner {
     /// The domains' seccomp programs: without and with shared memory.
     filters: [Vec<u8>; 2],
     pub(crate) interrupts: Interrupts,
+    pub(crate) dma: Dma,
     pub(crate) manager: Manager,
     domains: Mutex<BTreeMap<u64, Arc<Process>>>,
     /// Processes whose threads are this program's.
@@ -247,6 +249,7 @@ impl Kernel {
             launcher,
             filters: [filter(false)?, filter(true)?],
             interrupts,
+            dma: Dma::default(),
             manager: Manager::default(),
             domains: Mutex::default(),
             tasks: Mutex::default(),

@@ -96,6 +96,22 @@ impl Mdl {
         Ok(())
     }
 
+    /// Copies from the memory. What is not there was checked by the caller.
+    pub(crate) fn read_at(&self, offset: u64, to: &mut [u8]) -> rustix::io::Result<()> {
+        match rustix::io::pread(&self.memory.file, &mut *to, self.offset + offset)? == to.len() {
+            true => Ok(()),
+            false => Err(rustix::io::Errno::IO),
+        }
+    }
+
+    /// Copies into the memory.
+    pub(crate) fn write_at(&self, offset: u64, from: &[u8]) -> rustix::io::Result<()> {
+        match rustix::io::pwrite(&self.memory.file, from, self.offset + offset)? == from.len() {
+            true => Ok(()),
+            false => Err(rustix::io::Errno::IO),
+        }
+    }
+
     /// Lets a domain map a part; `charge` is what that costs it.
     ///
     /// # Errors

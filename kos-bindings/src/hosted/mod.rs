@@ -23,6 +23,7 @@ mod cm;
 mod config;
 mod core;
 mod cpu;
+mod dma;
 mod domain;
 mod elf;
 mod error;
@@ -57,6 +58,7 @@ mod transfer;
 
 pub use config::{Config, Event, IrqMask, Unknowns};
 pub use cpu::Cpu;
+pub use dma::{Dma, DmaFault};
 pub use domain::DomainHandle;
 pub use error::Error;
 pub use handles::Rights;

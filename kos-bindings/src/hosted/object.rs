@@ -4,6 +4,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Weak};
 
+use super::dma::{Access, Buffer};
 use super::handles::Target;
 use super::irq::Registration;
 use super::listener::Listener;
@@ -36,6 +37,13 @@ pub(crate) enum Kind {
     Mdl(Mdl),
     /// An interrupt line.
     Irq(Arc<Registration>),
+    Dma(Arc<Buffer>),
+    /// Address and bytes of a mapping of a DMA buffer; it stays until it is undone or its process is gone.
+    DmaMapping(usize, usize),
+    /// A device's leave to reach a DMA buffer, which ends with it.
+    DmaAccess {
+        _access: Access,
+    },
     /// Where the thread of this number waits for a line.
     Delivery(Arc<Registration>, u64),
 }
@@ -113,6 +121,13 @@ impl Object {
     pub(crate) fn mdl(&self) -> Result<&Mdl, Retcode> {
         match &self.kind {
             Kind::Mdl(mdl) => Ok(mdl),
+            _ => Err(Retcode::INVALID_ARGUMENT),
+        }
+    }
+
+    pub(crate) fn dma(&self) -> Result<&Arc<Buffer>, Retcode> {
+        match &self.kind {
+            Kind::Dma(buffer) => Ok(buffer),
             _ => Err(Retcode::INVALID_ARGUMENT),
         }
     }

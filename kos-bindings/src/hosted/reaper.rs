@@ -48,7 +48,12 @@ impl Watch {
 
     /// Watches the shared mappings that a domain asks for.
     pub(crate) fn add_share(&self, domain: u64, listener: &OwnedFd) -> Result<(), Errno> {
-        epoll::add(&self.epoll, listener, EventData::new_u64(domain | SHARE), EventFlags::IN)
+        epoll::add(
+            &self.epoll,
+            listener,
+            EventData::new_u64(domain | SHARE),
+            EventFlags::IN,
+        )
     }
 
     /// Makes the reaper look whether it should end.

@@ -68,7 +68,10 @@ fn rules_for(nr: i64, shares: bool) -> Result<Vec<Rule>, BackendError> {
         ],
         libc::SYS_clock_gettime => vec![rule(vec![equals(0, CLOCK_MONOTONIC)?])?],
         libc::SYS_mmap => {
-            let mut rules = vec![rule(vec![no_exec.clone(), equals(3, MAP_PRIVATE_ANONYMOUS_NORESERVE)?])?];
+            let mut rules = vec![rule(vec![
+                no_exec.clone(),
+                equals(3, MAP_PRIVATE_ANONYMOUS_NORESERVE)?,
+            ])?];
             if shares {
                 rules.push(rule(vec![no_exec, equals(3, MAP_SHARED)?])?);
             }

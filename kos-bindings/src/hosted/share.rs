@@ -17,7 +17,10 @@
 //! The file stays on descriptor 0 until the next one. It is of no use: every `mmap` of it is asked about again, and there
 //! is no other call that takes a descriptor. All arguments are numbers, and there is no second thread that could
 //! change them after they were looked at. Memory that was granted for reading comes as a file that is only for reading.
-#![expect(unsafe_code, reason = "seccomp's ioctls, and a descriptor taken from another process")]
+#![expect(
+    unsafe_code,
+    reason = "seccomp's ioctls, and a descriptor taken from another process"
+)]
 
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::sync::{Arc, Mutex, OnceLock};
