@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What handles lead to. An object lives as long as one handle to it is neither closed nor revoked.
 
+use std::boxed::Box;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Weak};
 
@@ -28,7 +29,7 @@ pub(crate) enum Kind {
     /// The client's end of a channel.
     Channel(Channel),
     /// The server's end of channels.
-    Listener(Listener),
+    Listener(Box<Listener>),
     /// Something that a process provides.
     User(User),
     Notice(Arc<Notice>),
@@ -92,7 +93,7 @@ impl Object {
     /// Returns it as a listener.
     pub(crate) fn listener(&self) -> Result<&Listener, Retcode> {
         match &self.kind {
-            Kind::Listener(listener) => Ok(listener),
+            Kind::Listener(listener) => Ok(&**listener),
             _ => Err(Retcode::INVALID_ARGUMENT),
         }
     }
