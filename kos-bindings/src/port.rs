@@ -28,7 +28,7 @@
 use core::sync::atomic::{AtomicU32, AtomicU64};
 
 /// Changes whenever this file changes what is where.
-pub const ABI: u32 = 3;
+pub const ABI: u32 = 4;
 
 /// The file descriptor on which a fresh domain finds its port.
 pub const PORT_FD: i32 = 3;
@@ -68,6 +68,8 @@ pub mod op {
     pub const REPLY_ON: u32 = 6;
     /// `Reply` on `handle`, then `Recv` on it, in one entry.
     pub const REPLY_RECV_ON: u32 = 7;
+    /// Before the sandbox is shut: the kernel takes the descriptor that lets it answer shared mappings.
+    pub const SHARE: u32 = 8;
 }
 
 /// Values of [`Port::event`]: what ended a `Recv`.
@@ -286,8 +288,8 @@ pub struct BootInfo {
     pub flags: u32,
     /// The handle on which the kernel's own services are called ([`crate::kn`]); 0: there are none.
     pub kernel: u32,
-    /// Reserved, 0.
-    pub reserved: u32,
+    /// 1 if the domain may map shared memory.
+    pub shares: u32,
     /// The channels.
     pub channels: [Channel; MAX_CHANNELS],
 }
@@ -308,7 +310,7 @@ impl BootInfo {
         channel_count: 0,
         flags: 0,
         kernel: 0,
-        reserved: 0,
+        shares: 0,
         channels: [Channel::NONE; MAX_CHANNELS],
     };
 

@@ -125,6 +125,19 @@ impl Transport for Caller {
     }
 }
 
+/// What ended a [`Listener::recv_ex`]. All is 0 and empty for an interrupt.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Received<'a> {
+    /// The process that asks.
+    pub sender: u32,
+    /// The thread that asks, and is answered.
+    pub thread: u32,
+    /// The number of its call.
+    pub call: u64,
+    /// The request; valid until the listener is used again.
+    pub message: Parts<'a>,
+}
+
 /// The server end: receives requests of all clients, and answers them in any order.
 #[derive(Debug)]
 pub struct Listener {
@@ -147,6 +160,48 @@ impl Listener {
         enter(op::RECV);
         result(port)?;
         Ok(self.event())
+    }
+
+    /// `RecvEx` on `handle`, a listener of the domain's own or an interrupt ([`crate::kn::Kn::attach_irq`]), and on
+    /// nothing else: up to `timeout_ns` (0: only looks), or until `sync` interrupts.
+    ///
+    /// # Errors
+    ///
+    /// As `kos_bindings::hosted::Thread::recv_ex`.
+    pub fn recv_ex(&mut self, handle: Handle, timeout_ns: u64, sync: Handle) -> Result<Received<'_>, Retcode> {
+        let port = self.port.words();
+        port.handle.store(handle.0, Relaxed);
+        port.timeout_ns.store(timeout_ns, Relaxed);
+        port.sync.store(sync.0, Relaxed);
+        enter(op::RECV_ON);
+        // Nothing else that the domain does looks at it.
+        port.sync.store(0, Relaxed);
+        result(port)?;
+        if port.event.load(Acquire) != event::REQUEST {
+            return Ok(Received::default());
+        }
+        Ok(Received {
+            sender: port.sender.load(Relaxed),
+            thread: port.thread.load(Relaxed),
+            call: port.caller.load(Relaxed),
+            // SAFETY: the kernel filled the area and gave the turn back; `&mut self` keeps the next one away.
+            message: unsafe { self.port.read(Area::ServeRequest, load(&port.serve_request)) },
+        })
+    }
+
+    /// Answers what [`Listener::recv_ex`] received on `handle`, with the `lens` bytes in the response room.
+    ///
+    /// # Errors
+    ///
+    /// As `kos_bindings::hosted::Thread::reply_to`.
+    pub fn reply_to(&mut self, handle: Handle, thread: u32, call: u64, lens: Lens) -> Result<(), Retcode> {
+        let port = self.port.words();
+        port.handle.store(handle.0, Relaxed);
+        port.thread.store(thread, Relaxed);
+        port.caller.store(call, Relaxed);
+        store(&port.serve_response, lens);
+        enter(op::REPLY_ON);
+        result(port)
     }
 
     /// Returns the room for the next response, for an answer that is given later than its `Recv`.

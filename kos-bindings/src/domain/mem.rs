@@ -6,6 +6,8 @@
 //! image's.
 #![expect(unsafe_code, reason = "system calls on address ranges")]
 
+use crate::kn::Kn;
+use crate::nk::{Handle, Retcode, Transport};
 use crate::sys;
 
 const PROT_NONE: usize = 0;
@@ -38,6 +40,27 @@ pub fn reserve(bytes: usize) -> Option<*mut u8> {
 #[must_use]
 pub fn allocate(bytes: usize) -> Option<*mut u8> {
     map(bytes, PROT_READ_WRITE)
+}
+
+/// Maps `length` bytes of the shared memory `mdl` from `offset`; `prot` is of [`crate::idl::vmm`]. The mapping stays
+/// until the domain's end. What others do with the memory, they do meanwhile: copy once, then check.
+///
+/// # Errors
+///
+/// Those of [`Kn::mdl_map`]; `rcFail` if the domain was not made to share memory, or address space is missing.
+pub fn map_mdl<T: Transport>(
+    kn: &mut Kn<T>,
+    mdl: Handle,
+    offset: u64,
+    length: usize,
+    prot: u32,
+) -> Result<*mut u8, Retcode> {
+    const MAP_SHARED: usize = 1;
+    // The kernel says where in its file the memory lies, and answers the one mapping that is just so.
+    let at = kn.mdl_map(mdl, offset, length as u64, prot)?;
+    // SAFETY: a fresh mapping at an address that the kernel chooses takes no memory from anybody.
+    let at = unsafe { sys::call(sys::MMAP, [0, length, prot as usize, MAP_SHARED, 0, at]) };
+    if at > 0 { Ok(at as *mut u8) } else { Err(Retcode::FAIL) }
 }
 
 /// Makes reserved pages usable. Returns whether the domain's memory limit allows it.

@@ -24,7 +24,7 @@ pub(crate) mod types;
 mod vdso;
 
 pub use fault::{die, set_fault_hook};
-pub use ipc::{Caller, IrqSource, Listener};
+pub use ipc::{Caller, IrqSource, Listener, Received};
 pub use start::{Domain, EntryFn, entry, step};
 pub use types::{Boot, CallerId, Crash, Event, FaultHook, Incoming, IrqEdges};
 pub use vdso::clock_ns;

@@ -6,7 +6,8 @@
 //! image's own function runs:
 //!
 //! 1. the port is mapped, its blob read-only, the boot information copied;
-//! 2. all descriptors are closed, and no new one is possible (`RLIMIT_NOFILE` 0);
+//! 2. all descriptors are closed, and no new one is possible (`RLIMIT_NOFILE` 0; 1 if it may map shared memory: then the
+//!    kernel is first handed what it answers such mappings with);
 //! 3. fault signals go to an alternate stack;
 //! 4. the seccomp program from the blob is installed.
 //!
@@ -23,7 +24,7 @@ use super::fault;
 use super::ipc::{Caller, IrqSource, Listener, PortRef};
 use super::types::Boot;
 use super::vdso;
-use crate::port::{ABI, AT_IN_PROCESS, BOOT_AT, BootInfo, InProcess, PAGE, PORT_BYTES, PORT_FD, Span, turn};
+use crate::port::{ABI, AT_IN_PROCESS, BOOT_AT, BootInfo, InProcess, PAGE, PORT_BYTES, PORT_FD, Span, op, turn};
 use crate::sys;
 
 /// Exit statuses of a domain that could not be started.
@@ -40,6 +41,8 @@ pub mod step {
     pub const SIGNALS: i32 = 124;
     /// The seccomp program is missing or was refused.
     pub const SECCOMP: i32 = 125;
+    /// The kernel could not take over the answers to shared mappings.
+    pub const SHARE: i32 = 126;
 }
 
 /// What a domain is handed at birth. There is one per image.
@@ -261,41 +264,88 @@ fn map_blob(boot: &BootInfo) -> *mut u8 {
 /// Closes what the start needed. From here on only the port connects the domain to anything.
 fn shut(blob: &'static [u8], boot: &BootInfo) {
     const RLIMIT_NOFILE: usize = 7;
+    close_all();
+    if boot.shares != 0 {
+        hand_over_mappings();
+        close_all();
+    }
+    // The kernel puts the file of a shared mapping on descriptor 0, for the time of the mapping's making.
+    let files = [u64::from(boot.shares != 0); 2];
+    // SAFETY: the kernel reads the two words of `files`.
+    if unsafe { sys::call(sys::PRLIMIT64, [0, RLIMIT_NOFILE, files.as_ptr() as usize, 0, 0, 0]) } != 0 {
+        exit(step::CLOSE);
+    }
+    if !fault::install() {
+        exit(step::SIGNALS);
+    }
+    if install(part(blob, boot.seccomp), 0) != 0 {
+        exit(step::SECCOMP);
+    }
+}
+
+fn close_all() {
+    // SAFETY: closing descriptors touches no memory.
+    if unsafe { sys::call(sys::CLOSE_RANGE, [0, u32::MAX as usize, 0, 0, 0, 0]) } != 0 {
+        exit(step::CLOSE);
+    }
+}
+
+/// Installs a seccomp program of 8-byte steps; returns what Linux does.
+fn install(filter: &[u8], flags: usize) -> isize {
     const SECCOMP_SET_MODE_FILTER: usize = 1;
+    const FILTER_BYTES: usize = 8;
     /// `struct sock_fprog`.
     #[repr(C)]
     struct Program {
         len: u16,
         filter: *const u8,
     }
-    const FILTER_BYTES: usize = 8;
-
-    // SAFETY: closing descriptors touches no memory.
-    if unsafe { sys::call(sys::CLOSE_RANGE, [0, u32::MAX as usize, 0, 0, 0, 0]) } != 0 {
-        exit(step::CLOSE);
-    }
-    let none = [0u64; 2];
-    // SAFETY: the kernel reads the two words of `none`.
-    if unsafe { sys::call(sys::PRLIMIT64, [0, RLIMIT_NOFILE, none.as_ptr() as usize, 0, 0, 0]) } != 0 {
-        exit(step::CLOSE);
-    }
-    if !fault::install() {
-        exit(step::SIGNALS);
-    }
-    let filter = part(blob, boot.seccomp);
     let program = Program {
         len: u16::try_from(filter.len() / FILTER_BYTES).unwrap_or(0),
         filter: filter.as_ptr(),
     };
+    let args = [SECCOMP_SET_MODE_FILTER, flags, (&raw const program) as usize, 0, 0, 0];
     // SAFETY: the kernel copies the program, whose `len` entries lie in `filter`.
-    let done = unsafe {
-        sys::call(
-            sys::SECCOMP,
-            [SECCOMP_SET_MODE_FILTER, 0, (&raw const program) as usize, 0, 0, 0],
-        )
-    };
-    if done != 0 {
-        exit(step::SECCOMP);
+    unsafe { sys::call(sys::SECCOMP, args) }
+}
+
+/// Lets the kernel answer each `mmap` of something shared from now on. What comes with that, a descriptor, is the
+/// kernel's as soon as this returns.
+fn hand_over_mappings() {
+    const SECCOMP_FILTER_FLAG_NEW_LISTENER: usize = 1 << 3;
+    /// A step of a program: code, jumps if true and false, operand.
+    const fn step(code: u16, jumps: [u8; 2], operand: u32) -> [u8; 8] {
+        let ([a, b], [k0, k1, k2, k3]) = (code.to_le_bytes(), operand.to_le_bytes());
+        [a, b, jumps[0], jumps[1], k0, k1, k2, k3]
+    }
+    const LOAD: u16 = 0x20;
+    const JUMP_IF_EQUAL: u16 = 0x15;
+    const JUMP_IF_ANY: u16 = 0x45;
+    const RETURN: u16 = 0x06;
+    const ALLOW: u32 = 0x7fff_0000;
+    const NOTIFY: u32 = 0x7fc0_0000;
+    /// `offsetof(struct seccomp_data, args[3])`: the flags of `mmap`.
+    const FLAGS_AT: u32 = 40;
+    const MAP_SHARED: u32 = 1;
+    // The program that follows refuses calls through other architectures' entries, where numbers mean something else.
+    #[expect(clippy::cast_possible_truncation, reason = "a system call's number is small")]
+    let program = [
+        step(LOAD, [0, 0], 0),
+        step(JUMP_IF_EQUAL, [0, 2], sys::MMAP as u32),
+        step(LOAD, [0, 0], FLAGS_AT),
+        step(JUMP_IF_ANY, [1, 0], MAP_SHARED),
+        step(RETURN, [0, 0], ALLOW),
+        step(RETURN, [0, 0], NOTIFY),
+    ];
+    // All descriptors are closed, so this is the lowest.
+    if install(program.as_flattened(), SECCOMP_FILTER_FLAG_NEW_LISTENER) != 0 {
+        exit(step::SHARE);
+    }
+    enter(op::SHARE);
+    // SAFETY: `entry` mapped the port for good.
+    let words = unsafe { PortRef::new(port_base()) }.words();
+    if words.result.load(Acquire) != 0 {
+        exit(step::SHARE);
     }
 }
 

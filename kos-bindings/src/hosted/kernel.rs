@@ -17,6 +17,7 @@ use super::caps;
 use super::cm::Manager;
 use super::config::{Config, Event};
 use super::cpu;
+use super::dma::Dma;
 use super::domain::DomainHandle;
 use super::elf::Headers;
 use super::error::Error;
@@ -33,6 +34,7 @@ use super::reaper::{Watch, reap};
 use super::seccomp;
 use super::serve::{Thread, serve};
 use super::server::Server;
+use super::share::Share;
 use super::shared::Shared;
 use super::spec::{DomainSpec, Endpoint};
 use super::task::Task;
@@ -49,8 +51,10 @@ pub(crate) struct Inner {
     pub(crate) watch: Watch,
     pub(crate) is_stopping: AtomicBool,
     launcher: Launcher,
-    filter: Vec<u8>,
+    /// The domains' seccomp programs: without and with shared memory.
+    filters: [Vec<u8>; 2],
     pub(crate) interrupts: Interrupts,
+    pub(crate) dma: Dma,
     pub(crate) manager: Manager,
     domains: Mutex<BTreeMap<u64, Arc<Process>>>,
     /// Processes whose threads are this program's.
@@ -98,6 +102,10 @@ impl Inner {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.domains().is_empty()
+    }
+
+    pub(crate) fn domain(&self, domain: u64) -> Option<Arc<Process>> {
+        self.domains().get(&domain).cloned()
     }
 
     pub(crate) fn remove(&self, domain: u64) -> Option<Arc<Process>> {
@@ -240,6 +248,7 @@ impl Kernel {
         let launcher = launcher.recv().map_err(ended)??;
         let registry = config.registry;
         let interrupts = Interrupts::new(config.irq_lines, config.unknowns.irq_mask);
+        let filter = |shares| seccomp::program(shares).map_err(|error| Error::Seccomp(error.to_string()));
         let mut config = config;
         let policy = std::mem::replace(&mut config.policy, Box::new(AllowAll));
         let inner = Arc::new(Inner {
@@ -249,8 +258,9 @@ impl Kernel {
             watch: Watch::new()?,
             is_stopping: AtomicBool::new(false),
             launcher,
-            filter: seccomp::program().map_err(|error| Error::Seccomp(error.to_string()))?,
+            filters: [filter(false)?, filter(true)?],
             interrupts,
+            dma: Dma::default(),
             manager: Manager::default(),
             domains: Mutex::default(),
             tasks: Mutex::default(),
@@ -285,12 +295,14 @@ impl Kernel {
             return Err(Error::ImageMode(path()));
         }
         Headers::read(&image).map_err(|error| Error::Image(path(), error))?;
+        let [plain, sharing] = &self.inner.filters;
+        let filter = if spec.shares_memory { sharing } else { plain };
         let handles = (1..).take(spec.channels.len()).collect::<Vec<u32>>();
-        let (mut boot, blob) = spec.layout(&self.inner.filter, isolation::PROCESS, &handles)?;
+        let (mut boot, blob) = spec.layout(filter, isolation::PROCESS, &handles)?;
         // The kernel's services come behind the channels.
         boot.kernel = boot.channel_count.saturating_add(1);
         let shared = Shared::create(&boot, &blob).map_err(|error| Error::Port(error.into()))?;
-        let life = Life::new(spec.name.clone());
+        let life = Life::new(spec.name.clone(), spec.shares_memory.then(Share::default));
         let process = self.inner.process(&spec.class, spec.limits, shared, Some(life));
         for channel in &spec.channels {
             let born = process

@@ -10,6 +10,7 @@ use std::vec::Vec;
 
 use rustix::process::{Signal, pidfd_send_signal};
 
+use super::share::Share;
 use crate::port::Epitaph;
 
 /// How long a process that is stuck has for its last words.
@@ -126,6 +127,8 @@ pub(crate) struct Life {
     cause: Mutex<Cause>,
     /// When it was asked to say where it is, because it is stuck.
     asked: Mutex<Option<Instant>>,
+    /// Its way to shared memory, if it has one.
+    pub(crate) share: Option<Share>,
     death: Mutex<Option<Death>>,
     ended: Condvar,
 }
@@ -135,9 +138,10 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Life {
-    pub(crate) fn new(name: String) -> Self {
+    pub(crate) fn new(name: String, share: Option<Share>) -> Self {
         Self {
             name,
+            share,
             process: OnceLock::new(),
             cause: Mutex::new(Cause::Itself),
             asked: Mutex::new(None),

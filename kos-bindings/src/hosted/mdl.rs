@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Memory that processes share: sealed memory files, and their mappings into processes that are this one.
 //!
-//! A sandboxed domain holds no file and its memory cannot be changed from here, so it can pass an MDL on but not map
-//! one.
+//! A sandboxed domain maps them itself, one [`Grant`] at a time; see [`super::share`].
 #![expect(unsafe_code, reason = "maps and unmaps memory files")]
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::Arc;
 
-use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create};
+use rustix::fs::{MemfdFlags, Mode, OFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create};
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 
 use super::quota::Charge;
@@ -88,6 +87,59 @@ impl Mdl {
         })
     }
 
+    fn check_mapping(&self, offset: u64, bytes: u64, prot: u32) -> Result<(), Retcode> {
+        check(offset, bytes, self.bytes)?;
+        check_prot(prot)?;
+        if prot & !self.prot != 0 {
+            return Err(Retcode::SECURITY_DISALLOW);
+        }
+        Ok(())
+    }
+
+    /// Copies from the memory. What is not there was checked by the caller.
+    pub(crate) fn read_at(&self, offset: u64, to: &mut [u8]) -> rustix::io::Result<()> {
+        match rustix::io::pread(&self.memory.file, &mut *to, self.offset + offset)? == to.len() {
+            true => Ok(()),
+            false => Err(rustix::io::Errno::IO),
+        }
+    }
+
+    /// Copies into the memory.
+    pub(crate) fn write_at(&self, offset: u64, from: &[u8]) -> rustix::io::Result<()> {
+        match rustix::io::pwrite(&self.memory.file, from, self.offset + offset)? == from.len() {
+            true => Ok(()),
+            false => Err(rustix::io::Errno::IO),
+        }
+    }
+
+    /// Lets a domain map a part; `charge` is what that costs it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Mdl::map`].
+    pub(crate) fn grant(&self, offset: u64, bytes: u64, prot: u32, charge: Charge) -> Result<Grant, Retcode> {
+        self.check_mapping(offset, bytes, prot)?;
+        let file = match prot & PROT_WRITE {
+            // What was not opened for writing is never mapped for it, nor made writable later.
+            0 => {
+                let path = std::format!("/proc/self/fd/{}", self.memory.file.as_raw_fd());
+                let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+                rustix::fs::open(path, flags, Mode::empty()).map_err(|_| Retcode::FAIL)?
+            }
+            _ => self.memory.file.try_clone().map_err(|_| Retcode::FAIL)?,
+        };
+        Ok(Grant {
+            file,
+            offset: self.offset + offset,
+            bytes,
+            prot,
+            keep: Kept {
+                _memory: Arc::clone(&self.memory),
+                _charge: charge,
+            },
+        })
+    }
+
     /// Maps a part into this process; `charge` is what that costs.
     ///
     /// # Errors
@@ -95,11 +147,7 @@ impl Mdl {
     /// `rcInvalidArgument` outside it, off pages or for impossible `prot`; `rcSecurityDisallow` if it was not made for
     /// that; `rcFail` without address space.
     pub(crate) fn map(&self, offset: u64, bytes: u64, prot: u32, charge: Charge) -> Result<Mapping, Retcode> {
-        check(offset, bytes, self.bytes)?;
-        check_prot(prot)?;
-        if prot & !self.prot != 0 {
-            return Err(Retcode::SECURITY_DISALLOW);
-        }
+        self.check_mapping(offset, bytes, prot)?;
         let len = usize::try_from(bytes).map_err(|_| Retcode::INVALID_ARGUMENT)?;
         let mut flags = ProtFlags::READ;
         flags.set(ProtFlags::WRITE, prot & PROT_WRITE != 0);
@@ -123,6 +171,24 @@ impl Mdl {
             _charge: charge,
         })
     }
+}
+
+/// A mapping that a domain may make once.
+#[derive(Debug)]
+pub(crate) struct Grant {
+    pub(super) file: OwnedFd,
+    /// In the file.
+    pub(super) offset: u64,
+    pub(super) bytes: u64,
+    pub(super) prot: u32,
+    pub(super) keep: Kept,
+}
+
+/// What a mapping in a domain costs, for as long as the domain lives: whether it still has it is not seen from here.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    _memory: Arc<Memory>,
+    _charge: Charge,
 }
 
 /// A mapping; the memory lives at least as long.

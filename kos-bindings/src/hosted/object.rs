@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What handles lead to. An object lives as long as one handle to it is neither closed nor revoked.
 
+use std::boxed::Box;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Weak};
 
+use super::dma::{Access, Buffer};
 use super::handles::Target;
 use super::irq::Registration;
 use super::listener::Listener;
@@ -27,7 +29,7 @@ pub(crate) enum Kind {
     /// The client's end of a channel.
     Channel(Channel),
     /// The server's end of channels.
-    Listener(Listener),
+    Listener(Box<Listener>),
     /// Something that a process provides.
     User(User),
     Notice(Arc<Notice>),
@@ -36,6 +38,13 @@ pub(crate) enum Kind {
     Mdl(Mdl),
     /// An interrupt line.
     Irq(Arc<Registration>),
+    Dma(Arc<Buffer>),
+    /// Address and bytes of a mapping of a DMA buffer; it stays until it is undone or its process is gone.
+    DmaMapping(usize, usize),
+    /// A device's leave to reach a DMA buffer, which ends with it.
+    DmaAccess {
+        _access: Access,
+    },
     /// Where the thread of this number waits for a line.
     Delivery(Arc<Registration>, u64),
 }
@@ -84,7 +93,7 @@ impl Object {
     /// Returns it as a listener.
     pub(crate) fn listener(&self) -> Result<&Listener, Retcode> {
         match &self.kind {
-            Kind::Listener(listener) => Ok(listener),
+            Kind::Listener(listener) => Ok(&**listener),
             _ => Err(Retcode::INVALID_ARGUMENT),
         }
     }
@@ -113,6 +122,13 @@ impl Object {
     pub(crate) fn mdl(&self) -> Result<&Mdl, Retcode> {
         match &self.kind {
             Kind::Mdl(mdl) => Ok(mdl),
+            _ => Err(Retcode::INVALID_ARGUMENT),
+        }
+    }
+
+    pub(crate) fn dma(&self) -> Result<&Arc<Buffer>, Retcode> {
+        match &self.kind {
+            Kind::Dma(buffer) => Ok(buffer),
             _ => Err(Retcode::INVALID_ARGUMENT),
         }
     }

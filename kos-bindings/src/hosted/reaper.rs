@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The thread that is the domains' parent: it notices their deaths. When it ends, Linux kills what
+//! The thread that is the domains' parent: it notices their deaths, and answers the shared mappings that they ask for.
+//! When it ends, Linux kills what
 //! is left of them.
 
 use std::os::fd::{AsFd, OwnedFd};
@@ -16,6 +17,7 @@ use super::config::Event;
 use super::error::Error;
 use super::kernel::Inner;
 use super::life::Status;
+use super::share::Answered;
 
 /// What the reaper waits on.
 #[derive(Debug)]
@@ -26,6 +28,8 @@ pub(crate) struct Watch {
 
 /// The wake-up's key; domains' numbers begin at 1.
 const WAKE: u64 = 0;
+/// In the key of a domain's shared mappings, beside its number.
+const SHARE: u64 = 1 << 63;
 
 impl Watch {
     pub(crate) fn new() -> Result<Self, Error> {
@@ -40,6 +44,16 @@ impl Watch {
     pub(crate) fn add(&self, domain: u64, pidfd: &OwnedFd) -> Result<(), Error> {
         epoll::add(&self.epoll, pidfd.as_fd(), EventData::new_u64(domain), EventFlags::IN)
             .map_err(|error| Error::Events(error.into()))
+    }
+
+    /// Watches the shared mappings that a domain asks for.
+    pub(crate) fn add_share(&self, domain: u64, listener: &OwnedFd) -> Result<(), Errno> {
+        epoll::add(
+            &self.epoll,
+            listener,
+            EventData::new_u64(domain | SHARE),
+            EventFlags::IN,
+        )
     }
 
     /// Makes the reaper look whether it should end.
@@ -59,11 +73,18 @@ pub(crate) fn reap(kernel: &Arc<Inner>) {
             return;
         }
         for event in &events {
-            let key = event.data.u64();
+            let (key, flags) = (event.data.u64(), event.flags);
             if key == WAKE {
                 let _ = rustix::io::read(&kernel.watch.wake, &mut [0u8; 8]);
-            } else {
+            } else if key & SHARE == 0 {
                 dead(kernel, key);
+            } else if let Some(process) = kernel.domain(key & !SHARE)
+                && let Some(share) = process.life.as_ref().and_then(|life| life.share.as_ref())
+                // Nobody is left to ask, and waiting for who does would be for ever.
+                && (flags.contains(EventFlags::HUP) || share.answer() == Answered::Gone)
+                && let Some(listener) = share.listener()
+            {
+                let _ = epoll::delete(&kernel.watch.epoll, listener);
             }
         }
     }

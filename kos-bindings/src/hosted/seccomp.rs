@@ -18,6 +18,7 @@ use seccompiler::{
 
 const PROT_READ_WRITE: u64 = 3;
 const MAP_PRIVATE_ANONYMOUS_NORESERVE: u64 = 0x4022;
+const MAP_SHARED: u64 = 1;
 const MADV_DONTNEED: u64 = 4;
 const FUTEX_WAIT_BITSET: u64 = 9;
 const FUTEX_WAKE_BITSET: u64 = 10;
@@ -38,7 +39,7 @@ pub const ALLOWED: [(&str, i64); 8] = [
     // The end.
     ("exit_group", libc::SYS_exit_group),
     // Memory: anonymous, private, never executable, never at an address that is in use (no
-    // MAP_FIXED).
+    // MAP_FIXED). If the domain may share memory, shared mappings too: the kernel answers each one (`share.rs`).
     ("mmap", libc::SYS_mmap),
     // Commits reserved pages and makes guard pages; never PROT_EXEC.
     ("mprotect", libc::SYS_mprotect),
@@ -58,7 +59,7 @@ fn equals(arg: u8, value: u64) -> Result<Cond, BackendError> {
     Cond::new(arg, Len::Dword, Op::Eq, value)
 }
 
-fn rules_for(nr: i64) -> Result<Vec<Rule>, BackendError> {
+fn rules_for(nr: i64, shares: bool) -> Result<Vec<Rule>, BackendError> {
     let no_exec = Cond::new(2, Len::Dword, Op::MaskedEq(!PROT_READ_WRITE & 0xffff_ffff), 0)?;
     Ok(match nr {
         libc::SYS_futex => vec![
@@ -66,7 +67,16 @@ fn rules_for(nr: i64) -> Result<Vec<Rule>, BackendError> {
             rule(vec![equals(1, FUTEX_WAKE_BITSET)?])?,
         ],
         libc::SYS_clock_gettime => vec![rule(vec![equals(0, CLOCK_MONOTONIC)?])?],
-        libc::SYS_mmap => vec![rule(vec![no_exec, equals(3, MAP_PRIVATE_ANONYMOUS_NORESERVE)?])?],
+        libc::SYS_mmap => {
+            let mut rules = vec![rule(vec![
+                no_exec.clone(),
+                equals(3, MAP_PRIVATE_ANONYMOUS_NORESERVE)?,
+            ])?];
+            if shares {
+                rules.push(rule(vec![no_exec, equals(3, MAP_SHARED)?])?);
+            }
+            rules
+        }
         libc::SYS_mprotect => vec![rule(vec![no_exec])?],
         libc::SYS_madvise => vec![rule(vec![equals(2, MADV_DONTNEED)?])?],
         _ => vec![],
@@ -74,10 +84,10 @@ fn rules_for(nr: i64) -> Result<Vec<Rule>, BackendError> {
 }
 
 /// Compiles the list to what the port carries: an array of `sock_filter`, 8 bytes each.
-pub(crate) fn program() -> Result<Vec<u8>, BackendError> {
+pub(crate) fn program(shares: bool) -> Result<Vec<u8>, BackendError> {
     let mut rules = BTreeMap::new();
     for (_, nr) in ALLOWED {
-        rules.insert(nr, rules_for(nr)?);
+        rules.insert(nr, rules_for(nr, shares)?);
     }
     let refuse = SeccompAction::Errno(libc::EPERM.unsigned_abs());
     let filter = SeccompFilter::new(rules, refuse, SeccompAction::Allow, ARCH)?;

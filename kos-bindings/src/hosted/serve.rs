@@ -161,6 +161,9 @@ impl Thread {
                 self.me.finish(code);
                 wake(client);
             }
+            op::SHARE => self
+                .me
+                .finish(self.kernel.take_share(&self.me).err().unwrap_or(Retcode::OK)),
             _ => self.me.finish(Retcode::INVALID_ARGUMENT),
         }
     }

@@ -65,6 +65,8 @@ pub struct DomainSpec {
     pub stack_bytes: u64,
     /// What it may take of the kernel.
     pub limits: Limits,
+    /// Whether it may map shared memory ([`crate::domain::mem::map_mdl`]). It is a little slower to start then.
+    pub shares_memory: bool,
     /// Whether its time is virtual.
     pub is_virtual_time: bool,
     /// When the decision to start it was made, or where its virtual time begins.
@@ -90,6 +92,7 @@ impl DomainSpec {
             memory_bytes: 16 << 20,
             stack_bytes: 256 << 10,
             limits: Limits::default(),
+            shares_memory: false,
             is_virtual_time: false,
             start_ns: super::clock_ns(),
             log_level: 7,
@@ -128,6 +131,7 @@ impl DomainSpec {
             args: put(&args)?,
             channel_count: u32::try_from(self.channels.len()).unwrap_or(u32::MAX),
             flags: self.flags,
+            shares: u32::from(self.shares_memory && isolation == crate::port::isolation::PROCESS),
             ..BootInfo::EMPTY
         };
         boot.blob_bytes = blob.len() as u64;

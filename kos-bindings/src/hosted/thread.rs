@@ -49,6 +49,7 @@ use std::vec::Vec;
 
 use super::core::{connect, listener};
 use super::cpu;
+use super::dma::Dma;
 use super::error::Error;
 use super::handles::Rights;
 use super::irq::Interrupts;
@@ -137,6 +138,12 @@ impl Kernel {
     #[must_use]
     pub fn interrupts(&self) -> Interrupts {
         self.inner().interrupts.clone()
+    }
+
+    /// Returns the machine's memory as devices see it, for the hardware or what stands for it.
+    #[must_use]
+    pub fn dma(&self) -> Dma {
+        self.inner().dma.clone()
     }
 }
 

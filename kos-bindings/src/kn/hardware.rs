@@ -3,7 +3,7 @@
 
 use super::{Kn, code, own};
 use crate::idl::{cm, io, vmm};
-use crate::nk::{Handle, Retcode, Transport};
+use crate::nk::{Handle, HandleDesc, Retcode, Transport};
 
 impl<T: Transport> Kn<T> {
     /// Makes shared memory of `bytes`, whole pages. `prot` is of [`vmm::PROT_READ`] and [`vmm::PROT_WRITE`].
@@ -27,12 +27,12 @@ impl<T: Transport> Kn<T> {
     }
 
     /// Maps `length` bytes of `mdl` from `offset`; returns the address. What others do with the memory, they do
-    /// meanwhile: copy once, then check.
+    /// meanwhile: copy once, then check. In a sandboxed domain this is half of it: [`crate::domain::mem::map_mdl`].
     ///
     /// # Errors
     ///
     /// `rcSecurityDisallow` without the right, `rcInvalidArgument` outside the memory or off pages, `rcFail` in a
-    /// process whose memory this back end cannot change: a sandboxed domain.
+    /// sandboxed domain that was not made to share memory.
     pub fn mdl_map(&mut self, mdl: Handle, offset: u64, length: u64, prot: u32) -> Result<usize, Retcode> {
         let request = vmm::MdlMapReq {
             handle: own(mdl),
@@ -220,5 +220,108 @@ impl<T: Transport> Kn<T> {
         let request = cm::DropReq { client, service };
         ask!(self, cm.drop, request);
         Ok(())
+    }
+}
+
+/// A DMA buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DmaInfo {
+    /// [`io::DMA_TO_DEVICE`] and the like.
+    pub flags: u32,
+    /// The least order of its blocks.
+    pub order: u64,
+    /// Bytes.
+    pub bytes: u64,
+    /// Blocks; the first so many of `frames` are used.
+    pub count: usize,
+    /// The blocks, in order.
+    pub frames: [io::DmaFrame; io::MAX_FRAMES as usize],
+}
+
+impl<T: Transport> Kn<T> {
+    /// Makes a DMA buffer of `bytes`, whole pages, in blocks of two to the power of `order` pages or larger ones; `flags`
+    /// are of [`io::DMA_TO_DEVICE`], [`io::DMA_FROM_DEVICE`] and [`io::DMA_ZONE32`].
+    ///
+    /// # Errors
+    ///
+    /// The module's; `rcFail` if there is no such block.
+    pub fn register_dma(&mut self, bytes: u64, flags: u32, order: u64) -> Result<Handle, Retcode> {
+        let request = io::RegisterDmaReq {
+            size: bytes,
+            flags,
+            order,
+        };
+        Ok(ask!(self, io.register_dma, request).resource.handle)
+    }
+
+    /// Maps `length` bytes of DMA buffer `buffer` from `offset`; returns the mapping, for [`Kn::revoke_resource`], and
+    /// the address.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Kn::mdl_map`].
+    pub fn map_dma(&mut self, buffer: Handle, offset: u64, length: u64, prot: u32) -> Result<(Handle, usize), Retcode> {
+        let request = io::MapDmaReq {
+            resource: own(buffer),
+            offset,
+            length,
+            hint: 0,
+            prot,
+        };
+        let result = ask!(self, io.map_dma, request);
+        let at = usize::try_from(result.address).map_err(|_| Retcode::FAIL)?;
+        Ok((result.mapping.handle, at))
+    }
+
+    /// Returns what DMA buffer `buffer` is.
+    ///
+    /// # Errors
+    ///
+    /// The module's.
+    pub fn dma_info(&mut self, buffer: Handle) -> Result<DmaInfo, Retcode> {
+        let request = io::DmaGetInfoReq { resource: own(buffer) };
+        let mut client = io::Client::new(&mut self.transport, self.kernel);
+        let result = client.dma_get_info(&request).map_err(code)?;
+        Retcode(result.rc).ok()?;
+        let mut info = DmaInfo {
+            flags: result.flags,
+            order: result.order,
+            bytes: result.size,
+            count: usize::try_from(result.count).map_err(|_| Retcode::FAIL)?,
+            frames: [io::DmaFrame { frame: 0, order: 0 }; io::MAX_FRAMES as usize],
+        };
+        for (to, from) in info.frames.iter_mut().zip(result.frames.iter()) {
+            *to = from;
+        }
+        Ok(info)
+    }
+
+    /// Returns the count of `buffer`'s blocks, and writes their physical addresses to `to` as far as there is room.
+    ///
+    /// # Errors
+    ///
+    /// The module's.
+    pub fn dma_phys_info(&mut self, buffer: Handle, to: &mut [io::DmaFrame]) -> Result<usize, Retcode> {
+        let request = io::DmaGetPhysInfoReq { handle: own(buffer) };
+        let mut client = io::Client::new(&mut self.transport, self.kernel);
+        let result = client.dma_get_phys_info(&request).map_err(code)?;
+        Retcode(result.rc).ok()?;
+        for (to, from) in to.iter_mut().zip(result.frames.iter()) {
+            *to = from;
+        }
+        usize::try_from(result.count).map_err(|_| Retcode::FAIL)
+    }
+
+    /// Lets the device at `buffer` until the returned handle is closed.
+    ///
+    /// # Errors
+    ///
+    /// The module's.
+    pub fn begin_dma(&mut self, buffer: Handle) -> Result<Handle, Retcode> {
+        let request = io::BeginDmaReq {
+            resource: own(buffer),
+            domain: HandleDesc::INVALID,
+        };
+        Ok(ask!(self, io.begin_dma, request).iomapping.handle)
     }
 }

@@ -17,6 +17,7 @@
 //! | [`Kn::ipc_set_interrupt`], [`Kn::ipc_clear_interrupt`] | `KnIpcSetInterrupt`, `KnIpcClearInterrupt` |
 //! | [`Kn::mdl_create`], [`Kn::mdl_map`], [`Kn::mdl_clone`] | `KnPmmMdlCreate`, `KnPmmMdlMap`, `KnPmmMdlClone` |
 //! | [`Kn::register_irq`], [`Kn::attach_irq`], `enable_irq`, … | `KnRegisterIrq`, `KnIoAttachIrq`, `KnIoEnableIrq`, … |
+//! | [`Kn::register_dma`], [`Kn::map_dma`], [`Kn::dma_info`], [`Kn::begin_dma`] | `KnIoDmaCreate`, `KnIoDmaMap`, … |
 //! | [`Kn::cm_connect`], `cm_listen`, `cm_accept`, `cm_drop` | `KnCmConnect`, `KnCmListen`, `KnCmAccept`, `KnCmDrop` |
 
 /// Calls a method of a kernel service; evaluates to its result after its return code was looked at.
@@ -35,7 +36,9 @@ mod notice;
 use crate::idl::handle;
 use crate::nk::{CallError, Handle, HandleDesc, NkErr, Retcode, Transport};
 
+pub use crate::idl::io::DmaFrame;
 pub use crate::idl::notice::EventDesc;
+pub use hardware::DmaInfo;
 
 /// A time in milliseconds that never passes (`INFINITE_TIMEOUT`).
 pub const INFINITE: u32 = u32::MAX;
@@ -90,6 +93,8 @@ pub mod right {
     pub const MAP_WRITE: u32 = spec(1);
     /// To attach a thread and to let interrupts come: a line.
     pub const IRQ: u32 = spec(0);
+    /// To let the device at it: a DMA buffer.
+    pub const DMA: u32 = spec(2);
 }
 
 /// The kernel's services over a transport.

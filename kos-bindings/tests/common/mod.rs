@@ -39,6 +39,10 @@ pub mod mid {
     pub const SCRIBBLE: u16 = 20;
     pub const NOTICES: u16 = 21;
     pub const SERVICES: u16 = 22;
+    pub const SHARE: u16 = 23;
+    pub const SHARED: u16 = 24;
+    pub const RECV_EX: u16 = 25;
+    pub const CALL_OWN: u16 = 26;
 }
 
 fn any(parts: Parts<'_>) -> Result<(), NkErr> {
@@ -67,10 +71,10 @@ const fn method(mid: u16) -> Method {
     }
 }
 
-static METHODS: [Method; 23] = {
-    let mut methods = [const { method(0) }; 23];
+static METHODS: [Method; 27] = {
+    let mut methods = [const { method(0) }; 27];
     let mut i = 0;
-    while i < 23 {
+    while i < 27 {
         #[expect(clippy::cast_possible_truncation, reason = "there are few")]
         {
             methods[i] = method(i as u16);

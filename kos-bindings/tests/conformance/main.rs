@@ -9,6 +9,7 @@
 mod world;
 
 mod codes;
+mod dma;
 mod handles;
 mod hardware;
 mod interruption;

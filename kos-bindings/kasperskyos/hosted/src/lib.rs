@@ -6,10 +6,12 @@
 //! sees KasperskyOS; and what a C program finds out about the hosted kernel.
 //!
 //! * [`mod@process`]: the process that a thread belongs to. [`ipc`]: `Call`, `Recv`, `Reply`, static channels.
-//! * [`kernel`]: handles, notices, synchronisation objects. [`io`]: interrupts, MDL. [`memory`]: pages.
+//! * [`kernel`]: handles, notices, synchronisation objects. [`io`]: interrupts, MDL.
+//! * [`dma`]: DMA buffers. [`memory`]: pages.
 //! * [`thread`]: threads, time, random numbers. [`symbols`]: their addresses, so that a linker keeps them.
 
 mod convert;
+pub mod dma;
 pub mod io;
 pub mod ipc;
 pub mod kernel;

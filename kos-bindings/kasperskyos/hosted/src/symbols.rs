@@ -2,11 +2,11 @@
 //! The functions' addresses. A linker takes from a library what somebody refers to; C code that is linked later refers
 //! too late, so a program that has such code refers to [`all`].
 
-use crate::{io, ipc, kernel, memory, thread};
+use crate::{dma, io, ipc, kernel, memory, thread};
 
 /// Returns the address of each function.
 #[must_use]
-pub fn all() -> [*const (); 50] {
+pub fn all() -> [*const (); 56] {
     [
         ipc::CallEx as *const (),
         ipc::Call as *const (),
@@ -37,6 +37,12 @@ pub fn all() -> [*const (); 50] {
         kernel::KnIpcCreateSyncObject as *const (),
         kernel::KnIpcSetInterrupt as *const (),
         kernel::KnIpcClearInterrupt as *const (),
+        dma::KnIoDmaCreate as *const (),
+        dma::KnIoDmaCreateContinuous as *const (),
+        dma::KnIoDmaMap as *const (),
+        dma::KnIoDmaGetInfo as *const (),
+        dma::KnIoDmaGetPhysInfo as *const (),
+        dma::KnIoDmaBegin as *const (),
         io::KnRegisterIrq as *const (),
         io::KnIoAttachIrq as *const (),
         io::KnIoDetachIrq as *const (),

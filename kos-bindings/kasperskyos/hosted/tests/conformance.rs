@@ -7,7 +7,7 @@ use std::hint::black_box;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use kos_bindings::hosted::judge::{Kind, Policy, Subject, Verdict};
-use kos_bindings::hosted::{Config, Interrupts, Kernel, Task, TaskSpec};
+use kos_bindings::hosted::{Config, Dma, Interrupts, Kernel, Task, TaskSpec};
 use kos_bindings::nk::{Fields, Header, Interface, Method, NkErr, Parts, Sizes};
 
 /// `struct scenario`.
@@ -27,7 +27,7 @@ unsafe extern "C" {
 }
 
 static FAILED: Mutex<Vec<String>> = Mutex::new(Vec::new());
-static MACHINE: Mutex<Option<Interrupts>> = Mutex::new(None);
+static MACHINE: Mutex<Option<(Interrupts, Dma)>> = Mutex::new(None);
 /// Failures and the machine are shared: one scenario runs at a time.
 static ONE: Mutex<()> = Mutex::new(());
 
@@ -51,24 +51,39 @@ unsafe extern "C" fn harness_failed(
     FAILED.lock().unwrap_or_else(PoisonError::into_inner).push(text);
 }
 
-fn with_machine(change: impl FnOnce(&Interrupts)) {
+fn with_machine<T>(change: impl FnOnce(&(Interrupts, Dma)) -> T) -> T {
     change(
         MACHINE
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .as_ref()
             .expect("a machine"),
-    );
+    )
 }
 
 #[unsafe(no_mangle)]
 extern "C" fn machine_pulse(irq: c_int) {
-    with_machine(|machine| machine.pulse(irq.unsigned_abs()));
+    with_machine(|machine| machine.0.pulse(irq.unsigned_abs()));
 }
 
 #[unsafe(no_mangle)]
 extern "C" fn machine_level(irq: c_int, is_high: c_int) {
-    with_machine(|machine| machine.set_level(irq.unsigned_abs(), is_high != 0));
+    with_machine(|machine| machine.0.set_level(irq.unsigned_abs(), is_high != 0));
+}
+
+/// A byte at a physical address in the device's eyes; negative if it may not read there.
+#[unsafe(no_mangle)]
+extern "C" fn machine_dma_read(at: u64) -> c_int {
+    let mut byte = [0];
+    let read = with_machine(|machine| machine.1.read(at, &mut byte));
+    read.map_or(-1, |()| byte[0].into())
+}
+
+/// Returns whether the device may write there.
+#[unsafe(no_mangle)]
+extern "C" fn machine_dma_write(at: u64, byte: c_int) -> c_int {
+    let byte = byte.to_le_bytes()[0];
+    with_machine(|machine| machine.1.write(at, &[byte])).is_ok().into()
 }
 
 const RIID: u16 = 0x7001;
@@ -144,7 +159,7 @@ fn run(scenario: &Scenario, name: &str) -> Vec<String> {
         ..Config::default()
     };
     let kernel = Kernel::new(config).expect("this machine permits the sandbox");
-    *MACHINE.lock().unwrap_or_else(PoisonError::into_inner) = Some(kernel.interrupts());
+    *MACHINE.lock().unwrap_or_else(PoisonError::into_inner) = Some((kernel.interrupts(), kernel.dma()));
     let task = |name: &str| Arc::new(kernel.task(&TaskSpec::new(name)).expect("a process"));
     let (server, client) = (task("server"), task("client"));
     kernel

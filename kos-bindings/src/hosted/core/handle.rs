@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `kl.core.Handle`, and channels: `kl.core.CM`.
 
+use std::boxed::Box;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Release};
 
@@ -46,7 +47,7 @@ pub(crate) fn connect(payer: &Task, client: &Task, listener: &Arc<Object>, riid:
 /// Makes a listener in `task`'s table.
 pub(crate) fn listener(task: &Arc<Task>) -> Result<Handle, Retcode> {
     let charge = task.quota.take(What::Objects, 1)?;
-    let kind = Kind::Listener(Listener::new(task, task.death));
+    let kind = Kind::Listener(Box::new(Listener::new(task, task.death)));
     caps::root(task, Object::new(kind, Some(charge)), Rights(SERVER))
 }
 

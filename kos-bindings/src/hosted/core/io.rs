@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! `kl.core.IO`: interrupt lines.
+//! `kl.core.IO`: interrupt lines; DMA buffers are in `dma`.
 
 use std::sync::Arc;
 
-use super::{Core, answer, code, right};
+use super::{Core, answer, caps, code, right};
 use crate::hosted::irq::Registration;
 use crate::hosted::object::Kind;
 use crate::idl::io::{
-    AttachIrqReq, AttachIrqRes, DetachIrqReq, DetachIrqRes, DisableIrqReq, DisableIrqRes, EnableIrqReq, EnableIrqRes,
-    IRQ_SHARED, RegisterIrqReq, RegisterIrqRes, RevokeResourceReq, RevokeResourceRes, Server,
+    AttachIrqReq, AttachIrqRes, BeginDmaReq, BeginDmaRes, DetachIrqReq, DetachIrqRes, DisableIrqReq, DisableIrqRes,
+    DmaGetInfoReq, DmaGetInfoRes, DmaGetPhysInfoReq, DmaGetPhysInfoRes, EnableIrqReq, EnableIrqRes, IRQ_SHARED,
+    MapDmaReq, MapDmaRes, RegisterDmaReq, RegisterDmaRes, RegisterIrqReq, RegisterIrqRes, RevokeResourceReq,
+    RevokeResourceRes, Server,
 };
-use crate::nk::{Fault, Handle, HandleDesc, Lens, Never, PartsMut, Retcode};
+use crate::nk::{Fault, Handle, HandleDesc, Lens, Never, PartsMut, Retcode, Seq};
 
 type Answer = Result<Lens, Fault<Never>>;
 
@@ -50,17 +52,80 @@ impl Core<'_> {
     }
 }
 
+impl Core<'_> {
+    fn give_back(&self, resource: HandleDesc) -> Result<(), Retcode> {
+        let object = self.object(resource, 0)?;
+        match &object.kind {
+            Kind::Dma(_) | Kind::DmaAccess { .. } => {}
+            Kind::DmaMapping(at, len) => self.unmap(*at as u64, *len as u64)?,
+            _ => {
+                return self.line(resource, |line| {
+                    line.revoke();
+                    Ok(())
+                });
+            }
+        }
+        match caps::close(self.task, resource.handle) {
+            true => Ok(()),
+            false => Err(Retcode::INVALID_ARGUMENT),
+        }
+    }
+}
+
 impl Server for Core<'_> {
+    fn register_dma(&mut self, request: RegisterDmaReq, response: PartsMut<'_>) -> Answer {
+        let (resource, rc) = answer(Core::register_dma(self, &request));
+        Ok(RegisterDmaRes { resource, rc }.encode(response)?)
+    }
+
+    fn map_dma(&mut self, request: MapDmaReq, response: PartsMut<'_>) -> Answer {
+        let mapped = Core::map_dma(self, &request);
+        let address = mapped.map_or(0, |(_, at)| at);
+        let (mapping, rc) = answer(mapped.map(|(mapping, _)| mapping));
+        Ok(MapDmaRes { mapping, address, rc }.encode(response)?)
+    }
+
+    fn dma_get_info(&mut self, request: DmaGetInfoReq, response: PartsMut<'_>) -> Answer {
+        let found = self.dma(request.resource, 0);
+        let rc = code(found.as_ref().map(drop).map_err(|code| *code));
+        let frames = found.as_ref().map_or(&[][..], |buffer| &buffer.frames);
+        let buffer = found.as_ref().ok();
+        Ok(DmaGetInfoRes {
+            flags: buffer.map_or(0, |buffer| buffer.flags),
+            order: buffer.map_or(0, |buffer| buffer.order),
+            size: buffer.map_or(0, |buffer| buffer.memory.bytes),
+            count: frames.len() as u64,
+            frames: Seq::from(frames),
+            rc,
+        }
+        .encode(response)?)
+    }
+
+    fn dma_get_phys_info(&mut self, request: DmaGetPhysInfoReq, response: PartsMut<'_>) -> Answer {
+        let found = self.dma(request.handle, 0);
+        let rc = code(found.as_ref().map(drop).map_err(|code| *code));
+        // Devices see physical addresses here.
+        let frames = found.as_ref().map_or(&[][..], |buffer| &buffer.frames);
+        Ok(DmaGetPhysInfoRes {
+            count: frames.len() as u64,
+            frames: Seq::from(frames),
+            rc,
+        }
+        .encode(response)?)
+    }
+
+    fn begin_dma(&mut self, request: BeginDmaReq, response: PartsMut<'_>) -> Answer {
+        let (iomapping, rc) = answer(Core::begin_dma(self, &request));
+        Ok(BeginDmaRes { iomapping, rc }.encode(response)?)
+    }
+
     fn register_irq(&mut self, request: RegisterIrqReq, response: PartsMut<'_>) -> Answer {
         let (resource, rc) = answer(self.register(&request));
         Ok(RegisterIrqRes { resource, rc }.encode(response)?)
     }
 
     fn revoke_resource(&mut self, request: RevokeResourceReq, response: PartsMut<'_>) -> Answer {
-        let rc = code(self.line(request.resource, |line| {
-            line.revoke();
-            Ok(())
-        }));
+        let rc = code(self.give_back(request.resource));
         Ok(RevokeResourceRes { rc }.encode(response)?)
     }
 

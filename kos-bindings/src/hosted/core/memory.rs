@@ -34,14 +34,31 @@ impl Core<'_> {
     }
 
     fn mdl_map(&self, request: &MdlMapReq) -> Result<u64, Retcode> {
-        check_prot(request.prot)?;
-        let needed = rights(request.prot) & !right::COMMON;
+        let needed = Self::map_rights(request.prot)?;
         let object = self.object(request.handle, needed)?;
-        let mdl = object.mdl()?;
+        self.map(object.mdl()?, request.offset, request.length, request.prot)
+    }
+
+    /// Returns the rights that it takes to map for `prot`.
+    pub(super) fn map_rights(prot: u32) -> Result<u32, Retcode> {
+        check_prot(prot)?;
+        Ok(rights(prot) & !right::COMMON)
+    }
+
+    /// Tells whether the caller is a sandboxed domain that maps by itself what it is granted.
+    pub(super) fn shares(&self) -> bool {
+        self.thread.life.as_ref().is_some_and(|life| life.share.is_some())
+    }
+
+    /// Maps a part of `mdl` into the caller, or lets it: a domain is told the place in the file.
+    pub(super) fn map(&self, mdl: &Mdl, offset: u64, length: u64, prot: u32) -> Result<u64, Retcode> {
+        let charge = self.task.quota.take(What::Objects, 1)?;
+        if let Some(share) = self.thread.life.as_ref().and_then(|life| life.share.as_ref()) {
+            return share.grant(mdl.grant(offset, length, prot, charge)?);
+        }
         let mut mappings = lock(&self.task.mappings);
         let mappings = mappings.as_mut().ok_or(Retcode::FAIL)?;
-        let charge = self.task.quota.take(What::Objects, 1)?;
-        let mapping = mdl.map(request.offset, request.length, request.prot, charge)?;
+        let mapping = mdl.map(offset, length, prot, charge)?;
         let at = mapping.at as u64;
         mappings.push(mapping);
         Ok(at)
@@ -63,12 +80,12 @@ impl Core<'_> {
         caps::derive_as(&node, Some(part), self.task, node.rights, None, self.task)
     }
 
-    fn free(&self, request: &FreeReq) -> Result<(), Retcode> {
+    pub(super) fn unmap(&self, va: u64, size: u64) -> Result<(), Retcode> {
         let mut mappings = lock(&self.task.mappings);
         let mappings = mappings.as_mut().ok_or(Retcode::FAIL)?;
         let at = mappings
             .iter()
-            .position(|mapping| mapping.at as u64 == request.va && mapping.len as u64 == request.size);
+            .position(|mapping| mapping.at as u64 == va && mapping.len as u64 == size);
         mappings.swap_remove(at.ok_or(Retcode::INVALID_ARGUMENT)?);
         Ok(())
     }
@@ -101,7 +118,7 @@ impl Server for Core<'_> {
     }
 
     fn free(&mut self, request: FreeReq, response: PartsMut<'_>) -> Answer {
-        let rc = code(Core::free(self, &request));
+        let rc = code(self.unmap(request.va, request.size));
         Ok(FreeRes { rc }.encode(response)?)
     }
 }

@@ -5,6 +5,7 @@
 //! are the caller's; what is made goes into the caller's table, at the caller's cost. Numbers come from the generated
 //! code.
 
+mod dma;
 mod handle;
 mod io;
 mod memory;

@@ -6,6 +6,7 @@
 mod escape;
 mod libc;
 mod misdeeds;
+mod shared;
 
 use kos_bindings::domain::{Crash, Domain, Event, Incoming, IrqEdges, die, mem};
 use kos_bindings::domain_start;
@@ -39,6 +40,10 @@ mod mid {
     pub const SCRIBBLE: u16 = 20;
     pub const NOTICES: u16 = 21;
     pub const SERVICES: u16 = 22;
+    pub const SHARE: u16 = 23;
+    pub const SHARED: u16 = 24;
+    pub const RECV_EX: u16 = 25;
+    pub const CALL_OWN: u16 = 26;
 }
 
 /// Answers with the request's header and `arena`.
@@ -71,6 +76,21 @@ fn run(mut domain: Domain) -> ! {
             request,
             response,
         } = match event {
+            Event::Request(incoming)
+                if Header::read(incoming.request.constant).is_ok_and(|header| header.mid == mid::RECV_EX) =>
+            {
+                let asked = incoming.caller;
+                let mut constant = [0u8; 24];
+                constant.copy_from_slice(&incoming.request.constant[..24]);
+                let mut text = [0u8; 64];
+                let used = shared::recv_ex(&mut domain, back, &mut text);
+                let request = Parts {
+                    constant: &constant,
+                    arena: &[],
+                };
+                pending = Some((asked, answer(request, domain.listener.response(), &text[..used])));
+                continue;
+            }
             Event::Request(incoming) => incoming,
             Event::Irq => {
                 let new = domain.irq.take();
@@ -210,6 +230,17 @@ fn run(mut domain: Domain) -> ! {
                 }
                 answer(request, response, &codes)
             }
+            mid::SHARE => {
+                let mut text = [0u8; 64];
+                let used = shared::share(&mut domain.caller, domain.boot, request, &mut text);
+                answer(request, response, &text[..used])
+            }
+            mid::SHARED => {
+                let mut text = [0u8; 64];
+                let used = shared::shared(&mut domain.caller, domain.boot, request, &mut text);
+                shared::answer(request, response, &text[..used])
+            }
+            mid::CALL_OWN => shared::call_own(&mut domain.caller, request, response),
             mid::NO_ANSWER => Lens::default(),
             mid::BOOT => {
                 let mut text = [0u8; 2048];

@@ -7,6 +7,7 @@
 #define HARNESS_H
 #include <coresrv/handle/handle_api.h>
 #include <coresrv/handle/notice_api.h>
+#include <coresrv/io/dma.h>
 #include <coresrv/io/irq.h>
 #include <coresrv/ipc/ipc_api.h>
 #include <coresrv/sl/sl_api.h>
@@ -33,6 +34,8 @@ extern const struct scenario ipc_scenarios[], handle_scenarios[], notice_scenari
 void harness_failed(const char *file, int line, const char *what, long long found, long long wanted);
 void machine_pulse(int irq);
 void machine_level(int irq, int is_high);
+int machine_dma_read(unsigned long long at);
+int machine_dma_write(unsigned long long at, int byte);
 
 #define CHECK(condition)                                                             \
 	do {                                                                         \

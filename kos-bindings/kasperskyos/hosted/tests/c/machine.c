@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-/* coresrv/io/irq.h, coresrv/vmm/vmm_api.h, coresrv/time/time_api.h, kos/thread.h, kos/random/random_api.h. */
+/* coresrv/io/dma.h, coresrv/io/irq.h, coresrv/vmm/vmm_api.h, coresrv/time/time_api.h, kos/thread.h, kos/random/random_api.h. */
 #include "harness.h"
+#include <stdlib.h>
 
 enum { SOON_MS = 10000, SHORT_MS = 30, PAGE = 4096 };
 
@@ -96,6 +97,57 @@ static void shared_memory(void)
 	EQUAL(KnPmmMdlMap(part, 0, PAGE, RTL_NULL, VMM_FLAG_READ | VMM_FLAG_WRITE, &read_only), rcSecurityDisallow);
 }
 
+static void dma(void)
+{
+	const int prot = VMM_FLAG_READ | VMM_FLAG_WRITE;
+	Handle buffer, access, mapping, other;
+	DmaInfo *info, *physical;
+	rtl_uint64_t at;
+	void *memory;
+
+	EQUAL(KnIoDmaCreateContinuous(3 * PAGE, DMA_DIR_BIDIR, &buffer), rcOk);
+	EQUAL(KnIoDmaMap(buffer, 0, 3 * PAGE, RTL_NULL, prot, &memory, &mapping), rcOk);
+	EQUAL(KnIoDmaGetInfo(buffer, &info), rcOk);
+	EQUAL(KnIoDmaGetPhysInfo(buffer, &physical), rcOk);
+	EQUAL(info->flags, DMA_DIR_BIDIR);
+	EQUAL(info->orderMin, 2);
+	EQUAL(info->size, 4 * PAGE);
+	EQUAL(info->count, 1);
+	EQUAL(info->descriptors[0].order, 2);
+	EQUAL(info->descriptors[0].raw, physical->descriptors[0].raw);
+	at = info->descriptors[0].frame;
+	EQUAL(at % (4 * PAGE), 0);
+	EQUAL(machine_dma_read(at), -1);
+	EQUAL(KnIoDmaBegin(buffer, &access), rcOk);
+	((rtl_uint8_t *)memory)[PAGE] = 5;
+	EQUAL(machine_dma_read(at + PAGE), 5);
+	EQUAL(machine_dma_write(at + 2 * PAGE, 6), 1);
+	EQUAL(((rtl_uint8_t *)memory)[2 * PAGE], 6);
+	EQUAL(machine_dma_write(at + 4 * PAGE, 6), 0);
+	EQUAL(KnIoClose(access), rcOk);
+	EQUAL(machine_dma_write(at, 6), 0);
+	EQUAL(KnIoClose(mapping), rcOk);
+	EQUAL(KnIoClose(mapping), rcInvalidArgument);
+	EQUAL(KnIoClose(buffer), rcOk);
+	EQUAL(KnIoDmaBegin(buffer, &access), rcInvalidArgument);
+	free(info);
+	free(physical);
+	EQUAL(KnIoDmaCreate(0, 2 * PAGE, DMA_DIR_TO_DEVICE | DMA_ZONE_DMA32, &other), rcOk);
+	EQUAL(KnIoDmaGetInfo(other, &info), rcOk);
+	EQUAL(info->count, 2);
+	CHECK(info->descriptors[1].frame < 1ull << 32);
+	EQUAL(KnIoDmaBegin(other, &access), rcOk);
+	EQUAL(machine_dma_read(info->descriptors[1].frame), 0);
+	EQUAL(machine_dma_write(info->descriptors[1].frame, 1), 0);
+	free(info);
+	EQUAL(KnIoDmaCreate(0, PAGE, DMA_ZONE_DMA32, &other), rcInvalidArgument);
+	EQUAL(KnIoDmaCreate(0, PAGE - 1, DMA_DIR_BIDIR, &other), rcInvalidArgument);
+	EQUAL(KnIoDmaCreate(0, PAGE, DMA_DIR_BIDIR, RTL_NULL), rcInvalidArgument);
+	EQUAL(KnIoDmaCreateContinuous(0, DMA_DIR_BIDIR, &other), rcInvalidArgument);
+	EQUAL(KnIoDmaMap(other, 0, PAGE, RTL_NULL, prot, &memory, RTL_NULL), rcInvalidArgument);
+	EQUAL(KnIoDmaGetInfo(other, RTL_NULL), rcInvalidArgument);
+}
+
 static void pages(void)
 {
 	const int all = VMM_FLAG_RESERVE | VMM_FLAG_READ | VMM_FLAG_WRITE;
@@ -160,6 +212,7 @@ const struct scenario machine_scenarios[] = {
 	{ "a level comes again", RTL_NULL, levels_come_again },
 	{ "an interrupt has one thread", RTL_NULL, an_interrupt_has_one_thread },
 	{ "MDL: create, map, clone", RTL_NULL, shared_memory },
+	{ "DMA: create, map, begin, physical addresses", RTL_NULL, dma },
 	{ "KnVm: reserve, commit, protect, decommit", RTL_NULL, pages },
 	{ "threads, time, random numbers", RTL_NULL, threads_and_time },
 	{ 0 },
