@@ -23,7 +23,11 @@ struct Reader {
 
 impl Reader {
     fn start(series: Series, driver: &str, stimulus: &str) -> Reader {
-        let options = SystemOptions { series: Some(series), clock: ClockKind::Virtual, ..SystemOptions::default() };
+        let options = SystemOptions {
+            series: Some(series),
+            clock: ClockKind::Virtual,
+            ..SystemOptions::default()
+        };
         let system = System::new(options).expect("a system");
         let mut spec = DriverSpec::new(driver).expect("a board");
         spec.stimulus = board::Stimulus::parse(stimulus).expect("a stimulus");
@@ -32,7 +36,12 @@ impl Reader {
         let mut nfc = Nfc::open(domain.client().expect("a client")).expect("the family");
         let adapter = nfc.first().expect("an adapter");
         nfc.up(adapter.index).expect("power");
-        Reader { domain, nfc, adapter, _system: system }
+        Reader {
+            domain,
+            nfc,
+            adapter,
+            _system: system,
+        }
     }
 
     /// What went over the bus and into the log, when something went wrong.
@@ -69,7 +78,10 @@ impl Reader {
 
     fn apdu(&mut self, target: &Target, command: &[u8]) -> Vec<u8> {
         let protocol = protocol(target).expect("a card");
-        let mut link = self.nfc.link(self.adapter.index, target.index, protocol).expect("a link");
+        let mut link = self
+            .nfc
+            .link(self.adapter.index, target.index, protocol)
+            .expect("a link");
         let answer = link.transceive(command);
         drop(link);
         self.or_tell("apdu", answer)
@@ -84,7 +96,11 @@ fn a_type_2_tag_reads_the_same_through_every_controller() {
         assert_eq!(tags.len(), 1, "{driver}");
         assert_eq!(tags[0].uid(), [0x04, 0xa1, 0xb2, 0xc0, 0xd4, 0xe5, 0x80], "{driver}");
         assert_eq!((tags[0].sens_res, tags[0].sel_res), (0x0044, 0x00), "{driver}");
-        assert_eq!(reader.message(&tags[0]).expect("a message"), ndef::of_uri(URI).expect("a record"), "{driver}");
+        assert_eq!(
+            reader.message(&tags[0]).expect("a message"),
+            ndef::of_uri(URI).expect("a record"),
+            "{driver}"
+        );
     }
 }
 
@@ -94,7 +110,11 @@ fn a_type_4_tag_reads_the_same_through_every_controller() {
         let mut reader = Reader::start(Series::V6_12, driver, &format!("tag=type4:{URI}"));
         let tags = reader.tags();
         assert_eq!(tags[0].uid(), [0x04, 0x51, 0x62, 0x73, 0x84, 0x95, 0xa0], "{driver}");
-        assert_eq!(reader.message(&tags[0]).expect("a message"), ndef::of_uri(URI).expect("a record"), "{driver}");
+        assert_eq!(
+            reader.message(&tags[0]).expect("a message"),
+            ndef::of_uri(URI).expect("a record"),
+            "{driver}"
+        );
     }
 }
 
@@ -122,7 +142,11 @@ fn what_is_written_is_read_back_through_every_controller() {
             let tags = reader.tags();
             reader.write(&tags[0], &message);
             let again = reader.tags();
-            assert_eq!(reader.message(&again[0]).expect("a message"), message, "{driver}, {kind}");
+            assert_eq!(
+                reader.message(&again[0]).expect("a message"),
+                message,
+                "{driver}, {kind}"
+            );
         }
     }
 }

@@ -88,7 +88,11 @@ mod tests {
 
     /// A frame with this head and payload.
     fn of_host(head: u16, payload: &[u8]) -> Vec<u8> {
-        let body = [&(head | u16::try_from(payload.len()).unwrap()).to_be_bytes()[..], payload].concat();
+        let body = [
+            &(head | u16::try_from(payload.len()).unwrap()).to_be_bytes()[..],
+            payload,
+        ]
+        .concat();
         [&body[..], &CRC.checksum(&body).to_be_bytes()].concat()
     }
 
@@ -105,12 +109,18 @@ mod tests {
         let first = of_host(CHUNK, &[WRITE, 1, 2, 3]);
         assert_eq!(loader.take(&first[..5]), Loaded::Incomplete);
         assert_eq!(loader.take(&first), Loaded::Answer(8, frame(FIRST_CHUNK)));
-        assert_eq!(loader.take(&of_host(CHUNK, &[4, 5])), Loaded::Answer(6, frame(NEXT_CHUNK)));
+        assert_eq!(
+            loader.take(&of_host(CHUNK, &[4, 5])),
+            Loaded::Answer(6, frame(NEXT_CHUNK))
+        );
         assert_eq!(loader.take(&of_host(0, &[6])), Loaded::Answer(5, frame(OK)));
         let mut damaged = of_host(0, &[WRITE, 7]);
         damaged[3] ^= 1;
         assert_eq!(loader.take(&damaged), Loaded::Answer(6, frame(PROTOCOL_ERROR)));
-        assert_eq!(loader.take(&of_host(0, &[0x77])), Loaded::Answer(5, frame(GENERIC_ERROR)));
+        assert_eq!(
+            loader.take(&of_host(0, &[0x77])),
+            Loaded::Answer(5, frame(GENERIC_ERROR))
+        );
         assert_eq!(loader.take(&of_host(0, &[RESET, 0, 0, 0])), Loaded::Restart);
     }
 }
