@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Acceptance: the same tags through three controllers, each with its own unmodified driver, give the same bytes; what is
 //! written is read back.
+//!
+//! Linux's `st95hf` announces Type 4 and no Type 2: it finds an NTAG213 and cannot read it, which is in
+//! `docs/upstream-findings.md`.
 
+use linux_compat::client::Errno;
 use linux_compat::nfc::tag::{self, protocol};
 use linux_compat::nfc::{Adapter, Nfc, NfcError, Target, ndef};
 use linux_compat::system::{ClockKind, Domain, DriverSpec, System, SystemOptions};
@@ -91,21 +95,26 @@ impl Reader {
     }
 }
 
-/// Reads the three kinds of tags: what they are and hold is the same whatever reads them.
-fn reads(series: Series, driver: &str) {
-    let expected = Some(ndef::of_uri(URI).expect("a record"));
-    let mut reader = Reader::start(series, driver, &format!("tag=ntag213:{URI}"));
-    let tags = reader.tags();
-    assert_eq!(tags.len(), 1);
-    assert_eq!(tags[0].uid(), [0x04, 0xa1, 0xb2, 0xc0, 0xd4, 0xe5, 0x80]);
-    assert_eq!(tags[0].sel_res, 0x00);
-    assert_eq!(reader.message(&tags[0]), expected);
+/// The message of our tags.
+fn message() -> Vec<u8> {
+    ndef::of_uri(URI).expect("a record")
+}
 
+/// Finds an NTAG213.
+fn finds_type_2(reader: &mut Reader) -> Target {
+    let [found] = <[Target; 1]>::try_from(reader.tags()).expect("one tag");
+    assert_eq!(found.uid(), [0x04, 0xa1, 0xb2, 0xc0, 0xd4, 0xe5, 0x80]);
+    assert_eq!(found.sel_res, 0x00);
+    found
+}
+
+/// Reads a Type 4 tag and a payment card: what they are and hold is the same whatever reads them.
+fn reads_cards(reader: &mut Reader) {
     reader.bring(&format!("tag=type4:{URI}"));
     let tags = reader.tags();
     assert_eq!(tags[0].uid(), [0x04, 0x51, 0x62, 0x73, 0x84, 0x95, 0xa0]);
     assert_eq!(tags[0].sel_res, 0x20);
-    assert_eq!(reader.message(&tags[0]), expected);
+    assert_eq!(reader.message(&tags[0]), Some(message()));
 
     reader.bring("tag=ppse");
     let tags = reader.tags();
@@ -119,46 +128,62 @@ fn reads(series: Series, driver: &str) {
 }
 
 /// Writes, and reads back after another poll: longer than a block, and than a page.
-fn writes(series: Series, driver: &str) {
+fn writes(reader: &mut Reader) {
     let message = ndef::of_uri(&format!("https://example.net/{}", "x".repeat(100))).expect("a record");
+    let tags = reader.tags();
+    reader.write(&tags[0], &message);
+    let again = reader.tags();
+    assert_eq!(reader.message(&again[0]), Some(message));
+}
+
+/// All kinds of tags, read and written.
+fn reads_and_writes(series: Series, driver: &str) {
     let mut reader = Reader::start(series, driver, &format!("tag=ntag213:{URI}"));
-    for next in ["tag=type4:tel:1", ""] {
-        let tags = reader.tags();
-        reader.write(&tags[0], &message);
-        let again = reader.tags();
-        assert_eq!(reader.message(&again[0]), Some(message.clone()));
-        if !next.is_empty() {
-            reader.bring(next);
-        }
-    }
+    let found = finds_type_2(&mut reader);
+    assert_eq!(reader.message(&found), Some(message()));
+    writes(&mut reader);
+    reads_cards(&mut reader);
+    reader.bring("tag=type4:tel:1");
+    writes(&mut reader);
+}
+
+/// Type 4 and the payment card, and of Type 2 what Linux's driver can do.
+fn reads_and_writes_type_4(series: Series, driver: &str) {
+    let mut reader = Reader::start(series, driver, &format!("tag=ntag213:{URI}"));
+    let found = finds_type_2(&mut reader);
+    let read = tag::read(&mut reader.nfc, reader.adapter.index, &found);
+    assert_eq!(read.expect_err("upstream's limit").errno(), Some(Errno::EIO));
+    reads_cards(&mut reader);
+    reader.bring("tag=type4:tel:1");
+    writes(&mut reader);
 }
 
 #[test]
-fn nxp_nci_reads() {
-    reads(Series::V6_12, "nxp-nci");
+fn nxp_nci_on_6_12() {
+    reads_and_writes(Series::V6_12, "nxp-nci");
 }
 
 #[test]
-fn nxp_nci_writes() {
-    writes(Series::V6_12, "nxp-nci");
+fn pn533_i2c_on_6_12() {
+    reads_and_writes(Series::V6_12, "pn533_i2c");
 }
 
 #[test]
-fn pn533_reads() {
-    reads(Series::V6_12, "pn533_i2c");
+fn st95hf_on_6_12() {
+    reads_and_writes_type_4(Series::V6_12, "st95hf");
 }
 
 #[test]
-fn pn533_writes() {
-    writes(Series::V6_12, "pn533_i2c");
+fn nxp_nci_on_6_1() {
+    reads_and_writes(Series::V6_1, "nxp-nci");
 }
 
 #[test]
-fn st95hf_reads() {
-    reads(Series::V6_12, "st95hf");
+fn pn533_i2c_on_6_1() {
+    reads_and_writes(Series::V6_1, "pn533_i2c");
 }
 
 #[test]
-fn st95hf_writes() {
-    writes(Series::V6_12, "st95hf");
+fn st95hf_on_6_1() {
+    reads_and_writes_type_4(Series::V6_1, "st95hf");
 }
