@@ -172,7 +172,7 @@ fn an_iso_dep_card_exchanges_apdus_of_any_length() {
     assert_eq!(listed[2..7], [1, 0x00, 0x44, 0x20, 7]);
     assert_eq!(
         listed[14..],
-        [0x05, 0x75, 0x80, 0x70, 0x02],
+        [0x05, 0x78, 0x80, 0x70, 0x02],
         "the answer to select with its length"
     );
     let select = [
