@@ -77,6 +77,8 @@ impl Errno {
     pub const ENODEV: Self = Self(19);
     /// Device or resource busy.
     pub const EBUSY: Self = Self(16);
+    /// Invalid argument.
+    pub const EINVAL: Self = Self(22);
     /// Not implemented.
     pub const ENOSYS: Self = Self(38);
     /// Already in progress.

@@ -396,7 +396,7 @@ impl Nfc {
     ///
     /// # Errors
     ///
-    /// `EINVAL`: the target is not of the last poll; what the driver says; the domain has ended or does not answer.
+    /// The target has left; what the driver says; the domain has ended or does not answer.
     pub fn link(&mut self, adapter: u32, target: &Target, protocol: Protocols) -> Result<Link<'_>, NfcError> {
         Link::open(self, adapter, target.clone(), protocol)
     }

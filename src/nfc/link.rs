@@ -46,7 +46,11 @@ impl<'a> Link<'a> {
             protocol,
             socket: None,
         };
-        link.connect()?;
+        match link.connect() {
+            // It is idle since another target, or an earlier link, was let go.
+            Err(error) if error.errno() == Some(Errno::EINVAL) => link.renew()?,
+            done => done?,
+        }
         Ok(link)
     }
 
