@@ -161,7 +161,7 @@ impl Screen {
                 driver: reading.driver.clone(),
                 device: reading.device.clone(),
                 channel: channel.id.clone(),
-                unit: channel.unit().symbol,
+                unit: channel.unit.symbol,
                 last: Ok(0.0),
                 history: VecDeque::new(),
             };
@@ -284,7 +284,13 @@ fn heights(history: &VecDeque<f64>, width: usize, (min, max): (f64, f64)) -> Vec
 #[cfg(test)]
 mod tests {
     use super::*;
-    use linux_compat::iio::ChannelName;
+    use crate::cli::run::Quantity;
+    use linux_compat::iio::unit_of;
+
+    fn quantity(id: &str, kind: &str) -> Quantity {
+        let (id, unit) = (id.to_owned(), unit_of(kind));
+        Quantity { id, unit }
+    }
     use ratatui::Terminal;
     use ratatui::backend::TestBackend;
 
@@ -296,14 +302,8 @@ mod tests {
                 device: "adxl345".to_owned(),
                 time_s: 0.0,
                 values: vec![
-                    (
-                        ChannelName::of_attribute("in_accel_z_raw").expect("a channel"),
-                        Ok(9.81 + f64::from(step)),
-                    ),
-                    (
-                        ChannelName::of_attribute("in_temp_raw").expect("a channel"),
-                        Err("input/output error (EIO)".to_owned()),
-                    ),
+                    (quantity("accel_z", "accel"), Ok(9.81 + f64::from(step))),
+                    (quantity("temp", "temp"), Err("input/output error (EIO)".to_owned())),
                 ],
             }));
         }
