@@ -2,6 +2,7 @@
 //! The live table: every channel in physical units, with a plot of its last values.
 
 use super::plain::headline;
+use super::report::digits;
 use super::run::{Reading, Update, View};
 use anyhow::Result;
 use ratatui::DefaultTerminal;
@@ -233,7 +234,7 @@ impl Screen {
         frame.render_widget(label, name);
         let text = match &row.last {
             _ if is_dead => Line::from("dead").red(),
-            Ok(number) => Line::from(format!("{number:>11.4} {}", row.unit)).bold(),
+            Ok(number) => Line::from(format!("{:>11} {}", digits(*number), row.unit)).bold(),
             Err(error) => Line::from(error.as_str()).red(),
         };
         frame.render_widget(text, value);

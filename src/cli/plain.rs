@@ -2,7 +2,7 @@
 //! Updates as lines: for people without a terminal, and for programs.
 
 use super::args::RunArgs;
-use super::report::{DomainReport, ErrorReport};
+use super::report::{DomainReport, ErrorReport, digits};
 use super::run::{Reading, Update, View};
 use anyhow::Result;
 use linux_compat::gauge::Input;
@@ -103,7 +103,7 @@ fn text(reading: &Reading) -> String {
     for (channel, value) in &reading.values {
         // Writing to a string cannot fail.
         let _ = match value {
-            Ok(value) => write!(out, "  {} {value:.4} {}", channel.id, channel.unit.symbol),
+            Ok(value) => write!(out, "  {} {} {}", channel.id, digits(*value), channel.unit.symbol),
             Err(error) => write!(out, "  {} {error}", channel.id),
         };
     }
@@ -154,7 +154,7 @@ fn describe(report: &DomainReport) -> String {
         let _ = writeln!(out, "  {} ({})", device.name, device.class);
         for (channel, value) in &device.si {
             let symbol = symbol(&device.class, channel);
-            let _ = writeln!(out, "    {channel:<16} {value:>12.4} {symbol}");
+            let _ = writeln!(out, "    {channel:<16} {:>12} {symbol}", digits(*value));
         }
         // Groups that every device has (`power/…`) hold attributes that may not be read now; that is no news.
         for (attribute, error) in device.errors.iter().filter(|(attribute, _)| !attribute.contains('/')) {

@@ -322,6 +322,15 @@ fn attributes(client: &mut Client, dir: &str, below: &str, device: &mut DeviceRe
     Ok(())
 }
 
+/// A number for people: a small one, such as a magnetic field in T, has an exponent.
+pub(crate) fn digits(value: f64) -> String {
+    if value != 0.0 && value.abs() < 1e-3 {
+        format!("{value:.3e}")
+    } else {
+        format!("{value:.4}")
+    }
+}
+
 /// An attribute's text without its last line end; what is no text (a memory's contents) as hexadecimal digits.
 fn as_text(bytes: &[u8]) -> String {
     let is_text = |text: &&str| !text.contains(|c: char| c.is_control() && !c.is_whitespace());
@@ -334,6 +343,11 @@ fn as_text(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn small_numbers_keep_their_digits() {
+        assert_eq!([9.80481, 0.0, -48e-6].map(digits), ["9.8048", "0.0000", "-4.800e-5"]);
+    }
 
     #[test]
     fn a_memory_is_shown_in_digits_and_text_as_it_is() {
