@@ -28,6 +28,7 @@ pub mod build;
 pub mod client;
 pub mod diff;
 pub mod figures;
+pub mod gauge;
 pub mod html;
 pub mod iio;
 pub mod kunit;

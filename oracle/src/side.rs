@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! The two sides: a driver in a domain, and the same driver on real Linux, asked the same questions.
 
+use crate::ioctl::Command;
 use crate::linux::build::Kernel;
 use crate::linux::machine::{Failure, Machine};
+use crate::scenario::Scenario;
 use anyhow::{Result, anyhow};
 use board::{BoardOptions, Clock, Fault, SharedBoard, SimBoard, Stimulus, board::Events};
-use linux_compat::Board;
 use linux_compat::build::Built;
 use linux_compat::client::{Client, ClientError, DeviceFile, EntryKind, poll};
 use linux_compat::system::{Domain, DriverSpec, System};
@@ -31,6 +32,10 @@ pub(crate) trait Side {
     /// Reads a file so many times, as a user would; returns how long that took.
     fn time_reads(&mut self, path: &str, count: u32) -> Result<Duration, Failure>;
     fn write(&mut self, path: &str, data: &[u8]) -> Result<(), Failure>;
+    /// Reads a page at the most from a byte on.
+    fn read_at(&mut self, path: &str, offset: u64) -> Result<Vec<u8>, Failure>;
+    /// Writes from a byte on; returns how many were taken.
+    fn write_at(&mut self, path: &str, offset: u64, data: &[u8]) -> Result<i64, Failure>;
     /// Opens a character device for reading that does not wait.
     fn open(&mut self, device: &str) -> Result<i64, Failure>;
     fn poll_in(&mut self, file: i64, limit: Duration) -> Result<bool, Failure>;
@@ -38,6 +43,8 @@ pub(crate) trait Side {
     fn write_open(&mut self, file: i64, data: &[u8]) -> Result<i64, Failure>;
     /// Asks an IIO device for the file that its events come out of; the same numbers as those of `open`.
     fn event_file(&mut self, file: i64) -> Result<i64, Failure>;
+    /// Runs a command; returns its result, and what its argument points to afterwards.
+    fn ioctl(&mut self, file: i64, command: &Command) -> Result<(i64, Vec<u8>), Failure>;
     fn close(&mut self, file: i64) -> Result<(), Failure>;
     fn wait(&mut self, time: Duration) -> Result<(), Failure>;
     /// Level and text of each line of the kernel's log since the last time.
@@ -46,7 +53,7 @@ pub(crate) trait Side {
 
 /// What both sides begin with.
 pub(crate) struct Start<'a> {
-    pub(crate) driver: &'a str,
+    pub(crate) scenario: &'a Scenario,
     pub(crate) stimulus: Stimulus,
     pub(crate) faults: Vec<Fault>,
 }
@@ -80,8 +87,8 @@ fn failure(error: ClientError) -> Failure {
 impl DomainSide {
     pub(crate) fn start(system: &System, built: &Built, start: &Start<'_>) -> Result<Self> {
         let spec = DriverSpec {
-            name: start.driver.to_owned(),
-            board: Board::of_driver(start.driver)?,
+            name: start.scenario.driver.clone(),
+            board: start.scenario.board()?,
             stimulus: start.stimulus.clone(),
             faults: start.faults.clone(),
         };
@@ -143,6 +150,14 @@ impl Side for DomainSide {
         self.client.write(path, data).map_err(failure)
     }
 
+    fn read_at(&mut self, path: &str, offset: u64) -> Result<Vec<u8>, Failure> {
+        self.client.read_at(path, offset).map_err(failure)
+    }
+
+    fn write_at(&mut self, path: &str, offset: u64, data: &[u8]) -> Result<i64, Failure> {
+        self.client.write_at(path, offset, data).map(i64::from).map_err(failure)
+    }
+
     fn open(&mut self, device: &str) -> Result<i64, Failure> {
         let file = self.client.device_open(device, false).map_err(failure)?;
         self.files.push(file);
@@ -173,6 +188,12 @@ impl Side for DomainSide {
             .map_err(failure)?;
         self.files.push(DeviceFile::made_by_driver(file_number(&arg)?));
         i64::try_from(self.files.len() - 1).map_err(|error| Failure::Machine(error.into()))
+    }
+
+    fn ioctl(&mut self, file: i64, command: &Command) -> Result<(i64, Vec<u8>), Failure> {
+        let file = self.file(file)?;
+        let Command { number, value, arg } = command;
+        self.client.device_ioctl(file, *number, *value, arg).map_err(failure)
     }
 
     fn close(&mut self, file: i64) -> Result<(), Failure> {
@@ -211,7 +232,7 @@ impl LinuxSide {
             stimulus: start.stimulus.clone(),
             ..BoardOptions::default()
         };
-        let described = Board::of_driver(start.driver)?;
+        let described = start.scenario.board()?;
         let mut sim = SimBoard::new(described.dtb(), options)?;
         sim.record();
         for fault in &start.faults {
@@ -271,6 +292,14 @@ impl Side for LinuxSide {
         self.machine.write(&format!("/sys/{path}"), data).map(drop)
     }
 
+    fn read_at(&mut self, path: &str, offset: u64) -> Result<Vec<u8>, Failure> {
+        self.machine.read_at(&format!("/sys/{path}"), offset)
+    }
+
+    fn write_at(&mut self, path: &str, offset: u64, data: &[u8]) -> Result<i64, Failure> {
+        self.machine.write_at(&format!("/sys/{path}"), offset, data)
+    }
+
     fn open(&mut self, device: &str) -> Result<i64, Failure> {
         self.machine.open(&format!("/dev/{device}"), FLAGS)
     }
@@ -290,6 +319,10 @@ impl Side for LinuxSide {
 
     fn event_file(&mut self, file: i64) -> Result<i64, Failure> {
         self.machine.event_file(file)
+    }
+
+    fn ioctl(&mut self, file: i64, command: &Command) -> Result<(i64, Vec<u8>), Failure> {
+        self.machine.ioctl(file, command)
     }
 
     fn close(&mut self, file: i64) -> Result<(), Failure> {
