@@ -11,6 +11,7 @@ use super::irq::Registration;
 use super::listener::Listener;
 use super::mdl::Mdl;
 use super::notice::{Badge, Events, Notice};
+use super::numbers::Numbers;
 use super::quota::Charge;
 use super::sync::Sync;
 use crate::kn::event;
@@ -54,6 +55,8 @@ pub(crate) enum Kind {
 pub(crate) struct Channel {
     pub(crate) listener: Weak<Object>,
     pub(crate) riid: u16,
+    /// Its server's own numbers of what answers there.
+    pub(crate) numbers: Numbers,
     pub(crate) is_disconnected: AtomicBool,
 }
 

@@ -29,6 +29,7 @@ use std::vec::Vec;
 
 use super::judge::Known;
 use super::life::{Cause, LAST_WORDS, Life};
+use super::numbers::Number;
 use super::quota::Limits;
 use super::shared::{Message, Shared};
 use super::sync::Sync;
@@ -62,6 +63,8 @@ pub(crate) struct Request {
     pub(crate) known: Known,
     /// What it put into the server's table.
     pub(crate) granted: Granted,
+    /// What its number is in the server's class, where it has one there.
+    pub(crate) number: Option<Number>,
 }
 
 #[derive(Debug)]

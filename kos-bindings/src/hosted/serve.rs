@@ -12,6 +12,7 @@ use super::core::{self, Core};
 use super::handles::{Rights, Target};
 use super::judge::{Between, CORE, Known};
 use super::kernel::Inner;
+use super::numbers::Numbers;
 use super::object::{Kind, Object};
 use super::process::{Expired, Peer, Pending, Process, Request};
 use super::server::ServerObject;
@@ -278,7 +279,7 @@ impl Thread {
             Kind::Kernel => self.serve_core(lens),
             Kind::Channel(channel) if !channel.is_disconnected.load(Acquire) => {
                 let listener = channel.listener.upgrade().ok_or(Retcode::NOT_CONNECTED)?;
-                self.queue(channel.riid, own, &listener, lens, way)
+                self.queue(channel.riid, &channel.numbers, own, &listener, lens, way)
             }
             Kind::User(user) => {
                 let listener = user.listener.as_ref().ok_or(Retcode::INVALID_ARGUMENT)?;
@@ -292,7 +293,7 @@ impl Thread {
                 own.rights |= HandleDesc::DEREFERENCED;
                 own.badge = node.context_of(user.issuer);
                 drop(node);
-                self.queue(user.riid, own, &listener, lens, way)
+                self.queue(user.riid, &Numbers::default(), own, &listener, lens, way)
             }
             Kind::Channel(_) => Err(Retcode::NOT_CONNECTED),
             _ => Err(Retcode::INVALID_ARGUMENT),
@@ -399,6 +400,7 @@ impl Thread {
             client,
             known,
             granted,
+            number: None,
         };
         if let Some(sync) = &sync {
             sync.enter(&self.me);
@@ -416,17 +418,30 @@ impl Thread {
     }
 
     /// Sends the message in hand to a listener.
-    fn queue(&mut self, riid: u16, own: HandleDesc, object: &Arc<Object>, lens: Lens, way: Way) -> Result<(), Retcode> {
+    fn queue(
+        &mut self,
+        riid: u16,
+        numbers: &Numbers,
+        own: HandleDesc,
+        object: &Arc<Object>,
+        lens: Lens,
+        way: Way,
+    ) -> Result<(), Retcode> {
         let listener = object.listener()?;
         let between = Between {
             client: &self.me.class,
             server: &listener.class,
         };
         let owner = listener.owner.upgrade().ok_or(Retcode::NOT_CONNECTED)?;
+        let number = numbers.enter(self.message.constant(lens));
+        let number = number.map_err(|code| self.refused(between, lens, code))?;
         let known = self.kernel.judge.request(between, riid, self.message.parts(lens))?;
         let granted = transfer(&self.me.task, &owner, self.message.constant(lens));
         let granted = granted.map_err(|code| self.refused(between, lens, code))?;
         set_self(&mut self.message, own)?;
+        if let Some(number) = number {
+            number.leave(self.message.constant(lens))?;
+        }
         let sync = way.sync.clone();
         let id = self.open_call(Peer::Listener(Arc::downgrade(object)), way);
         let client = Arc::clone(&self.me);
@@ -435,6 +450,7 @@ impl Thread {
             client,
             known,
             granted,
+            number,
         };
         if let Some(sync) = &sync {
             sync.enter(&self.me);

@@ -54,6 +54,7 @@ use super::error::Error;
 use super::handles::Rights;
 use super::irq::Interrupts;
 use super::kernel::{Inner, Kernel, born_with_kernel};
+use super::numbers::{Numbers, Served};
 use super::process::Process;
 use super::quota::{Limits, What};
 use super::shared::{Room, Shared};
@@ -131,7 +132,21 @@ impl Kernel {
     /// [`Error::Task`] with `rcAlreadyExists` if the client has a channel of this name, `rcFail` at a limit.
     pub fn connect(&self, client: &Task, server: &Task, name: &str, endpoints: &[(&str, u16)]) -> Result<(), Error> {
         let failed = |code| Error::Task(client.task.name.clone(), code);
-        connect_static(&client.task, &server.task, name, endpoints).map_err(failed)
+        let endpoints = endpoints.iter().map(|(name, riid)| (name.to_string(), *riid)).collect();
+        connect_static(&client.task, &server.task, name, endpoints, Numbers::default()).map_err(failed)
+    }
+
+    /// As [`Kernel::connect`], but the numbers in messages are those that the server's class gives its endpoints, as on
+    /// KasperskyOS: only `served` can be called on the channel.
+    ///
+    /// # Errors
+    ///
+    /// As there; `rcAlreadyExists` too if two endpoints have one number.
+    pub fn connect_served(&self, client: &Task, server: &Task, name: &str, served: &[Served]) -> Result<(), Error> {
+        let failed = |code| Error::Task(client.task.name.clone(), code);
+        let endpoints = served.iter().map(|one| (one.name.clone(), one.riid)).collect();
+        let numbers = Numbers::of(served).map_err(failed)?;
+        connect_static(&client.task, &server.task, name, endpoints, numbers).map_err(failed)
     }
 
     /// Returns the machine's interrupt lines, for the hardware or what stands for it.
@@ -151,9 +166,9 @@ fn connect_static(
     client: &Arc<task::Task>,
     server: &Arc<task::Task>,
     name: &str,
-    endpoints: &[(&str, u16)],
+    endpoints: Vec<(String, u16)>,
+    numbers: Numbers,
 ) -> Result<(), Retcode> {
-    let endpoints: Vec<_> = endpoints.iter().map(|(name, riid)| (name.to_string(), *riid)).collect();
     if super::notice::lock(&client.clients).contains_key(name) {
         return Err(Retcode::ALREADY_EXISTS);
     }
@@ -171,7 +186,7 @@ fn connect_static(
         }
     };
     let object = server.object(served, Rights(right::LISTEN), Retcode::NOT_CONNECTED)?;
-    let handle = connect(client, client, &object, 0)?;
+    let handle = connect(client, client, &object, 0, numbers)?;
     task::Task::set_name(&client.clients, name, Named { handle, endpoints });
     Ok(())
 }

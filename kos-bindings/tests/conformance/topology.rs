@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Point 11: static channels by name, and dynamic ones.
 
+use std::sync::{Arc, Mutex};
+
+use kos_bindings::hosted::judge::Verdict;
+use kos_bindings::hosted::{Config, Served, Thread};
 use kos_bindings::kn::INFINITE;
-use kos_bindings::nk::{Handle, Retcode};
+use kos_bindings::nk::{Handle, Header, Retcode, Transport};
 
 use crate::world::*;
 
@@ -163,4 +167,117 @@ fn p11_a_server_that_dies_ends_who_asks_it() {
         server.kill();
         assert_eq!(asks.join().expect("no panic"), Err(Retcode::NOT_CONNECTED));
     });
+}
+
+/// Sends `text` to endpoint `riid`, whatever it is.
+fn ask(thread: &mut Thread, channel: Handle, riid: u16, text: &[u8]) -> Result<(u16, Vec<u8>), Retcode> {
+    let lens = write(thread.request(), &[], text);
+    thread.request().constant[4..6].copy_from_slice(&riid.to_le_bytes());
+    let answer = thread.call(channel, lens)?;
+    Ok((
+        Header::read(answer.constant).expect("a header").riid,
+        answer.arena.to_vec(),
+    ))
+}
+
+/// Answers each request with the number that it came with, or with what `number` makes of it.
+fn serve(mut thread: Thread, listener: Handle, number: impl Fn(u16) -> u16 + Send + 'static) {
+    std::thread::spawn(move || {
+        while let Ok(received) = thread.recv(listener) {
+            let (handle, client) = (received.reply_handle, received.thread);
+            let riid = Header::read(received.message.constant).expect("a header").riid;
+            let lens = write(thread.response(), &[], &riid.to_le_bytes());
+            thread.response().constant[4..6].copy_from_slice(&number(riid).to_le_bytes());
+            let _ = thread.reply(handle, client, lens);
+        }
+    });
+}
+
+#[test]
+fn p15_endpoints_have_their_classes_numbers() {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let sees = Arc::clone(&seen);
+    let (kernel, audit) = world_with(Config::default(), move |subject| {
+        let riid = Header::read(subject.message.constant).expect("a header").riid;
+        sees.lock().expect("the list").push((subject.interface.name, riid));
+        Verdict::Allow
+    });
+    let interface = registry(RIID).expect("the test interface");
+    let served = |name: &str, riid| Served {
+        name: name.into(),
+        riid,
+        interface,
+    };
+    let (one, other, client) = (task(&kernel, "one"), task(&kernel, "other"), task(&kernel, "client"));
+    // Two endpoints of one interface; and the same number for something else in another class.
+    let ones = [served("left", 0), served("right", 1)];
+    kernel.connect_served(&client, &one, "ch", &ones).expect("a channel");
+    kernel
+        .connect_served(&client, &other, "other", &[served("bus.only", 7)])
+        .expect("a channel");
+    let twice = kernel.connect_served(&client, &one, "twice", &[served("a", 3), served("b", 3)]);
+    assert!(twice.is_err(), "two endpoints of one number");
+    for (server, name) in [(&one, "ch"), (&other, "other")] {
+        let thread = server.attach().expect("a thread");
+        let listener = thread.service_locator_register(name);
+        serve(thread, listener, |riid| riid);
+    }
+    let mut c = client.attach().expect("a thread");
+    let (to_one, to_other) = (c.service_locator_connect("ch"), c.service_locator_connect("other"));
+    assert_eq!(c.service_locator_get_riid(to_one, "left"), Some(0));
+    assert_eq!(c.service_locator_get_riid(to_one, "right"), Some(1));
+    assert_eq!(c.service_locator_get_riid(to_other, "bus.only"), Some(7));
+    for (channel, riid) in [(to_one, 0), (to_one, 1), (to_other, 7)] {
+        // The server is told the class's number, and the client is answered with it.
+        assert_eq!(
+            ask(&mut c, channel, riid, b"?"),
+            Ok((riid, riid.to_le_bytes().to_vec()))
+        );
+    }
+    assert_eq!(
+        *seen.lock().expect("the list"),
+        [("test.Send", RIID); 6],
+        "the policy's number"
+    );
+    audit.take();
+    for (channel, riid) in [
+        (to_one, 2),
+        (to_one, 7),
+        (to_other, 0),
+        (to_one, RIID),
+        (to_one, u16::MAX),
+    ] {
+        assert_eq!(
+            ask(&mut c, channel, riid, b"?"),
+            Err(Retcode::INVALID_ARGUMENT),
+            "{riid}"
+        );
+    }
+    assert_eq!(audit.take().len(), 5, "each under the client's name");
+}
+
+#[test]
+fn p15_an_answer_has_the_number_of_its_request() {
+    let (kernel, audit) = world();
+    let (server, client) = (task(&kernel, "server"), task(&kernel, "client"));
+    let interface = registry(RIID).expect("the test interface");
+    let served = [("left", 0), ("right", 1)].map(|(name, riid)| Served {
+        name: name.into(),
+        riid,
+        interface,
+    });
+    kernel
+        .connect_served(&client, &server, "ch", &served)
+        .expect("a channel");
+    let thread = server.attach().expect("a thread");
+    let listener = thread.service_locator_register("ch");
+    serve(thread, listener, |riid| if riid == 0 { RIID } else { 0 });
+    let mut c = client.attach().expect("a thread");
+    let channel = c.service_locator_connect("ch");
+    for riid in [0, 1] {
+        assert_eq!(ask(&mut c, channel, riid, b"?"), Err(Retcode::INVALID_ARGUMENT));
+    }
+    let audited = audit.take();
+    assert!(audited.iter().all(|record| record.sender == "server"), "{audited:?}");
+    assert_eq!(audited.len(), 2);
 }

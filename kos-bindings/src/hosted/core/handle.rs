@@ -9,6 +9,7 @@ use super::{Core, answer, caps, code, end, right, transfer};
 use crate::hosted::handles::Rights;
 use crate::hosted::listener::Listener;
 use crate::hosted::notice::Badge;
+use crate::hosted::numbers::Numbers;
 use crate::hosted::object::{Channel, Kind, Object, User};
 use crate::hosted::quota::What;
 use crate::hosted::task::Task;
@@ -28,20 +29,32 @@ const CLIENT: u32 = right::COMMON | right::CALL;
 const SERVER: u32 = right::COMMON | right::LISTEN;
 
 /// Makes the client's end of a channel to `listener`, to be put into any table.
-pub(crate) fn channel(payer: &Task, listener: &Arc<Object>, riid: u16) -> Result<Arc<Object>, Retcode> {
+pub(crate) fn channel(
+    payer: &Task,
+    listener: &Arc<Object>,
+    riid: u16,
+    numbers: Numbers,
+) -> Result<Arc<Object>, Retcode> {
     listener.listener()?;
     let charge = payer.quota.take(What::Objects, 1)?;
     let channel = Channel {
         listener: Arc::downgrade(listener),
         riid,
+        numbers,
         is_disconnected: AtomicBool::new(false),
     };
     Ok(Object::new(Kind::Channel(channel), Some(charge)))
 }
 
 /// Puts the client's end of a new channel to `listener` into `client`'s table.
-pub(crate) fn connect(payer: &Task, client: &Task, listener: &Arc<Object>, riid: u16) -> Result<Handle, Retcode> {
-    caps::root(client, channel(payer, listener, riid)?, Rights(CLIENT))
+pub(crate) fn connect(
+    payer: &Task,
+    client: &Task,
+    listener: &Arc<Object>,
+    riid: u16,
+    numbers: Numbers,
+) -> Result<Handle, Retcode> {
+    caps::root(client, channel(payer, listener, riid, numbers)?, Rights(CLIENT))
 }
 
 /// Makes a listener in `task`'s table.
@@ -112,7 +125,7 @@ impl Core<'_> {
         let object = self.object(HandleDesc::all(listener), right::LISTEN)?;
         object.listener()?;
         let server = caps::derive(&node, self.task, node.rights, None, self.task)?;
-        match connect(self.task, self.task, &object, 0) {
+        match connect(self.task, self.task, &object, 0, Numbers::default()) {
             Ok(client) => Ok((listener, server, client)),
             Err(code) => {
                 caps::close(self.task, server);
@@ -255,7 +268,7 @@ impl cm::Server for Core<'_> {
             let object = self.object(request.listener, right::LISTEN)?;
             object.listener()?;
             let server = caps::derive(&node, self.task, node.rights, None, self.task)?;
-            let made = connect(self.task, client, &object, riid);
+            let made = connect(self.task, client, &object, riid, Numbers::default());
             if made.is_err() {
                 caps::close(self.task, server);
             }

@@ -70,6 +70,9 @@ impl Thread {
             let granted = passed.map_err(|code| self.refused(between, lens, code))?;
             // The handle that was called is the kernel's to name, and an answer has none.
             set_self(&mut self.message, HandleDesc::INVALID)?;
+            if let Some(number) = request.number {
+                number.leave(self.message.constant(lens))?;
+            }
             Ok(granted)
         });
         let answer = granted.as_ref().map(|_| self.message.parts(lens)).map_err(|code| *code);
@@ -102,6 +105,16 @@ impl Thread {
             client: &request.client.class,
             server: &self.me.class,
         };
+        if let Some(number) = request.number {
+            let entered = number.enter(self.message.constant(lens));
+            entered.map_err(|code| {
+                let between = Between {
+                    client: &self.me.class,
+                    server: &request.client.class,
+                };
+                self.refused(between, lens, code)
+            })?;
+        }
         self.kernel
             .judge
             .response(between, request.known, self.message.parts(lens))
