@@ -122,17 +122,25 @@ pub fn boards_dir() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/drivers/boards"))
 }
 
+/// The boards that come with this package, in order.
+#[must_use]
+pub fn boards() -> Vec<PathBuf> {
+    let files = std::fs::read_dir(boards_dir()).into_iter().flatten().flatten();
+    let paths = files.map(|file| file.path());
+    let mut boards: Vec<PathBuf> = paths
+        .filter(|path| path.extension().is_some_and(|end| end == "dts"))
+        .collect();
+    boards.sort();
+    boards
+}
+
 /// The names of the boards that come with this package.
 fn known_boards() -> Vec<String> {
-    let files = std::fs::read_dir(boards_dir()).into_iter().flatten().flatten();
-    let paths = files
-        .map(|file| file.path())
-        .filter(|path| path.extension().is_some_and(|end| end == "dts"));
-    let mut names: Vec<String> = paths
-        .filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned()))
-        .collect();
-    names.sort();
-    names
+    let boards = boards();
+    let names = boards
+        .iter()
+        .filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned()));
+    names.collect()
 }
 
 /// The names that a driver's board may have, the likeliest first: the driver may be named by its module

@@ -10,6 +10,8 @@
 //! | [`policy`] | what each driver may do, made from its board |
 //! | [`solution`] | a driver as a part of a KasperskyOS solution: EDL and init.yaml |
 //! | [`iio`] | sensors in physical units, single readings and buffered capture |
+//! | [`diff`] | how large a port's change is |
+//! | [`figures`] | this project's own figures |
 //! | [`html`], [`output`] | reports as pages, and files that are whole or not there |
 //! | [`symbol`] | from addresses to functions and lines |
 //! | [`shim`] | where the machine's archives are |
@@ -22,6 +24,8 @@
 pub mod board;
 pub mod build;
 pub mod client;
+pub mod diff;
+pub mod figures;
 pub mod html;
 pub mod iio;
 pub mod output;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! What can be written on the command line.
 
+use super::diff::{self, DiffArgs};
+use super::figures::FiguresArgs;
 use super::policy::PolicyArgs;
 use ::board::{Fault, Stimulus};
 use anyhow::Result;
@@ -60,6 +62,11 @@ pub(crate) enum Command {
     /// Check, test, explain, compare and show security policies
     #[command(after_help = POLICY_EXIT_STATUS)]
     Policy(PolicyArgs),
+    /// Measure how large a port's change is: two folders, files or git revisions
+    #[command(after_help = diff::EXIT_STATUS)]
+    Diff(DiffArgs),
+    /// Compute this project's own figures: lines reused, changed and written by hand, and levels reached
+    Report(FiguresArgs),
     /// Say what is missing on this machine, and what mends it
     #[command(after_help = "Exit status: 0 nothing is missing, 1 something is")]
     Doctor(DoctorArgs),

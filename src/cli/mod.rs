@@ -4,13 +4,16 @@
 //! * [`args`]: what can be written. [`run`]: drivers running, seen by [`plain`] or [`live`].
 //! * [`report`]: what is said of a domain, as JSON and as text.
 //! * [`access`]: clients of a running domain. [`build`]: an image. [`policy`]: policies. [`doctor`]: this machine.
-//! * [`chip`]: chips for virtual machines.
+//! * [`chip`]: chips for virtual machines. [`diff`]: how large a port's change is. [`figures`]: this
+//!   project's own.
 
 mod access;
 mod args;
 mod build;
 mod chip;
+mod diff;
 mod doctor;
+mod figures;
 mod live;
 mod plain;
 mod policy;
@@ -36,6 +39,8 @@ enum Outcome {
     DomainDied,
     /// A signal ended it before anything ran.
     Interrupted,
+    /// What the command's own help says.
+    Status(u8),
 }
 
 impl From<Outcome> for ExitCode {
@@ -45,6 +50,7 @@ impl From<Outcome> for ExitCode {
             Outcome::Failed => 1,
             Outcome::DomainDied => 3,
             Outcome::Interrupted => 130,
+            Outcome::Status(status) => status,
         })
     }
 }
@@ -61,6 +67,8 @@ pub(crate) fn main() -> ExitCode {
         Command::Build(args) => build::command(&args),
         Command::Chip(args) => chip::command(&args),
         Command::Policy(args) => policy::command(&args),
+        Command::Diff(args) => diff::command(&args),
+        Command::Report(args) => figures::command(&args),
         Command::Doctor(args) => doctor::command(&args),
     };
     match done {

@@ -28,7 +28,7 @@ enum Rule {
     Sources(fn(&[Source]) -> Findings),
 }
 
-const RULES: [(&str, Rule); 9] = [
+const RULES: [(&str, Rule); 10] = [
     ("fmt", Rule::Cargo(&["fmt", "--all", "--", "--check"])),
     ("licences", Rule::Sources(text::licences)),
     ("size", Rule::Sources(text::sizes)),
@@ -41,6 +41,10 @@ const RULES: [(&str, Rule); 9] = [
         Rule::Build(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]),
     ),
     ("doc", Rule::Docs),
+    (
+        "figures",
+        Rule::Build(&["run", "-q", "-p", "linux-compat", "--", "report", "--check", "README.md"]),
+    ),
 ];
 
 /// Runs the named rules, or all; false if one is broken.

@@ -146,6 +146,14 @@ const ORACLE: [Need; 4] = [
     },
 ];
 
+/// What only the tests of reports as pages need.
+const BROWSER: [Need; 1] = [Need {
+    what: "chromium",
+    why: "opens the pages that `diff` and `report` write, for their tests",
+    is_there: || run::find("chromium").is_some(),
+    packages: &["chromium"],
+}];
+
 fn has_libc_headers() -> bool {
     std::path::Path::new("/usr/include/stdio.h").exists()
 }
@@ -183,6 +191,11 @@ pub(crate) fn ensure_aarch64() -> Result<bool> {
 /// Installs what the oracle needs besides; returns whether anything was missing.
 pub(crate) fn ensure_oracle() -> Result<bool> {
     install(&ORACLE)
+}
+
+/// Installs the browser in which pages are tested; returns whether it was missing.
+pub(crate) fn ensure_browser() -> Result<bool> {
+    install(&BROWSER)
 }
 
 fn install(needs: &[Need]) -> Result<bool> {

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! `report`: the project's own figures.
+
+use super::args::KernelArgs;
+use super::{Outcome, catch_signals};
+use anyhow::{Context, Result};
+use clap::Args;
+use linux_compat::figures::{Figures, show};
+use linux_compat::output::write_whole;
+use linux_compat::system::SystemOptions;
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+/// `report`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct FiguresArgs {
+    #[command(flatten)]
+    kernel: KernelArgs,
+    /// Levels and modules besides the boards': what `linux-compat matrix --json` wrote
+    #[arg(long, value_name = "FILE")]
+    matrix: Option<PathBuf>,
+    /// Write a page
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    /// Write the figures into a README, between its marks
+    #[arg(long, value_name = "FILE")]
+    readme: Option<PathBuf>,
+    /// Fail if a README has other figures
+    #[arg(long, value_name = "FILE")]
+    check: Option<PathBuf>,
+}
+
+/// Computes and prints.
+///
+/// # Errors
+///
+/// A driver cannot be built, a file cannot be read or written, or a README says something else.
+pub(crate) fn command(args: &FiguresArgs) -> Result<Outcome> {
+    let stop = Arc::new(AtomicBool::new(false));
+    catch_signals(&stop)?;
+    let options = SystemOptions {
+        series: args.kernel.kernel,
+        linux: args.kernel.linux.clone(),
+        profile: args.kernel.profile(),
+        allow_modified: args.kernel.allow_modified,
+        ..SystemOptions::default()
+    };
+    let figures = Figures::compute(options, args.matrix.as_deref());
+    if stop.load(Relaxed) {
+        eprintln!("linux-compat: interrupted");
+        return Ok(Outcome::Interrupted);
+    }
+    let figures = figures?;
+    if let Some(path) = &args.html {
+        write_whole(path, show::page(&figures).as_bytes()).with_context(|| path.display().to_string())?;
+    }
+    if let Some(path) = &args.readme {
+        let readme = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+        let readme = show::with_block(&readme, &show::block(&figures)).with_context(|| path.display().to_string())?;
+        write_whole(path, readme.as_bytes()).with_context(|| path.display().to_string())?;
+    }
+    let mut out = std::io::stdout().lock();
+    if args.json {
+        serde_json::to_writer(&mut out, &figures)?;
+        writeln!(out)?;
+    } else {
+        out.write_all(show::text(&figures).as_bytes())?;
+    }
+    if let Some(path) = &args.check {
+        let readme = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+        if !show::check(&readme, &figures).with_context(|| path.display().to_string())? {
+            eprintln!(
+                "linux-compat: {}: its figures are of another Linux than {}, and were not compared",
+                path.display(),
+                figures.kernel
+            );
+        }
+    }
+    Ok(Outcome::Success)
+}

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! How far each module comes. A board's driver is run, in its sandbox, and read; the rest stands in a matrix that
+//! `linux-compat matrix --json` wrote.
+
+use super::FiguresError;
+use crate::board::Board;
+use crate::build::Built;
+use crate::client::EntryKind;
+use crate::iio::Device;
+use crate::system::{DriverSpec, System};
+use crate::{Client, Domain};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// One module, as far as it came.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ModuleLevel {
+    /// The module.
+    pub module: String,
+    /// The level: one of the matrix', or of a board's run `links`, `loads`, `probes`, `measures`.
+    pub level: String,
+    /// Why it came no further, if it should have.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// A row of a matrix: of all that stands in it only what is needed here.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Row {
+    pub(super) module: String,
+    pub(super) kernel: String,
+    pub(super) level: String,
+    pub(super) files: Vec<String>,
+    #[serde(default)]
+    reason: Option<String>,
+}
+
+impl Row {
+    /// An image of it was made.
+    pub(super) fn is_linked(&self) -> bool {
+        !["nothing", "compiles"].contains(&self.level.as_str())
+    }
+}
+
+#[derive(Deserialize)]
+struct Rows {
+    rows: Vec<Row>,
+}
+
+/// A stored matrix.
+#[derive(Debug, Clone)]
+pub(super) struct Matrix {
+    pub(super) path: PathBuf,
+    pub(super) rows: Vec<Row>,
+}
+
+impl Matrix {
+    pub(super) fn read(path: &Path) -> Result<Self, FiguresError> {
+        let text = std::fs::read_to_string(path).map_err(|error| FiguresError::Io {
+            path: path.to_owned(),
+            error,
+        })?;
+        let rows: Rows = serde_json::from_str(&text).map_err(|error| FiguresError::Matrix {
+            path: path.to_owned(),
+            error,
+        })?;
+        Ok(Self {
+            path: path.to_owned(),
+            rows: rows.rows,
+        })
+    }
+
+    /// Its modules, and those of boards, which come further.
+    pub(super) fn merged(&self, mut boards: Vec<ModuleLevel>) -> Vec<ModuleLevel> {
+        let known: BTreeSet<String> = boards.iter().map(|module| module.module.clone()).collect();
+        let rows = self.rows.iter().filter(|row| !known.contains(&row.module));
+        boards.extend(rows.map(|row| ModuleLevel {
+            module: row.module.clone(),
+            level: row.level.clone(),
+            reason: row.reason.clone(),
+        }));
+        boards.sort_by(|a, b| a.module.cmp(&b.module));
+        boards
+    }
+}
+
+/// Runs a driver on its board, and says how far its modules came.
+pub(super) fn run(system: &System, driver: &str, board: Board, built: &Built) -> Vec<ModuleLevel> {
+    let modules = built.report.modules.clone();
+    let (level, reason) = match start(system, driver, board, built) {
+        Ok(domain) => {
+            let reached = domain
+                .client()
+                .map_err(|error| error.to_string())
+                .and_then(|mut client| reached(&mut client));
+            domain.stop();
+            match reached {
+                Ok(level) => (level, None),
+                Err(reason) => ("loads", Some(reason)),
+            }
+        }
+        Err(reason) => ("links", Some(reason)),
+    };
+    let of = |module| ModuleLevel {
+        module,
+        level: level.to_owned(),
+        reason: reason.clone(),
+    };
+    modules.into_iter().map(of).collect()
+}
+
+fn start(system: &System, driver: &str, board: Board, built: &Built) -> Result<Domain, String> {
+    let mut spec = DriverSpec::new(driver).map_err(|error| error.to_string())?;
+    spec.board = board;
+    let domain = system.start(&spec, built).map_err(|error| error.to_string())?;
+    let mut client = domain.client().map_err(|error| error.to_string())?;
+    client.state().map_err(|error| error.to_string())?;
+    Ok(domain)
+}
+
+/// `measures` if a sensor of the domain gives a value, `probes` if a driver took its chip, `loads` if it runs.
+fn reached(client: &mut Client) -> Result<&'static str, String> {
+    for device in Device::all(client).map_err(|error| error.to_string())? {
+        for channel in device.channels().to_vec() {
+            if device.read(client, &channel).is_ok() {
+                return Ok("measures");
+            }
+        }
+    }
+    for bus in ["i2c", "spi", "platform"] {
+        let drivers = format!("bus/{bus}/drivers");
+        for driver in client.list(&drivers).unwrap_or_default() {
+            let bound = client.list(&format!("{drivers}/{}", driver.name)).unwrap_or_default();
+            // A link to a device stands for a driver that took it; `module` is one to its module.
+            if bound
+                .iter()
+                .any(|entry| entry.kind == EntryKind::Link && entry.name != "module")
+            {
+                return Ok("probes");
+            }
+        }
+    }
+    Ok("loads")
+}

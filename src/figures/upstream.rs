@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! The upstream files that end up in images: how many lines, and whether they are upstream's.
+//!
+//! Each file is read and hashed anew, whatever the build remembers.
+
+use super::FiguresError;
+use super::levels::Matrix;
+use crate::build::Report;
+use crate::diff::count::{Change, Lines};
+use crate::diff::glue;
+use linux_headers::manifest::hash_of;
+use linux_headers::{Locate, Tree};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::path::Path;
+
+/// One file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct UpstreamFile {
+    /// Its path in the tree.
+    pub path: String,
+    /// Its lines.
+    #[serde(flatten)]
+    pub counts: Lines,
+    /// Its content's hash, in hexadecimal.
+    pub sha256: String,
+    /// The package's copy has the same.
+    pub pristine: bool,
+    /// Lines that were added, removed or modified.
+    pub changed_lines: u64,
+}
+
+/// What proves that files are upstream's.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Hashes {
+    /// The package whose own hashes they were compared with.
+    pub package: String,
+    /// Files that are the package's, byte for byte.
+    pub pristine: u64,
+    /// Files that are not.
+    pub modified: u64,
+    /// SHA-256 of the lines `SHA-256 path` of all files in order of their paths, as `sha256sum` would write them.
+    pub sha256: String,
+}
+
+/// Files as they come in.
+pub(super) struct Upstream<'a> {
+    tree: &'a Tree,
+    files: BTreeMap<String, UpstreamFile>,
+}
+
+impl<'a> Upstream<'a> {
+    pub(super) fn new(tree: &'a Tree) -> Self {
+        Self {
+            tree,
+            files: BTreeMap::new(),
+        }
+    }
+
+    /// Adds the files of an image; how many it has, and their lines.
+    pub(super) fn add(&mut self, report: &Report) -> Result<(u64, u64), FiguresError> {
+        let (mut files, mut lines) = (0, 0);
+        for path in super::upstream_paths(report) {
+            files += 1;
+            lines += self.file(path)?;
+        }
+        Ok((files, lines))
+    }
+
+    /// Adds the own files of modules that linked in a matrix of this kernel.
+    pub(super) fn add_matrix(&mut self, matrix: &Matrix) -> Result<(), FiguresError> {
+        for row in matrix.rows.iter().filter(|row| row.is_linked()) {
+            let is_ours = row.kernel == self.tree.series.to_string() || row.kernel == self.tree.full_version;
+            for path in row.files.iter().filter(|_| is_ours) {
+                self.file(path)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks at a file, and returns its lines.
+    fn file(&mut self, path: &str) -> Result<u64, FiguresError> {
+        if let Some(file) = self.files.get(path) {
+            return Ok(file.counts.lines);
+        }
+        let full = self.tree.dir.join(path);
+        let data = std::fs::read(&full).map_err(|error| FiguresError::Io { path: full, error })?;
+        let (found, expected) = (hash_of(&data), self.tree.expected(path));
+        let counts = glue::count(Path::new(path), &data);
+        let pristine = expected == Some(found);
+        let changed_lines = match expected {
+            Some(_) if pristine => 0,
+            Some(expected) => changed(self.tree, path, &data, expected)?.changed(),
+            None => {
+                return Err(FiguresError::Unproven {
+                    path: path.to_owned(),
+                    what: "the package has no such file, or there is none to compare with".to_owned(),
+                });
+            }
+        };
+        let file = UpstreamFile {
+            path: path.to_owned(),
+            counts,
+            sha256: hex(&found),
+            pristine,
+            changed_lines,
+        };
+        self.files.insert(path.to_owned(), file);
+        Ok(counts.lines)
+    }
+
+    pub(super) fn finish(self) -> Result<(Vec<UpstreamFile>, Hashes), FiguresError> {
+        let files: Vec<UpstreamFile> = self.files.into_values().collect();
+        let mut all = Sha256::new();
+        for file in &files {
+            all.update(format!("{}  {}\n", file.sha256, file.path));
+        }
+        let pristine = files.iter().filter(|file| file.pristine).count() as u64;
+        let package = self.tree.manifest.as_ref().map_or("", |manifest| manifest.package());
+        let hashes = Hashes {
+            package: package.to_owned(),
+            pristine,
+            modified: files.len() as u64 - pristine,
+            sha256: hex(&all.finalize()),
+        };
+        Ok((files, hashes))
+    }
+}
+
+/// How a file differs from the package's copy, which is in the tree that was set up.
+fn changed(tree: &Tree, path: &str, data: &[u8], expected: [u8; 32]) -> Result<Change, FiguresError> {
+    let unproven = |what: &str| FiguresError::Unproven {
+        path: path.to_owned(),
+        what: what.to_owned(),
+    };
+    let wanted = Locate {
+        linux: None,
+        series: Some(tree.series),
+    };
+    let package = Tree::locate(&wanted).map_err(|error| unproven(&error.to_string()))?;
+    let original = std::fs::read(package.dir.join(path)).map_err(|error| unproven(&error.to_string()))?;
+    if hash_of(&original) != expected {
+        return Err(unproven("changed, and the package's own copy is not at hand"));
+    }
+    Ok(crate::diff::changed_lines(Path::new(path), &original, data))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
