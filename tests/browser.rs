@@ -39,7 +39,13 @@ fn chromium() -> Option<Command> {
     };
     let mut command = Command::new(program);
     command
-        .args(["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"])
+        .args([
+            "--headless=new",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-dev-shm-usage",
+            "--no-first-run",
+        ])
         .args(["--allow-file-access-from-files", "--virtual-time-budget=20000"])
         .stdin(Stdio::null())
         .stderr(Stdio::null());
@@ -52,9 +58,15 @@ fn look(place: &Place, look: &str) -> Option<Value> {
     let harness = place.file("harness.html", &HARNESS.replace("LOOK", look));
     let profile = place.path().join("profile");
     browser.arg(format!("--user-data-dir={}", profile.display()));
-    let out = browser.args(["--dump-dom", &format!("file://{harness}")]).output().expect("Chromium starts");
+    let out = browser
+        .args(["--dump-dom", &format!("file://{harness}")])
+        .output()
+        .expect("Chromium starts");
     let dom = String::from_utf8_lossy(&out.stdout).into_owned();
-    let result = dom.split("<pre id=\"result\">").nth(1).and_then(|rest| rest.split("</pre>").next());
+    let result = dom
+        .split("<pre id=\"result\">")
+        .nth(1)
+        .and_then(|rest| rest.split("</pre>").next());
     let result = result.unwrap_or_else(|| panic!("no result in {dom}"));
     let text = result.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&");
     let found: Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text:?}"));
@@ -70,10 +82,20 @@ fn sheets(place: &Place) -> Option<usize> {
         .arg(format!("--user-data-dir={}", place.path().join("profile").display()))
         .arg(format!("--print-to-pdf={}", pdf.display()))
         .arg(format!("file://{}", page.display()));
-    assert!(browser.stdout(Stdio::null()).status().expect("Chromium starts").success());
+    assert!(
+        browser
+            .stdout(Stdio::null())
+            .status()
+            .expect("Chromium starts")
+            .success()
+    );
     let data = std::fs::read(pdf).expect("a PDF");
     let text = String::from_utf8_lossy(&data);
-    Some(text.matches("/Type /Page\n").count() + text.matches("/Type /Page ").count() + text.matches("/Type/Page/").count())
+    Some(
+        text.matches("/Type /Page\n").count()
+            + text.matches("/Type /Page ").count()
+            + text.matches("/Type/Page/").count(),
+    )
 }
 
 /// A page of `diff`: eight files, of which each has one more line changed than the one before.
@@ -136,7 +158,8 @@ fn the_page_of_a_diff_sorts_filters_and_unfolds() {
     ) else {
         return;
     };
-    let parts = |order: &mut dyn Iterator<Item = usize>| -> Vec<String> { order.map(|n| format!("part{n}.c")).collect() };
+    let parts =
+        |order: &mut dyn Iterator<Item = usize>| -> Vec<String> { order.map(|n| format!("part{n}.c")).collect() };
     let mut by_name = vec!["Makefile".to_owned()];
     by_name.extend(parts(&mut (0..8)));
     assert_eq!(found["tables"], 2);
@@ -145,15 +168,27 @@ fn the_page_of_a_diff_sorts_filters_and_unfolds() {
     // The Makefile has one changed line, as part1.c has; part0.c has none.
     let descending = parts(&mut (2..8).rev());
     assert_eq!(found["descending"][0], "descending");
-    assert_eq!(found["descending"].as_array().expect("rows")[1..7], serde_json::json!(descending).as_array().expect("rows")[..]);
-    assert_eq!((&found["ascending"][0], &found["ascending"][1]), (&"ascending".into(), &"part0.c".into()));
+    assert_eq!(
+        found["descending"].as_array().expect("rows")[1..7],
+        serde_json::json!(descending).as_array().expect("rows")[..]
+    );
+    assert_eq!(
+        (&found["ascending"][0], &found["ascending"][1]),
+        (&"ascending".into(), &"part0.c".into())
+    );
     assert_eq!(found["ascending"][9], "part7.c");
     assert_eq!(found["byName"][0], Value::Null);
-    assert_eq!(found["byName"].as_array().expect("rows")[1..], serde_json::json!(by_name).as_array().expect("rows")[..]);
+    assert_eq!(
+        found["byName"].as_array().expect("rows")[1..],
+        serde_json::json!(by_name).as_array().expect("rows")[..]
+    );
     assert_eq!(found["sumAll"], "29");
     assert_eq!(found["filtered"], serde_json::json!(["1 of 9", "7", "part7.c"]));
     assert_eq!(found["languages"], serde_json::json!(["", "C", "Makefile"]));
-    assert_eq!((&found["chosen"], &found["again"]), (&serde_json::json!(["Makefile"]), &9.into()));
+    assert_eq!(
+        (&found["chosen"], &found["again"]),
+        (&serde_json::json!(["Makefile"]), &9.into())
+    );
     assert_eq!((&found["folded"], &found["unfolded"]), (&false.into(), &true.into()));
     assert_eq!(found["lines"], serde_json::json!([7, 7]));
     assert_eq!(found["hostile"], true);

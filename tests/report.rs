@@ -30,7 +30,14 @@ fn another_figure_in_a_readme_fails() {
     let wrong = readme.replace(" lines; ", " more lines; ");
     assert_ne!(readme, wrong);
     let path = place.file("README.md", &wrong);
-    report(&place, &["--check", &path]).fails(1, &["the figures differ", "--readme FILE", "- | of it changed | 0 more lines"]);
+    report(&place, &["--check", &path]).fails(
+        1,
+        &[
+            "the figures differ",
+            "--readme FILE",
+            "- | of it changed | 0 more lines",
+        ],
+    );
     report(&place, &["--readme", &path]).succeeds();
     assert_eq!(std::fs::read_to_string(&path).expect("it is there"), readme);
     let path = place.file("OTHER.md", "# nothing\n");
@@ -43,14 +50,23 @@ fn figures_add_up_and_prove_themselves() {
     let found = report(&place, &["--json"]).succeeds().json();
     let files = found["upstream"].as_array().expect("files");
     let lines: u64 = files.iter().map(|file| count(file, "lines")).sum();
-    assert_eq!((count(&found, "reused_lines"), count(&found, "reused_files")), (lines, files.len() as u64));
+    assert_eq!(
+        (count(&found, "reused_lines"), count(&found, "reused_files")),
+        (lines, files.len() as u64)
+    );
     assert_eq!(count(&found, "changed_lines"), 0);
-    assert_eq!((count(&found["hashes"], "pristine"), count(&found["hashes"], "modified")), (files.len() as u64, 0));
+    assert_eq!(
+        (count(&found["hashes"], "pristine"), count(&found["hashes"], "modified")),
+        (files.len() as u64, 0)
+    );
 
     // The hash over all hashes is what anybody can compute again.
     let mut all = Sha256::new();
     for file in files {
-        let (hash, path) = (file["sha256"].as_str().expect("a hash"), file["path"].as_str().expect("a path"));
+        let (hash, path) = (
+            file["sha256"].as_str().expect("a hash"),
+            file["path"].as_str().expect("a path"),
+        );
         all.update(format!("{hash}  {path}\n"));
     }
     let all: String = all.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
@@ -61,13 +77,20 @@ fn figures_add_up_and_prove_themselves() {
         let glue = rooms.iter().filter(|room| room["is_glue"] == true);
         glue.map(|room| count(room, key)).sum()
     };
-    assert_eq!((count(&found, "glue_lines"), count(&found, "glue_code_lines")), (glue("lines"), glue("code")));
+    assert_eq!(
+        (count(&found, "glue_lines"), count(&found, "glue_code_lines")),
+        (glue("lines"), glue("code"))
+    );
     #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
     let quotient = glue("lines") as f64 / lines as f64;
     assert!((found["glue_over_reused"].as_f64().expect("a number") - quotient).abs() < 1e-12);
     for room in rooms {
         assert!(count(room, "files") > 0, "{room}");
-        assert_eq!(count(room, "lines"), count(room, "code") + count(room, "comments") + count(room, "blanks"), "{room}");
+        assert_eq!(
+            count(room, "lines"),
+            count(room, "code") + count(room, "comments") + count(room, "blanks"),
+            "{room}"
+        );
     }
     for driver in ["adxl345_i2c", "adxl345_spi", "bmg160"] {
         assert!(found["hand_lines_per_driver"][driver].is_u64(), "{driver}: {found:#}");
@@ -85,8 +108,14 @@ fn an_image_s_files_are_its_build_s() {
     let sources = built["sources"].as_array().expect("sources");
     let lines: u64 = sources.iter().map(|source| count(source, "lines")).sum();
     let drivers = found["drivers"].as_array().expect("drivers");
-    let driver = drivers.iter().find(|driver| driver["driver"] == "bmg160").expect("bmg160");
-    assert_eq!((count(driver, "files"), count(driver, "lines")), (sources.len() as u64, lines));
+    let driver = drivers
+        .iter()
+        .find(|driver| driver["driver"] == "bmg160")
+        .expect("bmg160");
+    assert_eq!(
+        (count(driver, "files"), count(driver, "lines")),
+        (sources.len() as u64, lines)
+    );
     for source in sources {
         let has = |file: &Value| file["path"] == source["path"] && file["sha256"] == source["sha256"];
         assert!(found["upstream"].as_array().expect("files").iter().any(has), "{source}");
@@ -103,7 +132,10 @@ fn a_matrix_adds_modules_and_their_files() {
         row("adxl372", "unloads-clean", "drivers/iio/accel/adxl372.c"),
         row("bma180", "compiles", "drivers/iio/accel/bma180.c"),
     ];
-    let matrix = place.file("matrix.json", &format!(r#"{{"kernel":"6.12","rows":[{}]}}"#, rows.join(",")));
+    let matrix = place.file(
+        "matrix.json",
+        &format!(r#"{{"kernel":"6.12","rows":[{}]}}"#, rows.join(",")),
+    );
     let (alone, found) = (
         report(&place, &["--json"]).succeeds().json(),
         report(&place, &["--json", "--matrix", &matrix]).succeeds().json(),
@@ -115,7 +147,8 @@ fn a_matrix_adds_modules_and_their_files() {
     assert!(found["levels_from"].as_str().expect("a text").contains("matrix.json"));
 
     let wrong = place.file("wrong.json", "[]");
-    report(&place, &["--matrix", &wrong]).fails(1, &["wrong.json: no matrix as `linux-compat matrix --json` writes it"]);
+    report(&place, &["--matrix", &wrong])
+        .fails(1, &["wrong.json: no matrix as `linux-compat matrix --json` writes it"]);
     report(&place, &["--matrix", "/nowhere"]).fails(1, &["/nowhere: No such file or directory"]);
 }
 
@@ -127,7 +160,12 @@ fn a_changed_file_is_counted_line_by_line() {
     let place = Place::new();
     let copy = place.path().join("linux");
     // Of links, but for the one file that is changed: a whole tree is large.
-    let copied = std::process::Command::new("cp").arg("-rs").arg(&tree.dir).arg(&copy).status().expect("cp");
+    let copied = std::process::Command::new("cp")
+        .arg("-rs")
+        .arg(&tree.dir)
+        .arg(&copy)
+        .status()
+        .expect("cp");
     assert!(copied.success());
     let driver = copy.join("drivers/iio/gyro/bmg160_i2c.c");
     let text = std::fs::read_to_string(&driver).expect("a driver");
@@ -135,6 +173,11 @@ fn a_changed_file_is_counted_line_by_line() {
     std::fs::write(&driver, format!("{text}\n/* Ours. */\n")).expect("written");
     let linux = copy.display().to_string();
     report(&place, &["--linux", &linux]).fails(1, &["bmg160_i2c.c: changed since Linux"]);
-    let found = report(&place, &["--json", "--linux", &linux, "--allow-modified"]).succeeds().json();
-    assert_eq!((count(&found, "changed_lines"), count(&found["hashes"], "modified")), (2, 1));
+    let found = report(&place, &["--json", "--linux", &linux, "--allow-modified"])
+        .succeeds()
+        .json();
+    assert_eq!(
+        (count(&found, "changed_lines"), count(&found["hashes"], "modified")),
+        (2, 1)
+    );
 }

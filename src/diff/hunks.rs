@@ -3,12 +3,8 @@
 
 use super::count::{Change, Counts};
 use super::lines::{Kind, Text};
-use imara_diff::{Algorithm, Diff, Hunk as Place, InternedInput};
+use super::script::{Place, script};
 use serde::Serialize;
-
-/// Above so many lines of both sides together the shortest edit script may take minutes, and git's own heuristics are
-/// used: the counts are then those of `git diff`, which may be above those of `git diff --minimal`.
-const MAX_MINIMAL: usize = 100_000;
 
 /// A place where the sides differ; lines count from 1, as in a unified diff.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -48,18 +44,10 @@ pub(super) struct Compared {
 
 /// Compares two texts.
 pub(super) fn compare(old: &Text<'_>, new: &Text<'_>) -> Compared {
-    let is_minimal = old.len() + new.len() <= MAX_MINIMAL;
-    let algorithm = if is_minimal {
-        Algorithm::MyersMinimal
-    } else {
-        Algorithm::Myers
-    };
-    let mut input = InternedInput::<&[u8]>::default();
-    input.update_before((0..old.len()).map(|line| old.raw(line)));
-    input.update_after((0..new.len()).map(|line| new.raw(line)));
-    let mut diff = Diff::compute(algorithm, &input);
-    diff.postprocess_lines(&input);
-
+    let script = script(
+        (0..old.len()).map(|line| old.raw(line)),
+        (0..new.len()).map(|line| new.raw(line)),
+    );
     let mut counts = Counts {
         upstream: old.counts(),
         ported: new.counts(),
@@ -67,16 +55,16 @@ pub(super) fn compare(old: &Text<'_>, new: &Text<'_>) -> Compared {
     };
     let mut hunks = Vec::new();
     let (mut old_at, mut new_at) = (0, 0);
-    for place in diff.hunks() {
-        masked(old, old_at..index(place.before.start), new, new_at, &mut counts);
-        hunks.push(hunk(old, new, &place, &mut counts));
-        (old_at, new_at) = (index(place.before.end), index(place.after.end));
+    for place in &script.places {
+        masked(old, old_at..place.old.start, new, new_at, &mut counts);
+        hunks.push(hunk(old, new, place, &mut counts));
+        (old_at, new_at) = (place.old.end, place.new.end);
     }
     masked(old, old_at..old.len(), new, new_at, &mut counts);
     Compared {
         counts,
         hunks,
-        is_minimal,
+        is_minimal: script.is_minimal,
     }
 }
 
@@ -88,10 +76,6 @@ pub(super) fn whole(text: &Text<'_>, is_new: bool) -> Compared {
     } else {
         compare(text, &empty)
     }
-}
-
-fn index(line: u32) -> usize {
-    line as usize
 }
 
 fn count(lines: usize) -> u64 {
@@ -126,8 +110,8 @@ impl Tally {
 }
 
 fn hunk(old: &Text<'_>, new: &Text<'_>, place: &Place, counts: &mut Counts) -> Hunk {
-    let before: Vec<usize> = place.before.clone().map(index).collect();
-    let after: Vec<usize> = place.after.clone().map(index).collect();
+    let before: Vec<usize> = place.old.clone().collect();
+    let after: Vec<usize> = place.new.clone().collect();
     let mut tally = Tally::default();
     if same_but_blanks(old, &before, new, &after) {
         tally.removed[Class::Whitespace as usize] = count(before.len());
@@ -148,12 +132,14 @@ fn hunk(old: &Text<'_>, new: &Text<'_>, place: &Place, counts: &mut Counts) -> H
     let class = [Class::Code, Class::Comments, Class::Whitespace]
         .into_iter()
         .find(|&class| tally.change(class) != Change::default());
-    let start = |range: &std::ops::Range<u32>| range.start + u32::from(!range.is_empty());
+    // A file of more lines than that is over the limit of bytes.
+    let number = |line: usize| u32::try_from(line).unwrap_or(u32::MAX);
+    let start = |range: &std::ops::Range<usize>| number(range.start + usize::from(!range.is_empty()));
     Hunk {
-        old_start: start(&place.before),
-        old_lines: place.before.end - place.before.start,
-        new_start: start(&place.after),
-        new_lines: place.after.end - place.after.start,
+        old_start: start(&place.old),
+        old_lines: number(place.old.len()),
+        new_start: start(&place.new),
+        new_lines: number(place.new.len()),
         class: class.unwrap_or(Class::Whitespace),
     }
 }
@@ -190,22 +176,13 @@ fn code_lines(old: &Text<'_>, before: &[usize], new: &Text<'_>, after: &[usize])
             .collect()
     };
     let (before, after) = (with_code(old, before), with_code(new, after));
-    let mut input = InternedInput::<&[u8]>::default();
-    input.update_before(before.iter().map(|&line| old.code(line)));
-    input.update_after(after.iter().map(|&line| new.code(line)));
-    let is_minimal = before.len() + after.len() <= MAX_MINIMAL;
-    let diff = Diff::compute(
-        if is_minimal {
-            Algorithm::MyersMinimal
-        } else {
-            Algorithm::Myers
-        },
-        &input,
+    let script = script(
+        before.iter().map(|&line| old.code(line)),
+        after.iter().map(|&line| new.code(line)),
     );
     let mut changed = (Vec::new(), Vec::new());
-    for place in diff.hunks() {
-        let went = &before[index(place.before.start)..index(place.before.end)];
-        let came = &after[index(place.after.start)..index(place.after.end)];
+    for place in script.places {
+        let (went, came) = (&before[place.old], &after[place.new]);
         if old.stream(went.iter().copied()) != new.stream(came.iter().copied()) {
             changed.0.extend_from_slice(went);
             changed.1.extend_from_slice(came);

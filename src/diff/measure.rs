@@ -89,6 +89,8 @@ pub enum Status {
     Added,
     /// Upstream's alone: the port leaves it out.
     Removed,
+    /// Both have it, and it could not be read.
+    Unknown,
 }
 
 impl Status {
@@ -101,6 +103,7 @@ impl Status {
             Self::Renamed => "renamed",
             Self::Added => "added",
             Self::Removed => "removed",
+            Self::Unknown => "unknown",
         }
     }
 
@@ -326,7 +329,8 @@ fn compare(pair: &Pair, sides: (&Listing, &Listing), readers: (&Reader, &Reader)
         (Some(_), None) => Status::Removed,
         (None, _) => Status::Added,
         _ if pair.likeness.is_some() => Status::Renamed,
-        _ => Status::Same,
+        // Until both contents are at hand.
+        _ => Status::Unknown,
     };
     let mut file = FileDiff {
         path: path.display().to_string(),
@@ -370,9 +374,7 @@ fn contents(
             (Some(old), Some(new)) => Reader::same(old, new)?,
             _ => false,
         };
-        if !is_same && file.status == Status::Same {
-            file.status = Status::Changed;
-        }
+        settle(file, is_same);
         let how = if is_same {
             "the same on both sides"
         } else {
@@ -386,9 +388,7 @@ fn contents(
     let read = |entry: Option<&Entry>, reader: &Reader| entry.map(|entry| reader.read(entry)).transpose();
     let (old, new) = (read(entries.0, readers.0)?, read(entries.1, readers.1)?);
     let is_same = old == new;
-    if !is_same && file.status == Status::Same {
-        file.status = Status::Changed;
-    }
+    settle(file, is_same);
     let both = [old.as_deref(), new.as_deref()];
     file.is_binary = both.iter().flatten().any(|data| is_binary(data));
     file.is_utf8 = both.iter().flatten().all(|data| std::str::from_utf8(data).is_ok());
@@ -422,6 +422,13 @@ fn contents(
         file.code_percent = file.counts.code.percent_of(file.counts.upstream.code);
     }
     Ok(())
+}
+
+/// Says of a file that kept its path whether it changed.
+fn settle(file: &mut FileDiff, is_same: bool) {
+    if file.status == Status::Unknown {
+        file.status = if is_same { Status::Same } else { Status::Changed };
+    }
 }
 
 fn group<'a>(driver: &str, files: impl Iterator<Item = &'a FileDiff>) -> Group {

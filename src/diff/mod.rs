@@ -6,6 +6,7 @@
 //! | [`side`] | what is compared: [`Side`], from the disk or out of git |
 //! | `pair` | which file of one side is which of the other: by path, by content, by likeness |
 //! | `syntax`, `lines` | each line as blank, comment or code, and its code without comments and layout |
+//! | `script` | the shortest list of lines that go and come |
 //! | `hunks` | what differs in one file, and of which kind it is |
 //! | [`glue`] | the lines beside a port, counted by tokei |
 //! | `driver` | which driver a file belongs to |
@@ -24,6 +25,7 @@ mod lines;
 pub mod measure;
 pub mod page;
 mod pair;
+mod script;
 pub mod side;
 mod syntax;
 #[cfg(test)]

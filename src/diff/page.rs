@@ -162,7 +162,7 @@ fn remark(file: &FileDiff) -> Option<String> {
         (file.is_binary, "binary"),
         (!file.is_utf8 && !file.is_binary, "not UTF-8"),
         (file.is_generated, "generated"),
-        (!file.is_minimal, "counted with git's heuristics"),
+        (!file.is_minimal, "perhaps not the fewest lines"),
     ];
     let flags = flags
         .into_iter()

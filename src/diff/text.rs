@@ -77,7 +77,7 @@ fn what(file: &FileDiff) -> String {
     if let Some(from) = &file.from {
         text = format!("{from} → {text}");
     }
-    if !matches!(file.status, Status::Changed | Status::Renamed) {
+    if !matches!(file.status, Status::Changed | Status::Renamed | Status::Unknown) {
         text = format!("{text} ({})", file.status.name());
     }
     if file.is_binary {
@@ -174,7 +174,7 @@ fn summary(out: &mut String, measured: &Measured) -> std::fmt::Result {
     if measured.files.iter().any(|file| !file.is_minimal) {
         writeln!(
             out,
-            "note        files of over 50,000 lines: counted with git's heuristics, not at the least"
+            "note        in files of over 60,000 lines the changed lines may not be the fewest there can be"
         )?;
     }
     if measured.is_limited {

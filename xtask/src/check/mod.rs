@@ -43,7 +43,16 @@ const RULES: [(&str, Rule); 10] = [
     ("doc", Rule::Docs),
     (
         "figures",
-        Rule::Build(&["run", "-q", "-p", "linux-compat", "--", "report", "--check", "README.md"]),
+        Rule::Build(&[
+            "run",
+            "-q",
+            "-p",
+            "linux-compat",
+            "--",
+            "report",
+            "--check",
+            "README.md",
+        ]),
     ),
 ];
 
