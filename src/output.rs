@@ -8,7 +8,7 @@ use std::path::Path;
 /// Writes `data` to `path`, so that whoever looks sees what was there before or all of `data`.
 ///
 /// A regular file, or one that is not there yet, is written beside its place and renamed; where a link leads is kept.
-/// Anything else (`/dev/stdout`, a pipe) takes what is written to it as it comes: renaming would put a file in its place.
+/// Anything else (`/dev/stdout`, a pipe) takes what is written as it comes: renaming would put a file in its place.
 ///
 /// # Errors
 ///

@@ -182,7 +182,7 @@ fn an_unreadable_file_is_named() {
     let locked = dirs[1].join("locked");
     std::fs::create_dir(&locked).expect("a folder");
     for path in [&secret, &locked] {
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0)).expect("its mode");
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o000)).expect("its mode");
     }
     let mut command = place.command(&words(&dirs, &[]));
     if rustix::process::geteuid().is_root() {

@@ -189,3 +189,26 @@ fn a_changed_source_that_is_allowed_runs_and_every_report_says_so() {
     // What was allowed once is not allowed for ever.
     with_tree(&place, &["run", "adxl345", "--once"], &tree).fails(STEP_FAILED, &[SOURCE, allowed]);
 }
+
+#[test]
+fn a_changed_source_and_a_changed_header_are_counted_in_the_figures() {
+    let place = Place::new();
+    let tree = changed_tree();
+    with_tree(&place, &["report"], &tree).fails(STEP_FAILED, &[SOURCE, "--allow-modified"]);
+    let found = with_tree(&place, &["report", "--json", "--allow-modified"], &tree)
+        .succeeds()
+        .json();
+    // An empty line and a comment in each of the two.
+    assert_eq!(found["changed_lines"], 4);
+    assert_eq!(found["hashes"]["modified"], 1);
+    assert_eq!(found["hashes"]["modified_headers"], serde_json::json!([HEADER]));
+    let files = found["upstream"].as_array().expect("files");
+    let source = files.iter().find(|file| file["path"] == SOURCE).expect("the source");
+    assert_eq!(
+        (&source["changed_lines"], &source["pristine"]),
+        (&2.into(), &false.into())
+    );
+    // What changed is not reused.
+    let lines: u64 = files.iter().filter_map(|file| file["lines"].as_u64()).sum();
+    assert_eq!(found["reused_lines"], lines - 2);
+}

@@ -151,33 +151,3 @@ fn a_matrix_adds_modules_and_their_files() {
         .fails(1, &["wrong.json: no matrix as `linux-compat matrix --json` writes it"]);
     report(&place, &["--matrix", "/nowhere"]).fails(1, &["/nowhere: No such file or directory"]);
 }
-
-#[test]
-fn a_changed_file_is_counted_line_by_line() {
-    use linux_headers::{Locate, Series, Tree};
-    let series = Some(Series::V6_12);
-    let tree = Tree::locate(&Locate { linux: None, series }).expect("a kernel tree");
-    let place = Place::new();
-    let copy = place.path().join("linux");
-    // Of links, but for the one file that is changed: a whole tree is large.
-    let copied = std::process::Command::new("cp")
-        .arg("-rs")
-        .arg(&tree.dir)
-        .arg(&copy)
-        .status()
-        .expect("cp");
-    assert!(copied.success());
-    let driver = copy.join("drivers/iio/gyro/bmg160_i2c.c");
-    let text = std::fs::read_to_string(&driver).expect("a driver");
-    std::fs::remove_file(&driver).expect("removed");
-    std::fs::write(&driver, format!("{text}\n/* Ours. */\n")).expect("written");
-    let linux = copy.display().to_string();
-    report(&place, &["--linux", &linux]).fails(1, &["bmg160_i2c.c: changed since Linux"]);
-    let found = report(&place, &["--json", "--linux", &linux, "--allow-modified"])
-        .succeeds()
-        .json();
-    assert_eq!(
-        (count(&found, "changed_lines"), count(&found["hashes"], "modified")),
-        (2, 1)
-    );
-}

@@ -11,7 +11,8 @@
 //! | [`glue`] | the lines beside a port, counted by tokei |
 //! | `driver` | which driver a file belongs to |
 //! | [`count`] | the counts, and how they add up |
-//! | [`measure`] | all of it for two sides: [`Measured`] |
+//! | [`measure`] | two sides compared, file by file |
+//! | [`outcome`] | what it comes to: [`Measured`] |
 //! | [`text`], [`page`] | the outcome for a terminal, and as a page |
 //!
 //! What is counted, and by which rules, is in `docs/diff.md`.
@@ -23,6 +24,7 @@ pub mod glue;
 mod hunks;
 mod lines;
 pub mod measure;
+pub mod outcome;
 pub mod page;
 mod pair;
 mod script;
@@ -33,7 +35,8 @@ mod tests;
 pub mod text;
 
 pub use count::{Change, Counts, Lines};
-pub use measure::{DiffError, FileDiff, Measured, Options, Status, measure};
+pub use measure::{DiffError, Options, measure};
+pub use outcome::{FileDiff, Measured, Status};
 pub use side::Side;
 
 use std::path::Path;

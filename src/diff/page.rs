@@ -3,7 +3,8 @@
 
 use super::count::Counts;
 use super::hunks::{Class, Hunk};
-use super::measure::{Contents, FileDiff, Measured, Status};
+use super::measure::Contents;
+use super::outcome::{FileDiff, Measured, Status};
 use super::side::Side;
 use super::text::{files_text, glue_ratio, percent_text};
 use crate::html::{Cell, Column, Page, Table, Tone, grouped};
@@ -13,6 +14,8 @@ use std::io;
 const CONTEXT: usize = 3;
 /// What a browser still opens without a wait, in bytes.
 const MAX_PAGE: usize = 24 << 20;
+/// Above so many files the table has only those that changed.
+const MAX_ROWS: usize = 5000;
 /// Lines shown of one file.
 const MAX_LINES: usize = 5000;
 /// Columns shown of one line.
@@ -133,8 +136,11 @@ fn files(measured: &Measured) -> Table {
         Column::choice("language"),
         Column::text("driver"),
     ];
-    let mut table = Table::new("Files", columns(Column::text("file"), more));
-    for (index, file) in measured.files.iter().enumerate() {
+    let with_same = measured.files.len() <= MAX_ROWS;
+    let caption = if with_same { "Files" } else { "Files that changed" };
+    let mut table = Table::new(caption, columns(Column::text("file"), more));
+    let shown = measured.files.iter().enumerate();
+    for (index, file) in shown.filter(|(_, file)| with_same || file.status != Status::Same) {
         let mut name = Cell::text(&file.path);
         if is_shown(file) {
             name = name.to(id(index));

@@ -189,3 +189,93 @@ fn generated_files_say_so_near_their_beginning() {
 fn names_cannot_command_a_terminal() {
     assert_eq!(text::clean("a\u{1b}[2Jb\n"), "a\u{fffd}[2Jb\u{fffd}");
 }
+
+/// Whatever the texts: the places lead from one to the other, each changed line has one class, each line one kind.
+#[test]
+fn random_texts_keep_the_sums() {
+    const PIECES: [&str; 20] = [
+        "a",
+        "b",
+        " ",
+        "\t",
+        "\n",
+        "\n",
+        "\n",
+        "\r\n",
+        "/*",
+        "*/",
+        "//",
+        "\"",
+        "'",
+        "\\",
+        "#",
+        "#define X",
+        "r#\"",
+        "\"#",
+        "(",
+        "\u{e9}",
+    ];
+    let mut seed = 0x2545_f491_4f6c_dd1d_u64;
+    let mut random = move |below: usize| {
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        usize::try_from(seed % below as u64).unwrap()
+    };
+    for round in 0..4000 {
+        let syntax = Syntax::of_path(Path::new(["a.c", "a.rs", "Makefile", "a.py", "a.S", "a"][round % 6]));
+        let mut old: Vec<&str> = (0..random(80)).map(|_| PIECES[random(PIECES.len())]).collect();
+        let before = old.concat();
+        for _ in 0..random(8) {
+            let at = random(old.len() + 1);
+            if at == old.len() || random(2) == 0 {
+                old.insert(at, PIECES[random(PIECES.len())]);
+            } else {
+                old.remove(at);
+            }
+        }
+        let after = old.concat();
+        let (old, new) = (
+            Text::new(before.as_bytes(), &syntax),
+            Text::new(after.as_bytes(), &syntax),
+        );
+        let found = compare(&old, &new);
+        let counts = &found.counts;
+        let classes = [counts.code, counts.comments, counts.whitespace];
+        let insertions: u64 = classes.iter().map(Change::insertions).sum();
+        let deletions: u64 = classes.iter().map(Change::deletions).sum();
+        let context = format!("{before:?} {after:?} {found:?}");
+        assert!(
+            (counts.total.insertions()..=counts.total.insertions() + counts.masked).contains(&insertions),
+            "{context}"
+        );
+        assert!(
+            (counts.total.deletions()..=counts.total.deletions() + counts.masked).contains(&deletions),
+            "{context}"
+        );
+        assert_eq!(
+            counts.ported.lines + counts.total.deletions(),
+            counts.upstream.lines + counts.total.insertions(),
+            "{context}"
+        );
+        for lines in [counts.upstream, counts.ported] {
+            assert_eq!(lines.lines, lines.code + lines.comments + lines.blanks, "{context}");
+        }
+        assert_eq!(patched(&old, &new, &found.hunks), after.as_bytes(), "{context}");
+    }
+}
+
+/// The old text with the new one's lines in the places where they differ.
+fn patched(old: &Text<'_>, new: &Text<'_>, hunks: &[super::hunks::Hunk]) -> Vec<u8> {
+    let (mut out, mut at) = (Vec::new(), 0);
+    let first = |start: u32, count: u32| (start - u32::from(count > 0)) as usize;
+    for hunk in hunks {
+        let start = first(hunk.old_start, hunk.old_lines);
+        (at..start).for_each(|line| out.extend_from_slice(old.raw(line)));
+        let from = first(hunk.new_start, hunk.new_lines);
+        (from..from + hunk.new_lines as usize).for_each(|line| out.extend_from_slice(new.raw(line)));
+        at = start + hunk.old_lines as usize;
+    }
+    (at..old.len()).for_each(|line| out.extend_from_slice(old.raw(line)));
+    out
+}

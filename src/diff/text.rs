@@ -2,7 +2,7 @@
 //! The outcome for a terminal.
 
 use super::count::{Change, Counts, ratio};
-use super::measure::{FileDiff, Group, Measured, Status};
+use super::outcome::{FileDiff, Group, Measured, Status};
 use std::fmt::Write;
 
 /// The outcome as a table; of files only those that are not upstream's as they are, unless `with_same`.
@@ -121,18 +121,24 @@ fn aligned(out: &mut String, rows: &[Vec<String>]) -> std::fmt::Result {
     Ok(())
 }
 
-/// What many files amount to, in words.
+/// What became of a group's files, in words.
 pub(super) fn files_text(group: &Group) -> String {
-    let of = |status: Status| group.files.get(status.name()).copied().unwrap_or(0);
-    [
+    let order = [
         Status::Same,
         Status::Changed,
         Status::Renamed,
         Status::Added,
         Status::Removed,
-    ]
-    .map(|status| format!("{} {}", of(status), status.name()))
-    .join(", ")
+        Status::Unknown,
+    ];
+    let count = |status: Status| {
+        group
+            .files
+            .get(status.name())
+            .map(|count| format!("{count} {}", status.name()))
+    };
+    let counts: Vec<String> = order.into_iter().filter_map(count).collect();
+    counts.join(", ")
 }
 
 fn summary(out: &mut String, measured: &Measured) -> std::fmt::Result {

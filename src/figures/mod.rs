@@ -3,14 +3,14 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`upstream`] | the upstream files that end up in images, each compared with its package by hash |
+//! | [`upstream`] | upstream's files that end up in images, each compared with its package by hash |
 //! | [`rooms`] | our own lines, by room of this repository, and which of them name a driver |
 //! | [`levels`] | how far each module comes: the boards are run, and a stored matrix is read |
 //! | [`show`] | the outcome for a terminal, as a page, and as the block in the README |
 //!
 //! *Reused* lines are those of upstream source files of which some code is linked into an image, each file once however
 //! many images have it; headers are not counted. *Glue* is what was written by hand so that they run: the shim, its C
-//! files, the architecture's headers and Kconfig answers. Both are counted in the same unit, all lines or lines of code.
+//! files, the architecture's headers and Kconfig answers. Both are counted alike: all lines, or lines of code.
 
 pub mod levels;
 pub mod rooms;
@@ -111,7 +111,7 @@ pub struct Figures {
     pub glue_over_reused_code: f64,
     /// By driver.
     pub hand_lines_per_driver: BTreeMap<String, u64>,
-    /// Changed lines of upstream files.
+    /// Changed lines of upstream files, headers included.
     pub changed_lines: u64,
     /// What proves it.
     pub hashes: Hashes,
@@ -169,7 +169,7 @@ impl Figures {
         let rooms = rooms::count(root)?;
         Ok(Self::add_up(
             &system,
-            upstream.finish()?,
+            upstream.finish(),
             rooms,
             drivers,
             module_levels,
@@ -179,16 +179,16 @@ impl Figures {
 
     fn add_up(
         system: &System,
-        (upstream, hashes): (Vec<UpstreamFile>, Hashes),
+        (upstream, hashes, changed_lines): (Vec<UpstreamFile>, Hashes, u64),
         rooms: Vec<Room>,
         drivers: Vec<DriverFigures>,
         module_levels: Vec<ModuleLevel>,
         levels_from: String,
     ) -> Self {
         let sum = |count: fn(&UpstreamFile) -> u64| upstream.iter().map(count).sum::<u64>();
-        let changed_lines = sum(|file| file.changed_lines);
-        let reused_lines = sum(|file| file.counts.lines).saturating_sub(changed_lines);
-        let reused_code_lines = sum(|file| file.counts.code).saturating_sub(changed_lines);
+        let changed_sources = sum(|file| file.changed_lines);
+        let reused_lines = sum(|file| file.counts.lines).saturating_sub(changed_sources);
+        let reused_code_lines = sum(|file| file.counts.code).saturating_sub(changed_sources);
         let glue = rooms.iter().filter(|room| room.is_glue);
         let (glue_lines, glue_code_lines) = glue.fold((0, 0), |(lines, code), room| {
             (lines + room.counts.lines, code + room.counts.code)

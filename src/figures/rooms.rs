@@ -65,10 +65,15 @@ pub(super) fn count(root: &Path) -> Result<Vec<Room>, FiguresError> {
         .collect();
     for path in files(root)? {
         let Some(index) = room_of(&path) else { continue };
-        let counts = counts(&root.join(&path), &path)?;
+        let data = read(&root.join(&path))?;
+        let (code, tests) = parted(&data);
+        let name = Path::new(known_as(&path));
         if let Some(room) = rooms.get_mut(index) {
             room.files += 1;
-            room.counts += counts;
+            room.counts += glue::count(name, code);
+        }
+        if let Some(room) = rooms.first_mut() {
+            room.counts += glue::count(name, tests);
         }
     }
     Ok(rooms)
@@ -139,8 +144,11 @@ fn known_as(path: &str) -> &str {
     }
 }
 
-fn counts(full: &Path, path: &str) -> Result<Lines, FiguresError> {
-    Ok(glue::count(Path::new(known_as(path)), &read(full)?))
+/// A file's code, and the tests at its end, as Rust has them.
+fn parted(data: &[u8]) -> (&[u8], &[u8]) {
+    const TESTS: &[u8] = b"\n#[cfg(test)]\nmod tests {\n";
+    let at = data.windows(TESTS.len()).position(|window| window == TESTS);
+    data.split_at(at.map_or(data.len(), |at| at + 1))
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, FiguresError> {
@@ -163,7 +171,8 @@ impl GlueText {
         let mut lines = Vec::new();
         for path in files(root)? {
             if room_of(&path).is_some_and(|room| ROOMS.get(room).is_some_and(|(_, is_glue, _)| *is_glue)) {
-                lines.extend(code_of(Path::new(known_as(&path)), &read(&root.join(&path))?));
+                let data = read(&root.join(&path))?;
+                lines.extend(code_of(Path::new(known_as(&path)), parted(&data).0));
             }
         }
         Ok(Self(lines))

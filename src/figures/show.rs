@@ -31,6 +31,13 @@ fn write_text(out: &mut String, figures: &Figures) -> std::fmt::Result {
         "changed        {} lines; {} files have the hashes of {}, {} have not",
         figures.changed_lines, hashes.pristine, hashes.package, hashes.modified
     )?;
+    if !hashes.modified_headers.is_empty() {
+        writeln!(
+            out,
+            "               changed headers: {}",
+            hashes.modified_headers.join(", ")
+        )?;
+    }
     writeln!(out, "               SHA-256 over their hashes: {}", hashes.sha256)?;
     writeln!(
         out,
@@ -101,7 +108,7 @@ pub fn block(figures: &Figures) -> String {
          | Linux {} in the images of the drivers that run here | {} files, {} lines, {} of code |\n\
          | of it changed | {} lines; {} of {} files have the package's hashes |\n\
          | modules by level | {} |\n\
-         | written by hand for one driver, at the most | {by_hand} lines |\n\
+         | lines by hand for one driver, at the most | {by_hand} |\n\
          | shim, its C, headers and Kconfig answers | about {} lines, {} of code |\n\
          | these ÷ Linux reused | {:.1} %, of code {:.1} % |\n\n{END}",
         figures.kernel,
@@ -183,7 +190,8 @@ pub fn page(figures: &Figures) -> String {
         ("of code", format!("{:.2} %", figures.glue_over_reused_code * 100.0)),
     ]);
     page.text(&format!(
-        "Linux {}: {} files have the hashes of {}, {} have not. SHA-256 over all hashes and paths: {}. Levels come from {}.",
+        "Linux {}: {} files have the hashes of {}, {} have not. SHA-256 over all hashes and paths: {}. \
+         Levels come from {}.",
         figures.kernel,
         figures.hashes.pristine,
         figures.hashes.package,

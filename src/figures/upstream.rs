@@ -41,6 +41,8 @@ pub struct Hashes {
     pub pristine: u64,
     /// Files that are not.
     pub modified: u64,
+    /// Headers that are not; they are not among the files.
+    pub modified_headers: Vec<String>,
     /// SHA-256 of the lines `SHA-256 path` of all files in order of their paths, as `sha256sum` would write them.
     pub sha256: String,
 }
@@ -49,6 +51,8 @@ pub struct Hashes {
 pub(super) struct Upstream<'a> {
     tree: &'a Tree,
     files: BTreeMap<String, UpstreamFile>,
+    /// Changed lines of headers.
+    headers: BTreeMap<String, u64>,
 }
 
 impl<'a> Upstream<'a> {
@@ -56,6 +60,7 @@ impl<'a> Upstream<'a> {
         Self {
             tree,
             files: BTreeMap::new(),
+            headers: BTreeMap::new(),
         }
     }
 
@@ -65,6 +70,17 @@ impl<'a> Upstream<'a> {
         for path in super::upstream_paths(report) {
             files += 1;
             lines += self.file(path)?;
+        }
+        // The build looked at headers, too, which are no part of an image but change it.
+        for changed in report
+            .changed
+            .iter()
+            .filter(|changed| !self.files.contains_key(&changed.path))
+        {
+            let (data, expected) = (self.read(&changed.path)?, self.tree.expected(&changed.path));
+            let expected = expected.ok_or_else(|| unproven(&changed.path, "the package has no such file"))?;
+            let lines = self::changed(self.tree, &changed.path, &data, expected)?.changed();
+            self.headers.insert(changed.path.clone(), lines);
         }
         Ok((files, lines))
     }
@@ -85,8 +101,7 @@ impl<'a> Upstream<'a> {
         if let Some(file) = self.files.get(path) {
             return Ok(file.counts.lines);
         }
-        let full = self.tree.dir.join(path);
-        let data = std::fs::read(&full).map_err(|error| FiguresError::Io { path: full, error })?;
+        let data = self.read(path)?;
         let (found, expected) = (hash_of(&data), self.tree.expected(path));
         let counts = glue::count(Path::new(path), &data);
         let pristine = expected == Some(found);
@@ -94,10 +109,8 @@ impl<'a> Upstream<'a> {
             Some(_) if pristine => 0,
             Some(expected) => changed(self.tree, path, &data, expected)?.changed(),
             None => {
-                return Err(FiguresError::Unproven {
-                    path: path.to_owned(),
-                    what: "the package has no such file, or there is none to compare with".to_owned(),
-                });
+                let what = "the package has no such file, or there is none to compare with";
+                return Err(unproven(path, what));
             }
         };
         let file = UpstreamFile {
@@ -111,7 +124,13 @@ impl<'a> Upstream<'a> {
         Ok(counts.lines)
     }
 
-    pub(super) fn finish(self) -> Result<(Vec<UpstreamFile>, Hashes), FiguresError> {
+    fn read(&self, path: &str) -> Result<Vec<u8>, FiguresError> {
+        let path = self.tree.dir.join(path);
+        std::fs::read(&path).map_err(|error| FiguresError::Io { path, error })
+    }
+
+    /// The files, the proof, and how many lines of sources and headers changed.
+    pub(super) fn finish(self) -> (Vec<UpstreamFile>, Hashes, u64) {
         let files: Vec<UpstreamFile> = self.files.into_values().collect();
         let mut all = Sha256::new();
         for file in &files {
@@ -123,18 +142,28 @@ impl<'a> Upstream<'a> {
             package: package.to_owned(),
             pristine,
             modified: files.len() as u64 - pristine,
+            modified_headers: self.headers.keys().cloned().collect(),
             sha256: hex(&all.finalize()),
         };
-        Ok((files, hashes))
+        let changed: u64 = files
+            .iter()
+            .map(|file| file.changed_lines)
+            .chain(self.headers.into_values())
+            .sum();
+        (files, hashes, changed)
+    }
+}
+
+fn unproven(path: &str, what: &str) -> FiguresError {
+    FiguresError::Unproven {
+        path: path.to_owned(),
+        what: what.to_owned(),
     }
 }
 
 /// How a file differs from the package's copy, which is in the tree that was set up.
 fn changed(tree: &Tree, path: &str, data: &[u8], expected: [u8; 32]) -> Result<Change, FiguresError> {
-    let unproven = |what: &str| FiguresError::Unproven {
-        path: path.to_owned(),
-        what: what.to_owned(),
-    };
+    let unproven = |what: &str| unproven(path, what);
     let wanted = Locate {
         linux: None,
         series: Some(tree.series),

@@ -3,7 +3,7 @@
 //!
 //! A [`Page`] grows in the order of its calls; a [`Table`] has [`Column`]s and rows of [`Cell`]s. All text is escaped
 //! here and nowhere else. What the text says may come from a hostile driver, so the page's own policy names the one
-//! script and the one style sheet by hash: nothing else runs or loads, and a page that was mailed around asks no server.
+//! script and the one style sheet by hash: nothing else runs or loads, and a page that is mailed asks no server.
 
 mod table;
 #[cfg(test)]
@@ -123,7 +123,8 @@ impl Page {
              <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; \
              style-src 'sha256-{}'; script-src 'sha256-{}'\">\n\
              <meta name=viewport content=\"width=device-width, initial-scale=1\">\n\
-             <title>{}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n{}<script>{SCRIPT}</script>\n</body>\n</html>\n",
+             <title>{}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n{}<script>{SCRIPT}</script>\n\
+             </body>\n</html>\n",
             hash(STYLE),
             hash(SCRIPT),
             escape(&self.title),
