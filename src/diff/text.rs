@@ -18,8 +18,8 @@ fn write(out: &mut String, measured: &Measured, with_same: bool) -> std::fmt::Re
     writeln!(out, "{} → {}", clean(&measured.upstream), clean(&measured.ported))?;
     writeln!(
         out,
-        "\nLines of upstream; added, removed, modified lines, and per hundred; the same of code alone; lines of which only\n\
-         the comment changed, or only the layout.\n"
+        "\nLines of upstream; added, removed, modified lines, and per hundred; the same of code alone; lines of which\n\
+         only the comment changed, or only the layout.\n"
     )?;
     let mut rows = vec![header("DRIVER")];
     rows.extend(
