@@ -11,7 +11,7 @@
 //! | [`glue`] | the lines beside a port, counted by tokei |
 //! | `driver` | which driver a file belongs to |
 //! | [`count`] | the counts, and how they add up |
-//! | [`measure`] | two sides compared, file by file |
+//! | [`mod@measure`] | two sides compared, file by file |
 //! | [`outcome`] | what it comes to: [`Measured`] |
 //! | [`text`], [`page`] | the outcome for a terminal, and as a page |
 //!

@@ -9,6 +9,8 @@ use crate::client::EntryKind;
 use crate::iio::Device;
 use crate::system::{DriverSpec, System};
 use crate::{Client, Domain};
+use ::board::Stimulus;
+use linux_headers::{Series, Tree};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -56,15 +58,18 @@ pub(super) struct Matrix {
 }
 
 impl Matrix {
-    pub(super) fn read(path: &Path) -> Result<Self, FiguresError> {
+    /// Reads the rows of the tree's own series.
+    pub(super) fn read(path: &Path, tree: &Tree) -> Result<Self, FiguresError> {
         let text = std::fs::read_to_string(path).map_err(|error| FiguresError::Io {
             path: path.to_owned(),
             error,
         })?;
-        let rows: Rows = serde_json::from_str(&text).map_err(|error| FiguresError::Matrix {
+        let mut rows: Rows = serde_json::from_str(&text).map_err(|error| FiguresError::Matrix {
             path: path.to_owned(),
             error,
         })?;
+        let is_own = |row: &Row| Series::of_version(&row.kernel) == Some(tree.series);
+        rows.rows.retain(is_own);
         Ok(Self {
             path: path.to_owned(),
             rows: rows.rows,
@@ -111,8 +116,12 @@ pub(super) fn run(system: &System, driver: &str, board: Board, built: &Built) ->
 }
 
 fn start(system: &System, driver: &str, board: Board, built: &Built) -> Result<Domain, String> {
-    let mut spec = DriverSpec::new(driver).map_err(|error| error.to_string())?;
-    spec.board = board;
+    let spec = DriverSpec {
+        name: driver.to_owned(),
+        board,
+        stimulus: Stimulus::default(),
+        faults: Vec::new(),
+    };
     let domain = system.start(&spec, built).map_err(|error| error.to_string())?;
     let mut client = domain.client().map_err(|error| error.to_string())?;
     client.state().map_err(|error| error.to_string())?;
@@ -128,9 +137,12 @@ fn reached(client: &mut Client) -> Result<&'static str, String> {
             }
         }
     }
-    for bus in ["i2c", "spi", "platform"] {
+    // Platform devices are the machine's own: bus masters, lines.
+    for bus in ["i2c", "spi"] {
         let drivers = format!("bus/{bus}/drivers");
-        for driver in client.list(&drivers).unwrap_or_default() {
+        let found = client.list(&drivers).unwrap_or_default();
+        // Upstream's `dummy` holds a chip's second address and drives nothing.
+        for driver in found.into_iter().filter(|driver| driver.name != "dummy") {
             let bound = client.list(&format!("{drivers}/{}", driver.name)).unwrap_or_default();
             // A link to a device stands for a driver that took it; `module` is one to its module.
             if bound

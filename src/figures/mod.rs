@@ -18,7 +18,7 @@ pub mod show;
 pub mod upstream;
 
 use crate::board::{Board, BoardError, boards};
-use crate::build::Report;
+use crate::build::{BuildError, Built, Report};
 use crate::diff::count::ratio;
 use crate::system::{System, SystemError, SystemOptions};
 use levels::{Matrix, ModuleLevel};
@@ -137,18 +137,20 @@ impl Figures {
     /// A driver cannot be built, a file cannot be read, or a changed file's lines cannot be told.
     pub fn compute(options: SystemOptions, matrix: Option<&Path>) -> Result<Self, FiguresError> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let matrix = matrix.map(Matrix::read).transpose()?;
         let system = System::new(options)?;
+        let matrix = matrix.map(|path| Matrix::read(path, system.tree())).transpose()?;
         let (mut drivers, mut module_levels) = (Vec::new(), Vec::new());
         let mut upstream = Upstream::new(system.tree());
         let glue = rooms::GlueText::read(root)?;
         for path in boards() {
-            let driver = driver_of(&path);
             let board = Board::open(&path)?;
-            let built = system.build(&driver, &board).map_err(|error| FiguresError::System {
-                driver: driver.clone(),
-                error: Box::new(error),
-            })?;
+            let (driver, built) = match build(&system, &path, &board)? {
+                Ok(found) => found,
+                Err(level) => {
+                    module_levels.push(level);
+                    continue;
+                }
+            };
             let (files, lines) = upstream.add(&built.report)?;
             drivers.push(DriverFigures {
                 modules: built.report.modules.clone(),
@@ -222,13 +224,33 @@ impl Figures {
     }
 }
 
-/// The driver that a board of ours is named after: `adxl345-i2c.dts` is for `adxl345_i2c`.
-fn driver_of(board: &Path) -> String {
-    board
-        .file_stem()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .replace('-', "_")
+/// Builds the driver that a board of ours is for: `adxl345-i2c.dts` is named after `adxl345_i2c`; a board that is not
+/// named after a driver has a chip of one. A driver that cannot be built is a module that came nowhere, but a changed
+/// file is no figure.
+fn build(system: &System, path: &Path, board: &Board) -> Result<Result<(String, Built), ModuleLevel>, FiguresError> {
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy().replace('-', "_");
+    let mut names = vec![stem.clone(), format!("{stem}_i2c"), format!("{stem}_spi")];
+    names.extend(board.chips());
+    let mut reason = None;
+    for driver in names {
+        match system.build(&driver, board) {
+            Ok(built) => return Ok(Ok((driver, built))),
+            Err(SystemError::Build(BuildError::Unknown { .. })) => {}
+            Err(error @ SystemError::Build(BuildError::Modified { .. } | BuildError::Cancelled)) => {
+                let error = Box::new(error);
+                return Err(FiguresError::System { driver, error });
+            }
+            // The next name may be of another of its drivers; the first one's reason is the board's own.
+            Err(error) => reason = reason.or(Some(error.to_string())),
+        }
+    }
+    Ok(Err(ModuleLevel {
+        module: stem,
+        level: "nothing".to_owned(),
+        reason: Some(
+            reason.unwrap_or_else(|| format!("no driver is named after {}, or after its chips", path.display())),
+        ),
+    }))
 }
 
 /// The names of a board's chips: `adxl345` of `adi,adxl345`.

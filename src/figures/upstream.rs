@@ -85,11 +85,10 @@ impl<'a> Upstream<'a> {
         Ok((files, lines))
     }
 
-    /// Adds the own files of modules that linked in a matrix of this kernel.
+    /// Adds the own files of modules that linked.
     pub(super) fn add_matrix(&mut self, matrix: &Matrix) -> Result<(), FiguresError> {
         for row in matrix.rows.iter().filter(|row| row.is_linked()) {
-            let is_ours = row.kernel == self.tree.series.to_string() || row.kernel == self.tree.full_version;
-            for path in row.files.iter().filter(|_| is_ours) {
+            for path in &row.files {
                 self.file(path)?;
             }
         }
