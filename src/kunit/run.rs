@@ -96,7 +96,8 @@ impl Runner {
     ///
     /// # Errors
     ///
-    /// A domain cannot be made, or a signal ended it. That an image cannot be built, or that a domain dies, is a result.
+    /// A domain cannot be made, or a signal ended it. That an image cannot be built, or that a domain dies, is a
+    /// result.
     pub fn run(&self, groups: &[&Group]) -> Result<Vec<Ran>, SystemError> {
         let mut results: Vec<Ran> = vec![Ran::default(); groups.len()];
         let mut batches: Vec<Vec<usize>> = vec![Vec::new(), Vec::new()];
