@@ -70,8 +70,8 @@ pub(crate) enum Step {
     /// Lets time pass, in ms.
     Wait(u64),
     /// What is done with the IIO device's node, a word and a number each: `open`, `read BYTES`, `poll MS`,
-    /// `write BYTES`, `events` (opens the file that events come out of), `close`; all but the first on the file that was
-    /// opened last.
+    /// `write BYTES`, `events` (opens the file that events come out of), `close`; all but the first on the file that
+    /// was opened last.
     Device(Vec<String>),
     /// Opens the IIO device's events, changes what the chips feel, and waits for events.
     Events(Events),
