@@ -41,8 +41,8 @@ const RATE_LSB: f64 = 0.0011;
 const ACCEL_12BIT_LSB: f64 = 0.0096;
 /// 1/14.375 °/s, the ITG-3200's only range, in rad/s.
 const ITG3200_LSB: f64 = 0.001_22;
-/// The MPU-3050's driver reads the axes from wrong registers, so that x is found under y, and takes 35 rad/s for 2000 °/s,
-/// which are 34.9 (docs/upstream-findings.md).
+/// The MPU-3050's driver reads the axes from wrong registers, so that x is found under y, and takes 35 rad/s for
+/// 2000 °/s, which are 34.9 (docs/upstream-findings.md).
 const MPU3050: &[(&str, f64)] = &[("anglvel_y", 1.0040), ("temp", 25.0)];
 /// The FXAS21002C's driver has its scale in m°/s, not in rad/s (docs/upstream-findings.md): 62.5 a step.
 const FXAS21002C: &[(&str, f64)] = &[("anglvel_x", 57_295.8), ("anglvel_y", 0.0), ("anglvel_z", -57_295.8)];
