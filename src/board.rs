@@ -295,8 +295,11 @@ impl Board {
             .filter_map(|id| self.tree.node(id).u32("phandle"))
             .collect();
         for node in self.enabled() {
-            let is_gpio =
-                |name: &str| matches!(name, "gpio" | "gpios") || name.ends_with("-gpio") || name.ends_with("-gpios");
+            // The last is Marvell's own name (Documentation/devicetree/bindings/net/nfc/marvell,nci.yaml).
+            let is_gpio = |name: &str| {
+                let is_common = name.ends_with("-gpio") || name.ends_with("-gpios");
+                is_common || matches!(name, "gpio" | "gpios" | "reset-n-io")
+            };
             for name in node.prop_names().filter(|name| is_gpio(name)) {
                 // Phandle, line, flags.
                 for cells in node.cells(name).unwrap_or_default().chunks_exact(3) {

@@ -225,6 +225,80 @@ static void names_are_hashed(void)
 	expect(full_name_hash(NULL, "ab", 2) != full_name_hash(NULL, "ba", 2));
 }
 
+/* Objects of a file system's own, with an inode inside, as sockets are. */
+struct carrier {
+	u64 before;
+	struct inode inode;
+};
+static unsigned int carriers;
+
+static struct inode *carrier_alloc(struct super_block *sb)
+{
+	struct carrier *carrier = kzalloc(sizeof(*carrier), GFP_KERNEL);
+
+	if (!carrier)
+		return NULL;
+	carriers++;
+	inode_init_once(&carrier->inode);
+	return &carrier->inode;
+}
+
+static void carrier_free(struct inode *inode)
+{
+	carriers--;
+	kfree(container_of(inode, struct carrier, inode));
+}
+
+static const struct super_operations carrier_ops = {
+	.alloc_inode = carrier_alloc,
+	.free_inode = carrier_free,
+};
+
+static int fills_carriers(struct fs_context *fc)
+{
+	struct pseudo_fs_context *pseudo = init_pseudo(fc, 0x7a58);
+
+	if (!pseudo)
+		return -ENOMEM;
+	pseudo->ops = &carrier_ops;
+	return 0;
+}
+
+static struct file_system_type carrying = {
+	.name = "carrying",
+	.init_fs_context = fills_carriers,
+	.kill_sb = kill_anon_super,
+};
+
+static void files_hold_inodes_of_others(void)
+{
+	struct vfsmount *mount = kern_mount(&carrying);
+	struct inode *inode;
+	struct file *file;
+
+	if (!expect(!IS_ERR(mount)))
+		return;
+	inode = new_inode_pseudo(mount->mnt_sb);
+	if (!expect(inode))
+		return;
+	expect_eq(carriers, 1);
+	expect(inode->i_sb == mount->mnt_sb);
+	expect(get_next_ino() != get_next_ino());
+	file = alloc_file_pseudo(inode, mount, "x", O_RDWR, &anon_fops);
+	if (!expect(!IS_ERR(file))) {
+		iput(inode);
+		return;
+	}
+	expect(file_inode(file) == inode);
+	__iget(inode);
+	__fput_sync(file);
+	rcu_barrier();
+	expect_eq(carriers, 1);
+	iput(inode);
+	rcu_barrier();
+	expect_eq(carriers, 0);
+}
+
 static int fills(struct fs_context *fc)
 {
 	return init_pseudo(fc, 0x7a57) ? 0 : -ENOMEM;
@@ -271,6 +345,7 @@ static const struct ktap_case cases[] = {
 	KTAP_CASE(small_operations_do_what_they_say),
 	KTAP_CASE(names_are_hashed),
 	KTAP_CASE(pseudo_file_systems_carry_inodes),
+	KTAP_CASE(files_hold_inodes_of_others),
 };
 
 /* The device: what is written can be read once; poll tells of it. */
