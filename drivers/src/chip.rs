@@ -145,6 +145,11 @@ pub trait RegModel: Send {
     /// The register that identifies the part.
     const ID_REG: u8;
 
+    /// Whether this address, as the bus gives it, is that of the identification.
+    fn is_id(&self, reg: u8) -> bool {
+        reg == Self::ID_REG
+    }
+
     /// See [`Chip::advance`].
     fn advance(&mut self, now: u64, world: &Stimulus);
 
@@ -160,6 +165,12 @@ pub trait RegModel: Send {
     /// The register that follows `reg` in a burst.
     fn next_reg(&self, reg: u8) -> u8 {
         reg.wrapping_add(1)
+    }
+
+    /// The register at which a read begins when the burst before it ended at `reg`. A chip with a pointer that does not
+    /// move on goes back here.
+    fn read_start(&self, reg: u8) -> u8 {
+        reg
     }
 
     /// The burst is over: STOP, repeated START, or chip select inactive.
@@ -220,7 +231,7 @@ impl<M: RegModel> RegDevice<M> {
     fn read_reg(&mut self, reg: u8) -> u8 {
         let value = self.model.read(reg);
         match self.fake_id {
-            Some(id) if reg == M::ID_REG => id,
+            Some(id) if self.model.is_id(reg) => id,
             _ => value,
         }
     }
@@ -246,6 +257,9 @@ impl<M: RegModel> Chip for RegDevice<M> {
     fn i2c_start(&mut self, dir: Dir) -> bool {
         self.model.burst_end();
         self.wants_reg = dir == Dir::Write;
+        if dir == Dir::Read {
+            self.reg = self.model.read_start(self.reg);
+        }
         true
     }
 
@@ -347,6 +361,11 @@ pub const CHIPS: &[(&str, Make)] = &[
     ("adi,adxl345", |options| {
         Box::new(RegDevice::new(crate::adxl345::Adxl345::new(options)))
     }),
+    ("asahi-kasei,ak8975", |options| {
+        Box::new(RegDevice::new(crate::ak8975::Ak8975::new(options)))
+    }),
+    ("atmel,24c02", |_| Box::new(crate::at24::At24::new(&crate::at24::C02))),
+    ("atmel,24c32", |_| Box::new(crate::at24::At24::new(&crate::at24::C32))),
     ("bosch,bma255", |options| {
         Box::new(RegDevice::new(crate::bma255::Bma255::new(options)))
     }),
@@ -355,6 +374,12 @@ pub const CHIPS: &[(&str, Make)] = &[
     }),
     ("bosch,bmg160", |options| {
         Box::new(RegDevice::new(crate::bmg160::Bmg160::new(options)))
+    }),
+    ("bosch,bmi160", |options| {
+        Box::new(RegDevice::new(crate::bmi160::Bmi160::new(options)))
+    }),
+    ("dallas,ds1307", |_| {
+        Box::new(RegDevice::new(crate::ds1307::Ds1307::default()))
     }),
     ("fsl,mma8452", |options| {
         Box::new(RegDevice::new(crate::mma8452::Mma8452::new(options)))
@@ -365,13 +390,28 @@ pub const CHIPS: &[(&str, Make)] = &[
     ("invensense,mpu3050", |options| {
         Box::new(RegDevice::new(crate::invensense::Mpu3050::new(options)))
     }),
+    ("invensense,mpu6050", |options| {
+        Box::new(RegDevice::new(crate::mpu6050::Mpu6050::new(options)))
+    }),
     ("kionix,kxcjk1013", |options| {
         Box::new(RegDevice::new(crate::kxcjk1013::Kxcjk1013::new(options)))
+    }),
+    ("maxim,ds3231", |_| {
+        Box::new(RegDevice::new(crate::ds3231::Ds3231::default()))
+    }),
+    ("national,lm75", |_| {
+        Box::new(RegDevice::new(crate::lm75::Lm75::default()))
     }),
     ("nxp,fxas21002c", |options| {
         Box::new(RegDevice::new(crate::fxas21002c::Fxas21002c::new(options)))
     }),
+    ("st,l3gd20-gyro", |options| {
+        Box::new(RegDevice::new(crate::l3gd20::L3gd20::new(options)))
+    }),
     ("st,lis3dh-accel", |options| {
         Box::new(RegDevice::new(crate::lis3dh::Lis3dh::new(options)))
+    }),
+    ("st,lsm6dsl", |options| {
+        Box::new(RegDevice::new(crate::lsm6dsl::Lsm6dsl::new(options)))
     }),
 ];

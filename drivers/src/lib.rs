@@ -11,6 +11,7 @@
 //! | [`chip`] | what a board sees of a chip, and the bus front ends of register chips |
 //! | [`regs`] | the declarative register map |
 //! | [`adxl345`], [`bma255`] and others, all in [`chip::CHIPS`] | the chips |
+//! | [`calendar`] | the counters of real-time clocks |
 //! | [`stimulus`] | the physical world |
 //! | [`fault`] | what can go wrong, on request |
 //! | [`transcript`] | what went over the buses |
@@ -25,22 +26,32 @@
 )]
 
 pub mod adxl345;
+pub mod ak8975;
+pub mod at24;
 #[cfg(test)]
 mod bench;
 pub mod bma255;
 pub mod bma400;
 pub mod bmg160;
+pub mod bmi160;
 pub mod board;
+pub mod calendar;
 pub mod chip;
 pub mod convert;
+pub mod ds1307;
+pub mod ds3231;
 pub mod dts;
 pub mod errno;
 pub mod fault;
 pub mod fxas21002c;
 pub mod invensense;
 pub mod kxcjk1013;
+pub mod l3gd20;
 pub mod lis3dh;
+pub mod lm75;
+pub mod lsm6dsl;
 pub mod mma8452;
+pub mod mpu6050;
 pub mod regs;
 pub mod ring;
 pub mod sampler;

@@ -31,8 +31,12 @@ pub struct Stimulus {
     pub accel: [f64; 3],
     /// Rotation rate about the chip's x, y and z axis in rad/s.
     pub rate: [f64; 3],
+    /// Magnetic flux density along the chip's x, y and z axis in T.
+    pub magn: [f64; 3],
     /// Temperature of the die in °C.
     pub temp: f64,
+    /// What a clock showed that has kept time, in s since 1970, when power came on; `None`: its battery was empty.
+    pub time: Option<f64>,
     /// Peak noise on each axis of [`accel`](Self::accel) in m/s²; 0 is none.
     pub accel_noise: f64,
     /// Peak noise on each axis of [`rate`](Self::rate) in rad/s; 0 is none.
@@ -42,12 +46,14 @@ pub struct Stimulus {
 }
 
 impl Default for Stimulus {
-    /// At rest, z up, at 25 °C, without noise.
+    /// At rest, z up, at 25 °C, without noise and magnets.
     fn default() -> Self {
         Stimulus {
             accel: [0.0, 0.0, STANDARD_GRAVITY],
             rate: [0.0; 3],
+            magn: [0.0; 3],
             temp: 25.0,
+            time: None,
             accel_noise: 0.0,
             rate_noise: 0.0,
             seed: 1,
@@ -59,7 +65,9 @@ impl Default for Stimulus {
 const FORMS: &[(&str, usize, &str)] = &[
     ("accel", 3, "accel=X,Y,Z in m/s²"),
     ("rate", 3, "rate=X,Y,Z in rad/s"),
+    ("magn", 3, "magn=X,Y,Z in T"),
     ("temp", 1, "temp=T in °C"),
+    ("time", 1, "time=S in s since 1970"),
     ("accel-noise", 1, "accel-noise=PEAK in m/s²"),
     ("rate-noise", 1, "rate-noise=PEAK in rad/s"),
     ("seed", 1, "seed=N, a whole number"),
@@ -147,7 +155,9 @@ impl Stimulus {
         match key {
             "accel" => self.accel = numbers,
             "rate" => self.rate = numbers,
+            "magn" => self.magn = numbers,
             "temp" => self.temp = numbers[0],
+            "time" => self.time = Some(numbers[0]),
             "accel-noise" => self.accel_noise = numbers[0].abs(),
             _ => self.rate_noise = numbers[0].abs(),
         }

@@ -58,12 +58,12 @@ fn fault(board: &mut SimBoard, text: &str) {
 fn a_chip_without_a_model_is_named_and_does_not_answer() {
     let dts = I2C.replace(
         "\t\taccelerometer@53",
-        "\t\teeprom@50 { compatible = \"atmel,24c02\"; reg = <0x50>; };\n\t\taccelerometer@53",
+        "\t\teeprom@50 { compatible = \"nosuch,eeprom\"; reg = <0x50>; };\n\t\taccelerometer@53",
     );
     let (mut board, bus) = board(&dts);
     assert_eq!(
         board.warnings(),
-        ["/i2c@0/eeprom@50: no model for \"atmel,24c02\": it will not answer"]
+        ["/i2c@0/eeprom@50: no model for \"nosuch,eeprom\": it will not answer"]
     );
     assert_eq!(read(&mut board, bus, 0x50, 0), Err(Errno::ENXIO));
     assert_eq!(read(&mut board, bus, 0x53, 0), Ok(0xe5));
