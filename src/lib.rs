@@ -21,6 +21,7 @@
 pub mod board;
 pub mod build;
 pub mod client;
+pub mod gauge;
 pub mod iio;
 pub mod policy;
 pub mod shim;

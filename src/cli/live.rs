@@ -2,6 +2,7 @@
 //! The live table: every channel in physical units, with a plot of its last values.
 
 use super::plain::headline;
+use super::report::digits;
 use super::run::{Reading, Update, View};
 use anyhow::Result;
 use ratatui::DefaultTerminal;
@@ -161,7 +162,7 @@ impl Screen {
                 driver: reading.driver.clone(),
                 device: reading.device.clone(),
                 channel: channel.id.clone(),
-                unit: channel.unit().symbol,
+                unit: channel.unit.symbol,
                 last: Ok(0.0),
                 history: VecDeque::new(),
             };
@@ -233,7 +234,7 @@ impl Screen {
         frame.render_widget(label, name);
         let text = match &row.last {
             _ if is_dead => Line::from("dead").red(),
-            Ok(number) => Line::from(format!("{number:>11.4} {}", row.unit)).bold(),
+            Ok(number) => Line::from(format!("{:>11} {}", digits(*number), row.unit)).bold(),
             Err(error) => Line::from(error.as_str()).red(),
         };
         frame.render_widget(text, value);
@@ -284,7 +285,13 @@ fn heights(history: &VecDeque<f64>, width: usize, (min, max): (f64, f64)) -> Vec
 #[cfg(test)]
 mod tests {
     use super::*;
-    use linux_compat::iio::ChannelName;
+    use crate::cli::run::Quantity;
+    use linux_compat::iio::unit_of;
+
+    fn quantity(id: &str, kind: &str) -> Quantity {
+        let (id, unit) = (id.to_owned(), unit_of(kind));
+        Quantity { id, unit }
+    }
     use ratatui::Terminal;
     use ratatui::backend::TestBackend;
 
@@ -296,14 +303,8 @@ mod tests {
                 device: "adxl345".to_owned(),
                 time_s: 0.0,
                 values: vec![
-                    (
-                        ChannelName::of_attribute("in_accel_z_raw").expect("a channel"),
-                        Ok(9.81 + f64::from(step)),
-                    ),
-                    (
-                        ChannelName::of_attribute("in_temp_raw").expect("a channel"),
-                        Err("input/output error (EIO)".to_owned()),
-                    ),
+                    (quantity("accel_z", "accel"), Ok(9.81 + f64::from(step))),
+                    (quantity("temp", "temp"), Err("input/output error (EIO)".to_owned())),
                 ],
             }));
         }

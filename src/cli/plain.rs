@@ -2,9 +2,10 @@
 //! Updates as lines: for people without a terminal, and for programs.
 
 use super::args::RunArgs;
-use super::report::{DomainReport, ErrorReport};
+use super::report::{DomainReport, ErrorReport, digits};
 use super::run::{Reading, Update, View};
 use anyhow::Result;
+use linux_compat::gauge::Input;
 use linux_compat::iio::unit_of;
 use serde::Serialize;
 use std::fmt::Write as _;
@@ -102,7 +103,7 @@ fn text(reading: &Reading) -> String {
     for (channel, value) in &reading.values {
         // Writing to a string cannot fail.
         let _ = match value {
-            Ok(value) => write!(out, "  {} {value:.4} {}", channel.id, channel.unit().symbol),
+            Ok(value) => write!(out, "  {} {} {}", channel.id, digits(*value), channel.unit.symbol),
             Err(error) => write!(out, "  {} {error}", channel.id),
         };
     }
@@ -134,15 +135,26 @@ pub(crate) fn headline(report: &DomainReport) -> String {
     )
 }
 
+/// The unit of a quantity of a device of this class.
+fn symbol(class: &str, quantity: &str) -> &'static str {
+    if class == "rtc" {
+        return "s";
+    }
+    if let Some(input) = Input::of(class, &format!("{quantity}_input")) {
+        return input.unit.symbol;
+    }
+    let kind = quantity.split(['_', '-']).next().unwrap_or(quantity);
+    unit_of(kind.trim_end_matches(|digit: char| digit.is_ascii_digit())).symbol
+}
+
 fn describe(report: &DomainReport) -> String {
     let mut out = headline(report) + "\n";
     for device in &report.devices {
         // Writing to a string cannot fail.
         let _ = writeln!(out, "  {} ({})", device.name, device.class);
         for (channel, value) in &device.si {
-            let kind = channel.split(['_', '-']).next().unwrap_or(channel);
-            let kind = kind.trim_end_matches(|digit: char| digit.is_ascii_digit());
-            let _ = writeln!(out, "    {channel:<16} {value:>12.4} {}", unit_of(kind).symbol);
+            let symbol = symbol(&device.class, channel);
+            let _ = writeln!(out, "    {channel:<16} {:>12} {symbol}", digits(*value));
         }
         // Groups that every device has (`power/…`) hold attributes that may not be read now; that is no news.
         for (attribute, error) in device.errors.iter().filter(|(attribute, _)| !attribute.contains('/')) {

@@ -5,6 +5,7 @@ use anyhow::{Result, anyhow};
 use kos_bindings::hosted::{ALLOWED, NAMESPACES};
 use linux_compat::build::Report;
 use linux_compat::client::{ClientError, EntryKind, Errno};
+use linux_compat::gauge::{self, Gauge};
 use linux_compat::iio::Device;
 use linux_compat::system::{DeathReport, Isolation};
 use linux_compat::{Client, Domain, shim};
@@ -134,8 +135,12 @@ pub(crate) fn first_sample(domain: &Domain, client: &mut Client) -> Result<u64, 
 
 fn take_sample(client: &mut Client) -> Option<f64> {
     let devices = Device::all(client).ok()?;
-    let device = devices.first()?;
-    device.raw(client, device.channels().first()?).ok()
+    if let Some(device) = devices.first() {
+        return device.raw(client, device.channels().first()?).ok();
+    }
+    let gauges = Gauge::all(client).ok()?;
+    let gauge = gauges.first()?;
+    gauge.read(client, gauge.inputs.first()?).ok()?
 }
 
 /// Reads everything that there is to say of a domain.
@@ -198,10 +203,12 @@ fn chips(client: &mut Client) -> Result<Vec<(String, bool)>, ClientError> {
     Ok(found)
 }
 
-/// The devices that drivers made of the chips, and their classes; IIO is a bus, and is taken for a class here.
+/// The devices that drivers made of the chips, and their classes; IIO and nvmem are buses, and are taken for classes here.
 fn places(client: &mut Client) -> Result<Vec<Place>, ClientError> {
     let chips = chips(client)?;
-    let mut dirs = vec![("iio".to_owned(), "bus/iio/devices".to_owned())];
+    let mut dirs: Vec<(String, String)> = ["iio", "nvmem"]
+        .map(|bus| (bus.to_owned(), format!("bus/{bus}/devices")))
+        .into();
     for class in list(client, "class")? {
         dirs.push((class.name.clone(), format!("class/{}", class.name)));
     }
@@ -282,6 +289,8 @@ fn devices(client: &mut Client) -> Result<Vec<DeviceReport>, ClientError> {
         attributes(client, &place.path, "", &mut device)?;
         if let Some(sensor) = sensors.iter().find(|sensor| sensor.node() == device.name) {
             device.si = sensor.si_from(&device.attributes);
+        } else {
+            device.si = gauge::si_from(&device.class, &device.attributes);
         }
         // What the driver calls it, rather than its number.
         if let Some(name) = device.attributes.get("name") {
@@ -302,8 +311,8 @@ fn attributes(client: &mut Client, dir: &str, below: &str, device: &mut DeviceRe
         let name = format!("{below}{}", entry.name);
         match entry.kind {
             EntryKind::Directory => attributes(client, dir, &format!("{name}/"), device)?,
-            EntryKind::File if entry.is_readable() => match client.read_text(&format!("{dir}/{name}")) {
-                Ok(text) => drop(device.attributes.insert(name, text)),
+            EntryKind::File if entry.is_readable() => match client.read(&format!("{dir}/{name}")) {
+                Ok(bytes) => drop(device.attributes.insert(name, as_text(&bytes))),
                 Err(ClientError::Errno { errno, .. }) => drop(device.errors.insert(name, errno.to_string())),
                 Err(error) => return Err(error),
             },
@@ -313,9 +322,40 @@ fn attributes(client: &mut Client, dir: &str, below: &str, device: &mut DeviceRe
     Ok(())
 }
 
+/// A number for people: a small one, such as a magnetic field in T, has an exponent.
+pub(crate) fn digits(value: f64) -> String {
+    if value != 0.0 && value.abs() < 1e-3 {
+        format!("{value:.3e}")
+    } else {
+        format!("{value:.4}")
+    }
+}
+
+/// An attribute's text without its last line end; what is no text (a memory's contents) as hexadecimal digits.
+fn as_text(bytes: &[u8]) -> String {
+    let is_text = |text: &&str| !text.contains(|c: char| c.is_control() && !c.is_whitespace());
+    match std::str::from_utf8(bytes).ok().filter(is_text) {
+        Some(text) => text.strip_suffix('\n').unwrap_or(text).to_owned(),
+        None => bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn small_numbers_keep_their_digits() {
+        assert_eq!([9.80481, 0.0, -48e-6].map(digits), ["9.8048", "0.0000", "-4.800e-5"]);
+    }
+
+    #[test]
+    fn a_memory_is_shown_in_digits_and_text_as_it_is() {
+        assert_eq!(as_text(b"25000\n"), "25000");
+        assert_eq!(as_text("m/s²\n\n".as_bytes()), "m/s²\n");
+        assert_eq!(as_text(&[0xff, 0x00, 0x0a]), "ff000a");
+        assert_eq!(as_text(&[0x00]), "00");
+    }
 
     #[test]
     fn the_report_has_the_documented_shape() {

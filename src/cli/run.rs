@@ -16,7 +16,8 @@ use ::board::{BoardOptions, Fault, SimBoard};
 use anyhow::{Context, Result, anyhow};
 use linux_compat::build::Built;
 use linux_compat::client::{ClientError, Errno};
-use linux_compat::iio::{ChannelName, Device, IioError};
+use linux_compat::gauge::Gauge;
+use linux_compat::iio::{Device, IioError, Unit};
 use linux_compat::policy::{Audit, OnAudit};
 use linux_compat::system::{ClockKind, DeathReport, DriverSpec, LogLine, System};
 use linux_compat::{Board, Client, Domain};
@@ -56,7 +57,14 @@ pub(crate) struct Reading {
     pub(crate) device: String,
     /// Seconds since the domain's start.
     pub(crate) time_s: f64,
-    pub(crate) values: Vec<(ChannelName, Result<f64, String>)>,
+    pub(crate) values: Vec<(Quantity, Result<f64, String>)>,
+}
+
+/// One quantity that a device measures.
+#[derive(Clone, Debug)]
+pub(crate) struct Quantity {
+    pub(crate) id: String,
+    pub(crate) unit: Unit,
 }
 
 /// Shows updates.
@@ -374,10 +382,15 @@ impl Reader {
                 device,
             ));
         }
+        let gauges = Gauge::all(&mut client)?;
         while !self.is_once && !self.stop.load(Relaxed) {
             for (name, device) in &named {
-                let reading = self.reading(&mut client, name, device)?;
-                self.send(Update::Reading(reading));
+                let values = sensed(&mut client, device)?;
+                self.send(Update::Reading(self.reading(name, values)));
+            }
+            for gauge in &gauges {
+                let values = gauged(&mut client, gauge)?;
+                self.send(Update::Reading(self.reading(&gauge.name, values)));
             }
             self.pause(&mut client)?;
         }
@@ -408,23 +421,13 @@ impl Reader {
         Ok(())
     }
 
-    fn reading(&self, client: &mut Client, name: &str, device: &Device) -> Result<Reading, IioError> {
-        let mut values = Vec::new();
-        for channel in device.channels() {
-            let value = match device.read(client, channel) {
-                Ok(value) => Ok(value),
-                Err(IioError::Client(ClientError::Errno { errno, .. })) => Err(errno.to_string()),
-                Err(error) => return Err(error),
-            };
-            values.push((channel.clone(), value));
-        }
-        let (driver, device) = (self.domain.name().to_owned(), name.to_owned());
-        Ok(Reading {
-            driver,
-            device,
+    fn reading(&self, device: &str, values: Values) -> Reading {
+        Reading {
+            driver: self.domain.name().to_owned(),
+            device: device.to_owned(),
             time_s: self.domain.since_start().as_secs_f64(),
             values,
-        })
+        }
     }
 
     /// Waits for the next reading; under virtual time as much of it passes, and the user still sees it happen.
@@ -442,6 +445,38 @@ impl Reader {
         client.state()?;
         Ok(())
     }
+}
+
+type Values = Vec<(Quantity, Result<f64, String>)>;
+
+/// Reads all channels of a sensor.
+fn sensed(client: &mut Client, device: &Device) -> Result<Values, IioError> {
+    let mut values = Vec::new();
+    for channel in device.channels() {
+        let value = match device.read(client, channel) {
+            Ok(value) => Ok(value),
+            Err(IioError::Client(ClientError::Errno { errno, .. })) => Err(errno.to_string()),
+            Err(error) => return Err(error),
+        };
+        let (id, unit) = (channel.id.clone(), channel.unit());
+        values.push((Quantity { id, unit }, value));
+    }
+    Ok(values)
+}
+
+/// Reads all inputs of a device that is no sensor of IIO's.
+fn gauged(client: &mut Client, gauge: &Gauge) -> Result<Values, ClientError> {
+    let mut values = Vec::new();
+    for input in &gauge.inputs {
+        let value = match gauge.read(client, input) {
+            Ok(value) => value.ok_or_else(|| "no number".to_owned()),
+            Err(ClientError::Errno { errno, .. }) => Err(errno.to_string()),
+            Err(error) => return Err(error),
+        };
+        let (id, unit) = (input.id.clone(), input.unit);
+        values.push((Quantity { id, unit }, value));
+    }
+    Ok(values)
 }
 
 /// The error number in a line of Linux's log: `… error -6: …`, `… failed with error -110`.

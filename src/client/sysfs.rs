@@ -118,8 +118,18 @@ impl Client {
     ///
     /// What the driver's `show` returns, `ENOENT`, `EISDIR`, `EACCES`; the domain has ended or does not answer.
     pub fn read(&mut self, path: &str) -> Result<Vec<u8>, ClientError> {
+        self.read_at(path, 0)
+    }
+
+    /// Reads what a file has from `offset` on, a page (4096 bytes) at the most: binary attributes can be longer. Empty at
+    /// the end.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read).
+    pub fn read_at(&mut self, path: &str, offset: u64) -> Result<Vec<u8>, ClientError> {
         self.canonical_if_needed(path, |client, path| {
-            let request = sysfs::ReadReq { path, offset: 0 };
+            let request = sysfs::ReadReq { path, offset };
             let mut server = client.sysfs();
             let answer = server.read(&request);
             // An attribute is one page at the most (Documentation/filesystems/sysfs.rst), and so is an answer.
@@ -148,11 +158,20 @@ impl Client {
     ///
     /// What the driver's `store` returns, `ENOENT`, `EISDIR`, `EACCES`; the domain has ended or does not answer.
     pub fn write(&mut self, path: &str, data: &[u8]) -> Result<(), ClientError> {
+        self.write_at(path, 0, data).map(drop)
+    }
+
+    /// Writes into a binary attribute at `offset`; returns how many bytes the driver took.
+    ///
+    /// # Errors
+    ///
+    /// As [`write`](Self::write).
+    pub fn write_at(&mut self, path: &str, offset: u64, data: &[u8]) -> Result<u32, ClientError> {
         self.canonical_if_needed(path, |client, path| {
-            let request = sysfs::WriteReq { path, offset: 0, data };
+            let request = sysfs::WriteReq { path, offset, data };
             let answer = client.sysfs().write(&request);
             answer
-                .map(drop)
+                .map(|answer| answer.written)
                 .map_err(|error| failed("write", path, error, |error| error.errno))
         })
     }
