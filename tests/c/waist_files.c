@@ -214,6 +214,14 @@ static void small_operations_do_what_they_say(void)
 	kfree_link(kstrdup("link", GFP_KERNEL));
 }
 
+static void nobody_is_told_by_a_signal(void)
+{
+	struct fasync_struct *nobody = NULL;
+
+	kill_fasync(&nobody, SIGIO, POLL_IN);
+	expect(!nobody);
+}
+
 static int fills(struct fs_context *fc)
 {
 	return init_pseudo(fc, 0x7a57) ? 0 : -ENOMEM;
@@ -258,6 +266,7 @@ static const struct ktap_case cases[] = {
 	KTAP_CASE(dropped_file_is_released_later),
 	KTAP_CASE(buffers_are_read_piecemeal),
 	KTAP_CASE(small_operations_do_what_they_say),
+	KTAP_CASE(nobody_is_told_by_a_signal),
 	KTAP_CASE(pseudo_file_systems_carry_inodes),
 };
 
