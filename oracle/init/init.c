@@ -13,6 +13,10 @@
  *   W path data     one write; answers with the count
  *   O path flags    opens; answers with the number
  *   F fd count      reads from an open file
+ *   r path offset   a page from a byte on
+ *   w path data offset   one write at a byte; answers with the count
+ *   I fd number value arg   a command: its argument is a pointer to arg, or value
+ *                   if arg is empty; answers with the result (8 bytes) and arg
  *   D fd data       one write to an open file; answers with the count
  *   P fd events ms  polls; answers with what is there
  *   E fd            opens an IIO device's events; answers with the number
@@ -203,6 +207,50 @@ static int write_file(const char *path, const char *data, size_t len)
 	return failed;
 }
 
+static int read_at(const char *path, long long offset)
+{
+	char page[4096];
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t len;
+	int failed;
+
+	if (fd < 0)
+		return errno;
+	len = pread(fd, page, sizeof(page), offset);
+	failed = len < 0 ? errno : 0;
+	close(fd);
+	if (!failed)
+		add(page, (size_t)len);
+	return failed;
+}
+
+static int write_at(const char *path, const char *data, size_t len, long long offset)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	ssize_t done;
+	int failed;
+
+	if (fd < 0)
+		return errno;
+	done = pwrite(fd, data, len, offset);
+	failed = done < 0 ? errno : 0;
+	close(fd);
+	if (!failed)
+		addf("%zd", done);
+	return failed;
+}
+
+static int command(int fd, unsigned long number, unsigned long value, char *arg, size_t len)
+{
+	long long result = ioctl(fd, number, len ? (unsigned long)arg : value);
+
+	if (result < 0)
+		return errno;
+	add(&result, sizeof(result));
+	add(arg, len);
+	return 0;
+}
+
 static int read_fd(int fd, size_t count)
 {
 	static char data[1 << 16];
@@ -252,14 +300,14 @@ static int kernel_log(int fd)
 
 static void run(char *line, int log)
 {
-	char *words[4] = { "", "", "", "" };
+	char *words[5] = { "", "", "", "", "" };
 	int count = 0;
 	int failed = EINVAL;
 
-	for (char *word = strtok(line, " "); word && count < 4; word = strtok(NULL, " "))
+	for (char *word = strtok(line, " "); word && count < 5; word = strtok(NULL, " "))
 		words[count++] = word;
 	answer_len = 0;
-	if (strchr("LRTWO", words[0][0]) && count > 1)
+	if (strchr("LRTWOrw", words[0][0]) && count > 1)
 		decode(words[1]);
 	switch (words[0][0]) {
 	case 'L':
@@ -285,6 +333,24 @@ static void run(char *line, int log)
 		addf("%d", fd);
 		break;
 	}
+	case 'r':
+		failed = read_at(words[1], atoll(words[2]));
+		break;
+	case 'w':
+		if (count == 4) {
+			size_t len = decode(words[2]);
+
+			failed = write_at(words[1], words[2], len, atoll(words[3]));
+		}
+		break;
+	case 'I':
+		if (count == 5) {
+			size_t len = decode(words[4]);
+
+			failed = command(atoi(words[1]), strtoul(words[2], NULL, 10),
+					 strtoul(words[3], NULL, 10), words[4], len);
+		}
+		break;
 	case 'F':
 		failed = read_fd(atoi(words[1]), (size_t)atoi(words[2]));
 		break;

@@ -7,6 +7,7 @@
 //! * [`pair`]: a scenario on both sides, with each transfer failing once. [`table`]: what came of it.
 
 mod compare;
+mod ioctl;
 mod linux;
 mod pair;
 mod run;

@@ -9,7 +9,6 @@ use crate::scenario::Scenario;
 use crate::side::{DomainSide, LinuxSide, Start};
 use anyhow::{Context, Result};
 use board::{Fault, Stimulus};
-use linux_compat::Board;
 use linux_compat::system::System;
 use linux_headers::Series;
 use std::time::Instant;
@@ -112,7 +111,7 @@ impl Pair<'_> {
             faults.extend(Fault::parse(&format!("{target}=fail-nth={nth}:EIO"))?);
         }
         Ok(Start {
-            driver: &self.scenario.driver,
+            scenario: self.scenario,
             stimulus: Stimulus::parse_all(self.scenario.stimulus.split_whitespace())?,
             faults,
         })
@@ -120,7 +119,7 @@ impl Pair<'_> {
 
     fn both(&self, nth: usize) -> Result<(Run, Run)> {
         let scenario = self.scenario;
-        let described = Board::of_driver(&scenario.driver)?;
+        let described = scenario.board()?;
         let part = described.parts().into_iter().next().context("the board has no chip")?;
         let chip = Chip {
             device: format!("0-{:04x}", part.reg),

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! One scenario on one side: each step is done, and all that a user, a client or the chip could see is written down.
 
-use crate::linux::machine::Failure;
+use crate::ioctl::{self, Command};
+use crate::linux::machine::{Failure, unhex};
 use crate::scenario::{Capture, Events, Scenario, Step};
 use crate::side::{Entry, Side};
 use anyhow::{Result, anyhow};
@@ -65,6 +66,10 @@ fn errno(number: i32) -> String {
 
 fn text(bytes: &[u8]) -> String {
     format!("{:?}", String::from_utf8_lossy(bytes))
+}
+
+fn digits(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Runs all steps. `begun` is when the side's start began.
@@ -175,6 +180,17 @@ impl Runner<'_> {
                 self.side.write(&path, value.as_bytes())?;
                 Ok(vec!["= written".to_owned()])
             }
+            Step::ReadAt(path, offset) => {
+                let path = self.path(path)?;
+                let bytes = self.side.read_at(&path, *offset)?;
+                Ok(vec![format!("= {} bytes {}", bytes.len(), digits(&bytes))])
+            }
+            Step::WriteAt(path, offset, bytes) => {
+                let path = self.path(path)?;
+                let bytes = unhex(bytes).ok_or_else(|| anyhow!("{bytes:?}: no hexadecimal digits"))?;
+                let written = self.side.write_at(&path, *offset, &bytes)?;
+                Ok(vec![format!("= {written} written")])
+            }
             Step::Try(path, values) => {
                 let path = self.path(path)?;
                 self.try_all(&path, values)
@@ -195,7 +211,12 @@ impl Runner<'_> {
             }
             Step::Events(events) => self.events(events),
             Step::Capture(capture) => self.capture(capture),
-            Step::Device(words) => self.device(words),
+            Step::Device(words) => {
+                self.path("iio")?;
+                let node = self.iio.clone();
+                self.device(&node, words)
+            }
+            Step::Node(node, words) => self.device(node, words),
         }
     }
 
@@ -239,12 +260,11 @@ impl Runner<'_> {
         Ok(lines)
     }
 
-    /// A user of the device's node; whatever is still open at the end is closed.
-    fn device(&mut self, words: &[String]) -> Outcome {
-        self.path("iio")?;
+    /// A user of a device's node; whatever is still open at the end is closed.
+    fn device(&mut self, node: &str, words: &[String]) -> Outcome {
         let (mut open, mut lines) = (Vec::new(), Vec::new());
         for word in words {
-            let done = self.device_word(word, &mut open);
+            let done = self.device_word(node, word, &mut open);
             lines.push(match done {
                 Ok(text) => format!("{word}: {text}"),
                 Err(Failure::Errno(number)) => format!("{word}: ! {}", errno(number)),
@@ -257,14 +277,18 @@ impl Runner<'_> {
         Ok(lines)
     }
 
-    fn device_word(&mut self, word: &str, open: &mut Vec<i64>) -> Result<String, Failure> {
+    fn device_word(&mut self, node: &str, word: &str, open: &mut Vec<i64>) -> Result<String, Failure> {
+        if let (Some(text), Some(file)) = (word.strip_prefix("ioctl "), open.last()) {
+            let (result, arg) = self.side.ioctl(*file, &Command::parse(text)?)?;
+            return Ok(format!("{result} {:?}", ioctl::numbers(&arg)));
+        }
         let (verb, number) = word.split_once(' ').unwrap_or((word, "0"));
         let number: u64 = number.parse().map_err(anyhow::Error::from)?;
         let count = usize::try_from(number).map_err(anyhow::Error::from)?;
         let last = open.last().copied();
         match (verb, last) {
             ("open", _) => {
-                let file = self.side.open(&self.iio.clone())?;
+                let file = self.side.open(node)?;
                 open.push(file);
                 Ok("opened".to_owned())
             }
@@ -430,10 +454,9 @@ impl Runner<'_> {
             }
             bytes.extend(self.side.read_open(file, wanted - bytes.len())?);
         }
-        let line = |scan: &[u8]| scan.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
         Ok(bytes
             .chunks(capture.scan_bytes.max(1))
-            .map(|scan| format!("scan {}", line(scan)))
+            .map(|scan| format!("scan {}", digits(scan)))
             .collect())
     }
 }

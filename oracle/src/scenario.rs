@@ -5,6 +5,7 @@
 //! device, `trigger/NAME/` that of the trigger with this name.
 
 use anyhow::{Context, Result};
+use linux_compat::Board;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 
@@ -25,6 +26,9 @@ pub(crate) struct Scenario {
     /// The driver's name on its bus, if that is not the module's.
     #[serde(default)]
     pub(crate) bus_name: Option<String>,
+    /// A board of ours other than the driver's own, such as `ds1307`.
+    #[serde(default)]
+    pub(crate) board: Option<String>,
     /// What the chips feel at first.
     #[serde(default)]
     pub(crate) stimulus: String,
@@ -40,6 +44,9 @@ pub(crate) struct Scenario {
     /// Time that passes before a channel is read, in ms: longer than a sample's period, a new one is there on both kernels.
     #[serde(default)]
     pub(crate) pace: u64,
+    /// The chips' time goes on in `wait` steps only: for clocks, which would show how long real Linux takes.
+    #[serde(default)]
+    pub(crate) is_still: bool,
     /// What is done.
     pub(crate) steps: Vec<Step>,
 }
@@ -56,6 +63,10 @@ pub(crate) enum Step {
     Time(String, u32),
     /// Writes a text into a file.
     Write(String, String),
+    /// Reads what a file has from a byte on, a page at the most: shown as hexadecimal digits.
+    ReadAt(String, u64),
+    /// Writes bytes, given as hexadecimal digits, into a file from a byte on.
+    WriteAt(String, u64, String),
     /// Writes several texts into a file, each followed by reading it.
     Try(String, Vec<String>),
     /// Changes what the chips feel.
@@ -69,8 +80,11 @@ pub(crate) enum Step {
     /// Lets time pass, in ms.
     Wait(u64),
     /// What is done with the IIO device's node, a word and a number each: `open`, `read BYTES`, `poll MS`,
-    /// `write BYTES`, `events` (opens the file that events come out of), `close`; all but the first on the file that was opened last.
+    /// `write BYTES`, `ioctl NAME NUMBER…` (`ioctl.rs`), `events` (opens the file that events come out of), `close`; all
+    /// but the first on the file that was opened last.
     Device(Vec<String>),
+    /// The same with the node that is named, such as `rtc0`.
+    Node(String, Vec<String>),
     /// Opens the IIO device's events, changes what the chips feel, and waits for events.
     Events(Events),
     /// Fills the buffer: enables channels, chooses a trigger, takes scans, switches the buffer off.
@@ -106,6 +120,11 @@ pub(crate) struct Events {
 }
 
 impl Scenario {
+    /// Its board.
+    pub(crate) fn board(&self) -> Result<Board> {
+        Ok(Board::of_driver(self.board.as_ref().unwrap_or(&self.driver))?)
+    }
+
     fn open(path: &Path) -> Result<Self> {
         let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
         let mut scenario: Self = toml::from_str(&text).with_context(|| path.display().to_string())?;

@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! The two sides: a driver in a domain, and the same driver on real Linux, asked the same questions.
 
+use crate::ioctl::Command;
 use crate::linux::build::Kernel;
 use crate::linux::machine::{Failure, Machine};
+use crate::scenario::Scenario;
 use anyhow::{Result, anyhow};
 use board::{BoardOptions, Clock, Fault, SharedBoard, SimBoard, Stimulus, board::Events};
-use linux_compat::Board;
 use linux_compat::build::Built;
 use linux_compat::client::{Client, ClientError, DeviceFile, EntryKind, poll};
 use linux_compat::system::{Domain, DriverSpec, System};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// An entry of a directory.
@@ -31,6 +33,10 @@ pub(crate) trait Side {
     /// Reads a file so many times, as a user would; returns how long that took.
     fn time_reads(&mut self, path: &str, count: u32) -> Result<Duration, Failure>;
     fn write(&mut self, path: &str, data: &[u8]) -> Result<(), Failure>;
+    /// Reads a page at the most from a byte on.
+    fn read_at(&mut self, path: &str, offset: u64) -> Result<Vec<u8>, Failure>;
+    /// Writes from a byte on; returns how many were taken.
+    fn write_at(&mut self, path: &str, offset: u64, data: &[u8]) -> Result<i64, Failure>;
     /// Opens a character device for reading that does not wait.
     fn open(&mut self, device: &str) -> Result<i64, Failure>;
     fn poll_in(&mut self, file: i64, limit: Duration) -> Result<bool, Failure>;
@@ -38,6 +44,8 @@ pub(crate) trait Side {
     fn write_open(&mut self, file: i64, data: &[u8]) -> Result<i64, Failure>;
     /// Asks an IIO device for the file that its events come out of; the same numbers as those of `open`.
     fn event_file(&mut self, file: i64) -> Result<i64, Failure>;
+    /// Runs a command; returns its result, and what its argument points to afterwards.
+    fn ioctl(&mut self, file: i64, command: &Command) -> Result<(i64, Vec<u8>), Failure>;
     fn close(&mut self, file: i64) -> Result<(), Failure>;
     fn wait(&mut self, time: Duration) -> Result<(), Failure>;
     /// Level and text of each line of the kernel's log since the last time.
@@ -46,7 +54,7 @@ pub(crate) trait Side {
 
 /// What both sides begin with.
 pub(crate) struct Start<'a> {
-    pub(crate) driver: &'a str,
+    pub(crate) scenario: &'a Scenario,
     pub(crate) stimulus: Stimulus,
     pub(crate) faults: Vec<Fault>,
 }
@@ -80,8 +88,8 @@ fn failure(error: ClientError) -> Failure {
 impl DomainSide {
     pub(crate) fn start(system: &System, built: &Built, start: &Start<'_>) -> Result<Self> {
         let spec = DriverSpec {
-            name: start.driver.to_owned(),
-            board: Board::of_driver(start.driver)?,
+            name: start.scenario.driver.clone(),
+            board: start.scenario.board()?,
             stimulus: start.stimulus,
             faults: start.faults.clone(),
         };
@@ -143,6 +151,14 @@ impl Side for DomainSide {
         self.client.write(path, data).map_err(failure)
     }
 
+    fn read_at(&mut self, path: &str, offset: u64) -> Result<Vec<u8>, Failure> {
+        self.client.read_at(path, offset).map_err(failure)
+    }
+
+    fn write_at(&mut self, path: &str, offset: u64, data: &[u8]) -> Result<i64, Failure> {
+        self.client.write_at(path, offset, data).map(i64::from).map_err(failure)
+    }
+
     fn open(&mut self, device: &str) -> Result<i64, Failure> {
         let file = self.client.device_open(device, false).map_err(failure)?;
         self.files.push(file);
@@ -175,6 +191,12 @@ impl Side for DomainSide {
         i64::try_from(self.files.len() - 1).map_err(|error| Failure::Machine(error.into()))
     }
 
+    fn ioctl(&mut self, file: i64, command: &Command) -> Result<(i64, Vec<u8>), Failure> {
+        let file = self.file(file)?;
+        let Command { number, value, arg } = command;
+        self.client.device_ioctl(file, *number, *value, arg).map_err(failure)
+    }
+
     fn close(&mut self, file: i64) -> Result<(), Failure> {
         let file = self.file(file)?;
         self.client.device_close(file).map_err(failure)
@@ -198,6 +220,8 @@ impl Side for DomainSide {
 pub(crate) struct LinuxSide {
     machine: Machine,
     board: SharedBoard,
+    /// What `wait` let pass, in ns.
+    waited: Arc<AtomicU64>,
     /// It makes the chips' interrupts in real time.
     _events: Events,
 }
@@ -205,13 +229,18 @@ pub(crate) struct LinuxSide {
 impl LinuxSide {
     pub(crate) fn start(kernel: &Kernel, start: &Start<'_>) -> Result<Self> {
         let begun = Instant::now();
-        let clock = move || u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        let waited = Arc::new(AtomicU64::new(0));
+        let (is_still, passed) = (start.scenario.is_still, Arc::clone(&waited));
+        let clock = move || match is_still {
+            true => passed.load(Ordering::Relaxed),
+            false => nanoseconds(begun.elapsed()),
+        };
         let options = BoardOptions {
             clock: Clock::Real(Box::new(clock)),
             stimulus: start.stimulus,
             ..BoardOptions::default()
         };
-        let described = Board::of_driver(start.driver)?;
+        let described = start.scenario.board()?;
         let mut sim = SimBoard::new(described.dtb(), options)?;
         sim.record();
         for fault in &start.faults {
@@ -223,9 +252,14 @@ impl LinuxSide {
         Ok(Self {
             machine,
             board,
+            waited,
             _events: events,
         })
     }
+}
+
+fn nanoseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// A directory for a machine's sockets, short enough for a socket's name.
@@ -271,6 +305,14 @@ impl Side for LinuxSide {
         self.machine.write(&format!("/sys/{path}"), data).map(drop)
     }
 
+    fn read_at(&mut self, path: &str, offset: u64) -> Result<Vec<u8>, Failure> {
+        self.machine.read_at(&format!("/sys/{path}"), offset)
+    }
+
+    fn write_at(&mut self, path: &str, offset: u64, data: &[u8]) -> Result<i64, Failure> {
+        self.machine.write_at(&format!("/sys/{path}"), offset, data)
+    }
+
     fn open(&mut self, device: &str) -> Result<i64, Failure> {
         self.machine.open(&format!("/dev/{device}"), FLAGS)
     }
@@ -292,11 +334,16 @@ impl Side for LinuxSide {
         self.machine.event_file(file)
     }
 
+    fn ioctl(&mut self, file: i64, command: &Command) -> Result<(i64, Vec<u8>), Failure> {
+        self.machine.ioctl(file, command)
+    }
+
     fn close(&mut self, file: i64) -> Result<(), Failure> {
         self.machine.close(file)
     }
 
     fn wait(&mut self, time: Duration) -> Result<(), Failure> {
+        self.waited.fetch_add(nanoseconds(time), Ordering::Relaxed);
         self.machine.sleep(time)
     }
 

@@ -3,6 +3,7 @@
 
 use super::build::Kernel;
 use super::dts::{self, Wanted};
+use crate::ioctl;
 use anyhow::{Context, Result, anyhow, bail};
 use board::vhost::{Device, GpioDevice, I2cDevice, serve};
 use board::{SharedBoard, dts as compile};
@@ -67,7 +68,7 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn unhex(text: &str) -> Option<Vec<u8>> {
+pub(crate) fn unhex(text: &str) -> Option<Vec<u8>> {
     if text == "-" {
         return Some(Vec::new());
     }
@@ -193,6 +194,23 @@ impl Machine {
 
     pub(crate) fn write(&mut self, path: &str, data: &[u8]) -> Result<i64, Failure> {
         self.number(&format!("W {} {}", hex(path.as_bytes()), hex(data)))
+    }
+
+    pub(crate) fn read_at(&mut self, path: &str, offset: u64) -> Result<Vec<u8>, Failure> {
+        self.ask(&format!("r {} {offset}", hex(path.as_bytes())))
+    }
+
+    pub(crate) fn write_at(&mut self, path: &str, offset: u64, data: &[u8]) -> Result<i64, Failure> {
+        self.number(&format!("w {} {} {offset}", hex(path.as_bytes()), hex(data)))
+    }
+
+    pub(crate) fn ioctl(&mut self, file: i64, command: &ioctl::Command) -> Result<(i64, Vec<u8>), Failure> {
+        let ioctl::Command { number, value, arg } = command;
+        let answer = self.ask(&format!("I {file} {number} {value} {}", hex(arg)))?;
+        let Some((result, arg)) = answer.split_first_chunk::<8>() else {
+            return Err(Failure::Machine(anyhow!("an ioctl answered {answer:?}")));
+        };
+        Ok((i64::from_le_bytes(*result), arg.to_vec()))
     }
 
     pub(crate) fn open(&mut self, path: &str, flags: i32) -> Result<i64, Failure> {
