@@ -4,10 +4,12 @@
 use std::process::Command;
 
 /// Runs a driver once; what stands in the table must lie within `lsb` of what was put in.
-fn measures(kernel: &str, driver: &str, wanted: [(&str, f64); 3], lsb: f64) {
+fn measures<const N: usize>(kernel: &str, driver: &str, wanted: [(&str, f64); N], lsb: f64) {
     let output = Command::new(env!("CARGO_BIN_EXE_linux-compat"))
         .args(["run", driver, "--once", "--kernel", kernel])
         .args(["--stimulus", "accel=1,2,9.81", "--stimulus", "rate=1,0,-1"])
+        .args(["--stimulus", "magn=48e-6,-20e-6,0", "--stimulus", "temp=25.5"])
+        .args(["--stimulus", "time=1709251199"])
         .output()
         .expect("linux-compat starts");
     let is_well = output.status.success();
@@ -45,6 +47,14 @@ const MPU3050_RATE: [(&str, f64); 3] = [("anglvel_x", 0.9753), ("anglvel_y", 0.0
 const FXAS21002C_RATE: [(&str, f64); 3] = [("anglvel_x", 57_295.8), ("anglvel_y", 0.0), ("anglvel_z", -57_295.8)];
 const FXAS21002C_LSB: f64 = 62.5;
 
+const MAGN: [(&str, f64); 3] = [("magn_x", 48e-6), ("magn_y", -20e-6), ("magn_z", 0.0)];
+/// 0.3 µT, adjusted by 20 % at the most.
+const AK8975_LSB: f64 = 0.37e-6;
+/// 8.75 m°/s, the narrowest range of ST's gyroscopes, in rad/s.
+const L3GD20_LSB: f64 = 0.000_16;
+/// 1/2048 g, the widest range of 16 bits, in m/s².
+const ACCEL_16BIT_LSB: f64 = 0.0048;
+
 /// Every driver that has a chip model.
 fn all_measure(kernel: &str) {
     measures(kernel, "adxl345", ACCEL, ACCEL_LSB);
@@ -60,6 +70,18 @@ fn all_measure(kernel: &str) {
     measures(kernel, "itg3200", RATE, ITG3200_LSB);
     measures(kernel, "mpu3050", MPU3050_RATE, RATE_LSB);
     measures(kernel, "fxas21002c_i2c", FXAS21002C_RATE, FXAS21002C_LSB);
+    measures(kernel, "ak8975", MAGN, AK8975_LSB);
+    measures(kernel, "st_gyro_i2c", RATE, L3GD20_LSB);
+    measures(kernel, "bmi160_i2c", ACCEL, ACCEL_16BIT_LSB);
+    measures(kernel, "bmi160_i2c", RATE, RATE_LSB);
+    measures(kernel, "inv-mpu6050-i2c", ACCEL, ACCEL_16BIT_LSB);
+    measures(kernel, "inv-mpu6050-i2c", RATE, RATE_LSB);
+    measures(kernel, "st_lsm6dsx_i2c", ACCEL, ACCEL_16BIT_LSB);
+    measures(kernel, "st_lsm6dsx_i2c", RATE, L3GD20_LSB);
+    // Half a degree of LSB; a clock that was a second before the end of a leap day when power came on.
+    measures(kernel, "lm75", [("temp1", 25.5)], 0.25);
+    measures(kernel, "rtc-ds1307", [("time", 1_709_251_199.0)], 30.0);
+    measures(kernel, "rtc-ds1307", [("temp1", 25.5)], 0.125);
 }
 
 #[test]
