@@ -53,8 +53,8 @@ const DATA_READY_PIN: u8 = 0x08;
 const BLOCK_UPDATE: u8 = 0x80;
 const BIG_ENDIAN: u8 = 0x40;
 const BOOT: u8 = 0x80;
-/// Of the status: all axes have new data; some were lost.
-const ALL_NEW: u8 = 0x0f;
+/// Of the status: all axes have new data; some of it was lost.
+const ALL: u8 = 0x08;
 const ALL_OVERRUN: u8 = 0xf0;
 /// °/s for each step, by the range's bits (data sheet, table 4).
 const STEP: [f64; 4] = [8.75e-3, 17.5e-3, 70e-3, 70e-3];
@@ -105,13 +105,11 @@ impl L3gd20 {
         }
         let [temp, _] = quantise(TEMP_CENTRE - world.temp, 8).to_le_bytes();
         self.regs.set(reg::OUT_TEMP, temp);
+        // Only axes that are on have new data, and all of them at once.
+        let new = enabled | ALL;
         let old = self.regs.get(reg::STATUS_REG);
-        let overrun = if old & ALL_NEW == ALL_NEW {
-            ALL_OVERRUN
-        } else {
-            old & ALL_OVERRUN
-        };
-        self.regs.set(reg::STATUS_REG, ALL_NEW | overrun);
+        let overrun = if old & new == new { new << 4 } else { old & ALL_OVERRUN };
+        self.regs.set(reg::STATUS_REG, new | overrun);
         self.is_ready = true;
     }
 
@@ -140,6 +138,8 @@ impl L3gd20 {
 
     fn power_changed(&mut self, old: u8, new: u8) {
         let is_on = new & POWER != 0 && new & AXES != 0;
+        let status = self.regs.get(reg::STATUS_REG) & (ALL | (new & AXES) << 4 | new & AXES);
+        self.regs.set(reg::STATUS_REG, status);
         if !is_on {
             self.sampler.stop();
         } else if self.start_up == StartUp::Instant {
@@ -279,6 +279,19 @@ mod tests {
         assert_eq!(read(&mut chip, 1, &world, reg::STATUS_REG), [0x00]);
         // Two samples that nobody read.
         assert_eq!(read(&mut chip, 30, &world, reg::STATUS_REG), [0xff]);
+    }
+
+    #[test]
+    fn an_axis_that_is_off_has_nothing_new() {
+        let world = Stimulus::default();
+        let mut chip = chip();
+        write(&mut chip, &[reg::CTRL_REG1, 0x0f]);
+        assert_eq!(read(&mut chip, 1, &world, reg::STATUS_REG), [0x0f]);
+        write(&mut chip, &[reg::CTRL_REG1, 0x0d]);
+        assert_eq!(read::<1>(&mut chip, 1, &world, reg::STATUS_REG)[0] & 0x02, 0);
+        read::<2>(&mut chip, 1, &world, reg::OUT_X_L | COUNT);
+        read::<2>(&mut chip, 1, &world, reg::OUT_Z_L | COUNT);
+        assert_eq!(read(&mut chip, 1, &world, reg::STATUS_REG), [0x00]);
     }
 
     #[test]

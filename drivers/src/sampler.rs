@@ -4,7 +4,7 @@
 use crate::chip::NEVER;
 
 /// When nobody has looked for longer, only so many of the last samples are made: more than any FIFO here holds.
-const CATCH_UP: u64 = 128;
+const CATCH_UP: u64 = 1024;
 
 /// The moments of a converter's samples. Default: stopped.
 pub struct Sampler {
@@ -64,7 +64,7 @@ mod tests {
         assert_eq!(sampler.due(u64::MAX - 1, 10), None);
         sampler.start(5);
         let times: Vec<u64> = std::iter::from_fn(|| sampler.due(1_000_000_000_000, 10)).collect();
-        assert_eq!(times.len(), 129);
+        assert_eq!(times.len(), 1025);
         // In phase, and the last one is the present.
         assert_eq!(times.last(), Some(&999_999_999_995));
     }

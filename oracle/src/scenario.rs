@@ -45,6 +45,9 @@ pub(crate) struct Scenario {
     /// both kernels.
     #[serde(default)]
     pub(crate) pace: u64,
+    /// The chips' time goes on in `wait` steps only: for clocks, which would show how long real Linux takes.
+    #[serde(default)]
+    pub(crate) is_still: bool,
     /// What is done.
     pub(crate) steps: Vec<Step>,
 }

@@ -11,7 +11,8 @@ use linux_compat::build::Built;
 use linux_compat::client::{Client, ClientError, DeviceFile, EntryKind, poll};
 use linux_compat::system::{Domain, DriverSpec, System};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// An entry of a directory.
@@ -219,6 +220,8 @@ impl Side for DomainSide {
 pub(crate) struct LinuxSide {
     machine: Machine,
     board: SharedBoard,
+    /// What `wait` let pass, in ns.
+    waited: Arc<AtomicU64>,
     /// It makes the chips' interrupts in real time.
     _events: Events,
 }
@@ -226,7 +229,12 @@ pub(crate) struct LinuxSide {
 impl LinuxSide {
     pub(crate) fn start(kernel: &Kernel, start: &Start<'_>) -> Result<Self> {
         let begun = Instant::now();
-        let clock = move || u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        let waited = Arc::new(AtomicU64::new(0));
+        let (is_still, passed) = (start.scenario.is_still, Arc::clone(&waited));
+        let clock = move || match is_still {
+            true => passed.load(Ordering::Relaxed),
+            false => nanoseconds(begun.elapsed()),
+        };
         let options = BoardOptions {
             clock: Clock::Real(Box::new(clock)),
             stimulus: start.stimulus.clone(),
@@ -244,9 +252,14 @@ impl LinuxSide {
         Ok(Self {
             machine,
             board,
+            waited,
             _events: events,
         })
     }
+}
+
+fn nanoseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// A directory for a machine's sockets, short enough for a socket's name.
@@ -330,6 +343,7 @@ impl Side for LinuxSide {
     }
 
     fn wait(&mut self, time: Duration) -> Result<(), Failure> {
+        self.waited.fetch_add(nanoseconds(time), Ordering::Relaxed);
         self.machine.sleep(time)
     }
 
