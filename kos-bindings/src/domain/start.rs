@@ -6,8 +6,8 @@
 //! image's own function runs:
 //!
 //! 1. the port is mapped, its blob read-only, the boot information copied;
-//! 2. all descriptors are closed, and no new one is possible (`RLIMIT_NOFILE` 0; 1 if it may map shared memory: then the
-//!    kernel is first handed what it answers such mappings with);
+//! 2. all descriptors are closed, and no new one is possible (`RLIMIT_NOFILE` 0; 1 if it may map shared memory: then
+//!    the kernel is first handed what it answers such mappings with);
 //! 3. fault signals go to an alternate stack;
 //! 4. the seccomp program from the blob is installed.
 //!

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! DMA buffers: memory with physical addresses, which a device reaches as long as somebody lets it.
 //!
-//! The machine's physical addresses are this kernel's to give: a device, or what stands for it, has [`Dma`] and reads and
-//! writes by them. What is no buffer, was not begun, or goes another way than the buffer was made for, is a fault, as an
-//! IOMMU makes it.
+//! The machine's physical addresses are this kernel's to give: a device, or what stands for it, has [`Dma`] and reads
+//! and writes by them. What is no buffer, was not begun, or goes another way than the buffer was made for, is a fault,
+//! as an IOMMU makes it.
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicU32, Ordering::AcqRel, Ordering::Acquire};

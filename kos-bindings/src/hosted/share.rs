@@ -14,8 +14,8 @@
 //!   goes on                        ◀──────────────────────────────── once
 //! ```
 //!
-//! The file stays on descriptor 0 until the next one. It is of no use: every `mmap` of it is asked about again, and there
-//! is no other call that takes a descriptor. All arguments are numbers, and there is no second thread that could
+//! The file stays on descriptor 0 until the next one. It is of no use: every `mmap` of it is asked about again, and
+//! there is no other call that takes a descriptor. All arguments are numbers, and there is no second thread that could
 //! change them after they were looked at. Memory that was granted for reading comes as a file that is only for reading.
 #![expect(
     unsafe_code,

@@ -239,8 +239,8 @@ pub struct DmaInfo {
 }
 
 impl<T: Transport> Kn<T> {
-    /// Makes a DMA buffer of `bytes`, whole pages, in blocks of two to the power of `order` pages or larger ones; `flags`
-    /// are of [`io::DMA_TO_DEVICE`], [`io::DMA_FROM_DEVICE`] and [`io::DMA_ZONE32`].
+    /// Makes a DMA buffer of `bytes`, whole pages, in blocks of two to the power of `order` pages or larger ones;
+    /// `flags` are of [`io::DMA_TO_DEVICE`], [`io::DMA_FROM_DEVICE`] and [`io::DMA_ZONE32`].
     ///
     /// # Errors
     ///

@@ -13,8 +13,8 @@ use std::vec::Vec;
 
 /// One to two of these is a moment: some round trips.
 const TICK: Duration = Duration::from_micros(100);
-/// When a wait ends that missed its moment, since the end is told without the waiter's lock. A timer that is not the next
-/// to go off costs little.
+/// When a wait ends that missed its moment, since the end is told without the waiter's lock. A timer that is not the
+/// next to go off costs little.
 pub(super) const FAR: Duration = Duration::from_millis(20);
 
 /// Where moments of one listener end.

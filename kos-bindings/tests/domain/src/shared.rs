@@ -144,7 +144,7 @@ fn attack<T: Transport>(kn: &mut Kn<T>, memory: Handle, counts: &mut [u8; 2]) ->
     for [at, bytes, prot, flags, file, offset] in others {
         count(kn.mdl_map(memory, 0, PAGE as u64, 1) == Ok(PAGE));
         count(map(at, bytes, prot, flags, file, offset) == EPERM);
-        // The grant is used up, or what was refused before it was asked about: either way nothing comes of asking twice.
+        // The grant is used up, or that was refused before it was asked about: nothing comes of asking twice.
         let again = map(0, PAGE, 1, 1, 0, PAGE);
         if again != EPERM {
             count(again > 0);

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-/* coresrv/io/dma.h, coresrv/io/irq.h, coresrv/vmm/vmm_api.h, coresrv/time/time_api.h, kos/thread.h, kos/random/random_api.h. */
+/*
+ * coresrv/io/dma.h, coresrv/io/irq.h, coresrv/vmm/vmm_api.h, coresrv/time/time_api.h, kos/thread.h,
+ * kos/random/random_api.h.
+ */
 #include "harness.h"
 #include <stdlib.h>
 
