@@ -114,7 +114,7 @@ fn a_list_del_that_forgets_is_found() {
 #[test]
 fn a_cache_sync_that_does_nothing_is_found() {
     let said = Place::new().run(&["kunit", "regmap", "--sabotage", "regcache_sync"]);
-    said.fails(1, &["regmap.cache_sync: not ok"]);
+    said.fails(1, &["regmap.cache_sync_marked_dirty: not ok"]);
     // What does not sync is as it was.
     assert!(!said.err.contains("regmap.basic_read_write: not ok"), "{said}");
 }
