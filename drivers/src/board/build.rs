@@ -141,6 +141,7 @@ impl SimBoard {
             chips: [NO_CHIP; 128],
             faults: Faults::default(),
             held: false,
+            kept: None,
         };
         for &child in node.children.iter().filter(|&&child| tree.node(child).is_enabled()) {
             self.build_chip(tree, child, &mut bus, gpio)?;

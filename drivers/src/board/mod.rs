@@ -80,6 +80,8 @@ struct Bus {
     faults: Faults,
     /// A chip or a fault keeps the bus low.
     held: bool,
+    /// SPI: the chip that the last message has left selected.
+    kept: Option<usize>,
 }
 
 /// A chip in its place.
@@ -277,6 +279,7 @@ impl SimBoard {
         self.catch_up();
         for bus in &mut self.buses {
             bus.held = false;
+            bus.kept = None;
         }
         for index in 0..self.slots.len() {
             let slot = &mut self.slots[index];

@@ -20,7 +20,8 @@ pub struct SpiXfer<'a> {
     pub rx: &'a mut [u8],
     /// Clock in Hz; 0 for the bus's own.
     pub speed_hz: u32,
-    /// Release the chip select after this piece (as `cs_change` in Linux's `struct spi_transfer`).
+    /// Release the chip select after this piece; after the last one, keep it for the next message (as `cs_change` in Linux's
+    /// `struct spi_transfer`).
     pub cs_change: bool,
     /// Pause after this piece in ns.
     pub delay_ns: u32,
@@ -36,6 +37,8 @@ pub struct SpiTransfer<'b> {
     mode: u32,
     stuck: Option<u8>,
     selected: bool,
+    /// The last piece wanted the chip select changed.
+    cs_change: bool,
     ns: u64,
     done: usize,
     failed: Option<Errno>,
@@ -95,6 +98,12 @@ impl SimBoard {
                 u16::try_from(cs).unwrap_or(u16::MAX),
             );
         }
+        // A message to somebody else ends what the last one has kept.
+        let kept = self.buses[bus_index].kept.take();
+        let is_kept = kept.is_some() && kept == slot;
+        if let Some(other) = kept.filter(|_| !is_kept) {
+            self.deselect(other);
+        }
         let bus = bus_index;
         Ok(SpiTransfer {
             board: self,
@@ -102,11 +111,21 @@ impl SimBoard {
             slot,
             mode,
             stuck,
-            selected: false,
+            selected: is_kept,
+            cs_change: false,
             ns,
             done: 0,
             failed,
         })
+    }
+}
+
+impl SimBoard {
+    fn deselect(&mut self, index: usize) {
+        if let Some(slot) = self.slots.get_mut(index) {
+            slot.chip.spi_deselect();
+            self.settle(index);
+        }
     }
 }
 
@@ -121,6 +140,9 @@ impl SpiTransfer<'_> {
             return;
         }
         let len = xfer.tx.len().max(xfer.rx.len()).max(xfer.len);
+        if std::mem::take(&mut self.cs_change) {
+            self.select(false);
+        }
         self.select(true);
         match self.slot.and_then(|slot| self.board.slots.get_mut(slot)) {
             Some(slot) => slot.chip.spi_bytes(len, xfer.tx, xfer.rx),
@@ -140,9 +162,7 @@ impl SpiTransfer<'_> {
         self.ns += (8 * len as u64)
             .saturating_mul(ns_per_bit)
             .saturating_add(u64::from(xfer.delay_ns));
-        if xfer.cs_change {
-            self.select(false);
-        }
+        self.cs_change = xfer.cs_change;
         self.done += 1;
     }
 
@@ -172,7 +192,11 @@ impl SpiTransfer<'_> {
     ///
     /// How the message failed.
     pub fn finish(mut self) -> Result<(), Errno> {
-        self.select(false);
+        if self.cs_change && self.failed.is_none() && self.slot.is_some() {
+            self.board.buses[self.bus].kept = self.slot;
+        } else {
+            self.select(false);
+        }
         let result = self.failed.map_or(Ok(()), Err);
         if let Some(record) = &mut self.board.transcript {
             record.end(result.map(|()| self.done));
@@ -189,17 +213,13 @@ impl SpiTransfer<'_> {
             return;
         }
         self.selected = on;
-        let Some((index, slot)) = self
-            .slot
-            .and_then(|index| Some((index, self.board.slots.get_mut(index)?)))
-        else {
+        let Some(index) = self.slot else {
             return;
         };
-        if on {
+        if !on {
+            self.board.deselect(index);
+        } else if let Some(slot) = self.board.slots.get_mut(index) {
             slot.chip.spi_select(self.mode);
-        } else {
-            slot.chip.spi_deselect();
-            self.board.settle(index);
         }
     }
 }

@@ -28,11 +28,19 @@ mod code {
     pub(super) const IN_DATA_EXCHANGE: u8 = 0x40;
     pub(super) const IN_COMMUNICATE_THRU: u8 = 0x42;
     pub(super) const IN_DESELECT: u8 = 0x44;
+    pub(super) const IN_JUMP_FOR_PSL: u8 = 0x46;
     pub(super) const IN_LIST_PASSIVE_TARGET: u8 = 0x4a;
+    pub(super) const IN_ATR: u8 = 0x50;
     pub(super) const IN_RELEASE: u8 = 0x52;
     pub(super) const IN_SELECT: u8 = 0x54;
+    pub(super) const IN_JUMP_FOR_DEP: u8 = 0x56;
     pub(super) const IN_AUTO_POLL: u8 = 0x60;
+    pub(super) const TG_GET_DATA: u8 = 0x86;
+    pub(super) const TG_GET_INITIATOR_COMMAND: u8 = 0x88;
+    pub(super) const TG_GET_TARGET_STATUS: u8 = 0x8a;
     pub(super) const TG_INIT_AS_TARGET: u8 = 0x8c;
+    pub(super) const TG_SET_DATA: u8 = 0x8e;
+    pub(super) const TG_RESPONSE_TO_INITIATOR: u8 = 0x90;
 }
 
 /// Error codes in the status byte (7.1).
@@ -43,6 +51,7 @@ mod error {
     pub(super) const PROTOCOL: u8 = 0x0b;
     pub(super) const DATA_FORMAT: u8 = 0x13;
     pub(super) const MIFARE: u8 = 0x14;
+    pub(super) const DEP_STATE: u8 = 0x25;
     pub(super) const CONTEXT: u8 = 0x27;
     /// More of the answer is to be fetched.
     pub(super) const MORE: u8 = 0x40;
@@ -219,6 +228,17 @@ impl Commands {
                 let each = u64::from(period) * AUTO_POLL_NS * types.len() as u64;
                 self.wait(now, code, Wanted::AutoPoll(types.to_vec()), tries, each);
             }
+            // No tag here speaks NFC-DEP: activation ends with a time-out (7.3.3).
+            (code::IN_JUMP_FOR_DEP | code::IN_JUMP_FOR_PSL, [_, _, _, ..]) => {
+                self.wait(now, code, Wanted::Nothing, self.max_tries, TRY_NS);
+            }
+            (code::IN_ATR, [_, _, ..]) => self.done(code, &[error::TIMEOUT]),
+            // Nor is there a reader to which it could be a target.
+            (code::TG_GET_TARGET_STATUS, []) => self.done(code, &[0, 0]),
+            (
+                code::TG_GET_DATA | code::TG_GET_INITIATOR_COMMAND | code::TG_SET_DATA | code::TG_RESPONSE_TO_INITIATOR,
+                _,
+            ) => self.done(code, &[error::DEP_STATE]),
             (code::TG_INIT_AS_TARGET, _) => self.wait(now, code, Wanted::Nothing, FOR_EVER, TRY_NS),
             _ => self.syntax_error(),
         }

@@ -172,7 +172,7 @@ fn an_iso_dep_card_exchanges_apdus_of_any_length() {
     assert_eq!(listed[2..7], [1, 0x00, 0x44, 0x20, 7]);
     assert_eq!(
         listed[14..],
-        [0x05, 0x75, 0x80, 0x70, 0x02],
+        [0x05, 0x78, 0x80, 0x70, 0x02],
         "the answer to select with its length"
     );
     let select = [
@@ -228,6 +228,11 @@ fn listing_waits_for_a_tag_or_for_the_end_of_its_tries_or_for_the_host() {
     assert!(host.board.now_ns() - begun > 18_000_000, "three tries");
     assert_eq!(host.command(&[0x60, 0x02, 0x01, 0x00]), [0x61, 0]);
 
+    assert_eq!(
+        host.command(&[0x56, 0x01, 0x02, 0x00]),
+        [0x57, 0x01],
+        "no tag speaks NFC-DEP"
+    );
     host.command(&[0x32, 0x05, 0xff, 0x01, 0xff]);
     host.send(&[0x4a, 0x01, 0x00]);
     assert_eq!(host.frame(6), frame::ACK);

@@ -124,6 +124,33 @@ fn it_waits_for_a_pulse_then_answers_echo_and_its_name() {
 }
 
 #[test]
+fn an_answer_may_be_read_in_two_messages_while_it_stays_selected() {
+    let mut host = Host::new("");
+    host.send(&[0x01, 0x00]);
+    assert!(host.is_ready_within(10_000_000));
+    let (mut head, mut rest) = ([0; 2], [0; 15]);
+    let mut first = [
+        SpiXfer {
+            tx: &[0x02],
+            ..SpiXfer::default()
+        },
+        SpiXfer {
+            rx: &mut head,
+            cs_change: true,
+            ..SpiXfer::default()
+        },
+    ];
+    host.board.spi_transfer(host.bus, 0, 0, &mut first).unwrap();
+    let mut second = [SpiXfer {
+        rx: &mut rest,
+        ..SpiXfer::default()
+    }];
+    host.board.spi_transfer(host.bus, 0, 0, &mut second).unwrap();
+    assert_eq!((head, &rest), ([0x00, 0x0f], b"NFC FS2JAST4\x00\x2a\xce"));
+    assert_eq!(host.command(&[0x55]), [0x55]);
+}
+
+#[test]
 fn negative_results_as_in_the_data_sheet() {
     let mut host = Host::new("");
     assert_eq!(host.command(&[0x02, 0x00]), [0x82, 0x00]);

@@ -197,7 +197,7 @@ const SELECT_NDEF: [u8; 13] = [0, 0xa4, 4, 0, 7, 0xd2, 0x76, 0, 0, 0x85, 1, 1, 0
 #[test]
 fn type4_is_read_as_its_specification_reads_it() {
     let (mut pcd, _) = selected("tag=type4:https://example.org");
-    assert_eq!(pcd.rats().unwrap(), [0x05, 0x75, 0x80, 0x70, 0x02]);
+    assert_eq!(pcd.rats().unwrap(), [0x05, 0x78, 0x80, 0x70, 0x02]);
     assert_eq!(apdu(&mut pcd, &SELECT_NDEF), [0x90, 0x00]);
     assert_eq!(apdu(&mut pcd, &[0, 0xa4, 0, 0x0c, 2, 0xe1, 0x03]), [0x90, 0x00]);
     let container = apdu(&mut pcd, &[0, 0xb0, 0, 0, 0x0f]);
@@ -215,7 +215,7 @@ fn type4_is_read_as_its_specification_reads_it() {
 }
 
 #[test]
-fn type4_is_written_in_chained_blocks_and_read_back() {
+fn type4_is_written_and_read_back() {
     let (mut pcd, found) = selected("tag=type4");
     pcd.rats().unwrap();
     apdu(&mut pcd, &SELECT_NDEF);

@@ -2,7 +2,8 @@
 //! An NFC Forum Type 4 tag: an NDEF application on an ISO-DEP card.
 //!
 //! NFC Forum Type 4 Tag 2.0: an application with a capability container and one NDEF file, both read by READ BINARY, the
-//! NDEF file written by UPDATE BINARY. Frames of 64 bytes make a reader chain.
+//! NDEF file written by UPDATE BINARY. What one of these moves at the most fits into one frame of 256 bytes, as with ST's M24SR:
+//! not every reader chains blocks.
 
 use super::isodep::{Application, IsoDep, Params};
 use super::{Identity, ndef};
@@ -16,7 +17,7 @@ pub const NDEF_FILE: u16 = 0xe104;
 /// Bytes of the NDEF file, the two of its length included.
 pub const NDEF_FILE_LEN: usize = 2048;
 /// The most that one READ BINARY gives, and one UPDATE BINARY takes (MLe and MLc of the container).
-const MAX_DATA: u8 = 0xfb;
+const MAX_DATA: u8 = 0xf6;
 
 /// Status words (ISO/IEC 7816-4, 5.6).
 mod sw {
@@ -184,7 +185,7 @@ pub fn with_uri(number: u8, uri: &str) -> IsoDep<NdefApplication> {
     };
     let params = Params {
         identity,
-        fsci: 5,
+        fsci: 8,
         fwi: 7,
         historical: Vec::new(),
     };

@@ -4,7 +4,7 @@
 //! Each tag that comes or goes, and the end of the tries, is looked at in [`Commands::look`]. With
 //! [`StartUp::Instant`](crate::chip::StartUp::Instant) what the tries take on the air does not count.
 
-use super::{Commands, FOR_EVER, code};
+use super::{Commands, FOR_EVER, code, error};
 use crate::chip::NEVER;
 use crate::nfc::pcd::Found;
 
@@ -74,7 +74,12 @@ impl Commands {
             self.pcd.elapsed();
         }
         if now >= waiting.deadline {
-            return self.done(waiting.code, &[0]);
+            // Of a list, that there is none; of an activation, that nobody answered.
+            let nothing = match waiting.code {
+                code::IN_JUMP_FOR_DEP | code::IN_JUMP_FOR_PSL => error::TIMEOUT,
+                _ => 0,
+            };
+            return self.done(waiting.code, &[nothing]);
         }
         self.waiting = Some(waiting);
     }
