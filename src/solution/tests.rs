@@ -77,6 +77,8 @@ fn a_driver_is_connected_with_what_it_needs() {
         sysfs : linuxcompat.Sysfs
         // Its character devices.
         chardev : linuxcompat.Chardev
+        // Its sockets, if Linux's socket layer is in its image.
+        socket : linuxcompat.Socket
         // How far it is; it is stopped here.
         control : linuxcompat.Control
     }
