@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Acceptance: the same tags through three controllers, each with its own unmodified driver, give the same bytes; what is
+//! Acceptance: the same tags through three controllers, each with its own unmodified driver, give the same bytes; what
+//! is
 //! written is read back.
 //!
 //! Linux's `st95hf` announces Type 4 and no Type 2: it finds an NTAG213 and cannot read it, which is in

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Acceptance: a controller or a tag that misbehaves costs its exchange and no more. The client gets an answer or an errno in
+//! Acceptance: a controller or a tag that misbehaves costs its exchange and no more. The client gets an answer or an
+//! errno in
 //! bounded time, the domain lives, and after the adapter has been switched off and on the next poll works.
 
 use linux_compat::nfc::tag;
@@ -72,7 +73,8 @@ impl Reader {
     }
 }
 
-/// Puts each fault that the chip can have into a read, at several places of it. `resets_chip`: the driver resets the chip when the
+/// Puts each fault that the chip can have into a read, at several places of it. `resets_chip`: the driver resets the
+/// chip when the
 /// adapter is switched on.
 fn survives(driver: &str, chip: &str, resets_chip: bool) {
     let message = ndef::of_uri(URI).expect("a record");
@@ -143,4 +145,41 @@ fn pn533_i2c_survives() {
 #[test]
 fn st95hf_survives() {
     survives("st95hf", "nfc@0", false);
+}
+
+/// Polls with two tags before the controller; takes the second away; polls again.
+fn two_tags(driver: &str) -> usize {
+    let mut reader = Reader::start(driver);
+    let one = reader.domain.board().with(|board| board.stimulus().clone());
+    let mut two = one.clone();
+    two.apply("tag=ntag213").expect("a stimulus");
+    reader.domain.board().with(|board| board.set_stimulus(two));
+    let found = reader
+        .nfc
+        .poll(reader.adapter.index, reader.adapter.protocols, LIMIT)
+        .expect("a poll");
+    println!("{driver}: {found:?}");
+    reader.domain.board().with(|board| board.set_stimulus(one));
+    let message = ndef::of_uri(URI).expect("a record");
+    assert_eq!(reader.read().expect("the next read"), Some(message));
+    found.len()
+}
+
+#[test]
+fn two_tags_before_nxp_nci() {
+    assert_eq!(
+        two_tags("nxp-nci"),
+        2,
+        "the controller tells them apart, and Linux reports both"
+    );
+}
+
+#[test]
+fn two_tags_before_pn533_i2c() {
+    assert_eq!(two_tags("pn533_i2c"), 1, "the driver asks for one, and gets one");
+}
+
+#[test]
+fn two_tags_before_st95hf() {
+    assert_eq!(two_tags("st95hf"), 0, "Linux's digital stack gives a collision up");
 }

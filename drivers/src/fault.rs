@@ -19,7 +19,8 @@
 //! | `fail-from=N:ERRNO` | so do all after it: a chip that falls off the board |
 //! | `no-irq` | the interrupt pins stay at rest |
 //!
-//! Chips that talk in frames (the NFC controllers) have more. Each may bear `=N`: it is the N-th frame from now on, else the
+//! Chips that talk in frames (the NFC controllers) have more. Each may bear `=N`: it is the N-th frame from now on,
+//! else the
 //! first.
 //!
 //! | fault | what happens |
@@ -32,7 +33,8 @@
 //! | `tag-leaves` | the frame to a selected tag gets no answer, and all tags are away for 100 ms |
 //! | `bad-crc` | the answer of a selected tag is damaged on the air |
 //!
-//! A reset of the chip, by its pin or its supply, ends `flood` and `silence`. Two tags at once are no fault but a stimulus.
+//! A reset of the chip, by its pin or its supply, ends `flood` and `silence`. Two tags at once are no fault but a
+//! stimulus.
 
 use crate::errno::Errno;
 use crate::nfc::outbox::FrameFault;

@@ -107,7 +107,8 @@ impl Stimulus {
         Ok(stimulus)
     }
 
-    /// Changes the quantities that `text` names: `key=value`, or several of them separated by spaces or `;`. Each `tag=` adds
+    /// Changes the quantities that `text` names: `key=value`, or several of them separated by spaces or `;`. Each
+    /// `tag=` adds
     /// one more tag; a `;` in its URI is written `%3B`.
     ///
     /// # Errors

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! The models of the NFC controllers, with two tags before them: any bytes from a driver's domain, which may be hostile.
+//! The models of the NFC controllers, with two tags before them: any bytes from a driver's domain, which may be
+//! hostile.
 //!
-//! What must hold, whatever comes over the bus and the lines: nothing panics, time goes on, and after its reset the chip
+//! What must hold, whatever comes over the bus and the lines: nothing panics, time goes on, and after its reset the
+//! chip
 //! does what it did at first.
 #![no_main]
 

@@ -155,6 +155,11 @@ impl Outbox {
         self.queue.front().map_or(NEVER, |(at, _)| *at)
     }
 
+    /// When the host can have all frames, in ns; 0 if there is none.
+    pub fn last_at(&self) -> u64 {
+        self.queue.back().map_or(0, |(at, _)| *at)
+    }
+
     /// The first frame has been read; the next one can be had `gap_ns` after `now` at the earliest.
     pub fn pop(&mut self, now: u64, gap_ns: u64) {
         self.queue.pop_front();

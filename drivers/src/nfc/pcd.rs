@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! What a reader chip does by itself: polling, anticollision, selection, and ISO-DEP.
 //!
-//! The reader's side of ISO/IEC 14443-3 and -4 (the proximity coupling device, PCD), as a chip such as PN7150 or PN532 has
-//! it in its firmware. Everything happens at once; [`Pcd::elapsed`] says how long it took on the air, and the chip shows the
+//! The reader's side of ISO/IEC 14443-3 and -4 (the proximity coupling device, PCD), as a chip such as PN7150 or PN532
+//! has
+//! it in its firmware. Everything happens at once; [`Pcd::elapsed`] says how long it took on the air, and the chip
+//! shows the
 //! result that much later.
 
 use super::rf::{Bits, Field, Heard, with_crc, without_crc};
@@ -55,7 +57,8 @@ struct Blocks {
     waiting_ns: u64,
 }
 
-/// How long a reader waits for a frame that no session times, in ns: a Type 2 tag has 5 ms (Digital 1.0, FDT of READ), 10 ms for
+/// How long a reader waits for a frame that no session times, in ns: a Type 2 tag has 5 ms (Digital 1.0, FDT of READ),
+/// 10 ms for
 /// WRITE.
 const WAIT_NS: u64 = 10_000_000;
 /// How long it waits during anticollision, in ns.
@@ -321,7 +324,8 @@ impl Pcd {
         Err(RfError::Protocol)
     }
 
-    /// One block and the one that follows it: with the present number, asked for again if it gets lost, with all the time
+    /// One block and the one that follows it: with the present number, asked for again if it gets lost, with all the
+    /// time
     /// that the card asks for.
     fn block(&mut self, pcb: u8, inf: &[u8]) -> Result<Vec<u8>, RfError> {
         let Blocks { number, waiting_ns, .. } = *self.blocks.as_ref().ok_or(RfError::Protocol)?;

@@ -15,7 +15,8 @@
 //! A packet to the host waits with IRQ high until its last byte has been read, in as many reads as the host likes
 //! (UM10936, 3.6). Reading when nothing waits is not acknowledged.
 //!
-//! Not modelled: listening, NFC-B, NFC-F, NFC-V and MIFARE Classic; the TAG-CMD interface and logical connections; standby with
+//! Not modelled: listening, NFC-B, NFC-F, NFC-V and MIFARE Classic; the TAG-CMD interface and logical connections;
+//! standby with
 //! its unacknowledged first write.
 
 mod config;

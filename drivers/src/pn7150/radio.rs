@@ -9,8 +9,10 @@
 //!    └── RF_DEACTIVATE idle, from everywhere; RF_DEACTIVATE discovery: back to there
 //! ```
 //!
-//! With [`StartUp::Instant`](crate::chip::StartUp::Instant) a tag is found, and its activation told, when it comes near: as if
-//! polling took no time. With the data sheet's times it is found by the next poll, every TOTAL_DURATION, and what is sent
+//! With [`StartUp::Instant`](crate::chip::StartUp::Instant) a tag is found, and its activation told, when it comes
+//! near: as if
+//! polling took no time. With the data sheet's times it is found by the next poll, every TOTAL_DURATION, and what is
+//! sent
 //! on the air takes the time that it takes.
 
 use super::RESPONSE_NS;

@@ -8,11 +8,14 @@
 //! | this | SPI and both interrupt pins, start-up, sleep |
 //! | `commands` | commands and their answers |
 //!
-//! Each SPI message begins with a control byte: 0 sends a command, 1 resets, 2 reads the answer, 3 asks whether one waits
-//! (4.2.2). IRQ_OUT is low while an answer waits. A reset, or power-on, leads to a state in which the chip waits for a low
+//! Each SPI message begins with a control byte: 0 sends a command, 1 resets, 2 reads the answer, 3 asks whether one
+//! waits
+//! (4.2.2). IRQ_OUT is low while an answer waits. A reset, or power-on, leads to a state in which the chip waits for a
+//! low
 //! pulse at IRQ_IN (3.2), if the board wires that pin.
 //!
-//! Not modelled: card emulation (LISTEN, SEND and ACFILTER find no such protocol selected), ISO/IEC 15693, 14443-B and 18092
+//! Not modelled: card emulation (LISTEN, SEND and ACFILTER find no such protocol selected), ISO/IEC 15693, 14443-B and
+//! 18092
 //! (nobody answers), parity that the host computes, tag detection's calibration, long frames from the host.
 
 mod commands;
@@ -120,7 +123,8 @@ impl St95hf {
 
     fn push(&mut self, outcome: Outcome) {
         if let Outcome::Answer(delay_ns, answer) = outcome {
-            let at = self.now.saturating_add(delay_ns);
+            // One thing after another: what runs is done first.
+            let at = self.outbox.last_at().max(self.now).saturating_add(delay_ns);
             if self.outbox.push(at, answer) == Sent::MustReset {
                 self.reset();
             }
@@ -234,7 +238,7 @@ impl Chip for St95hf {
                 byte.unwrap_or(0x00)
             }
             Phase::Poll if self.has_answer() => FLAG_CAN_READ,
-            Phase::Poll if self.power == Power::Ready => FLAG_CAN_SEND,
+            Phase::Poll if self.power == Power::Ready && self.outbox.last_at() == 0 => FLAG_CAN_SEND,
             Phase::Poll | Phase::Ignore => 0x00,
         }
     }
@@ -251,8 +255,10 @@ impl Chip for St95hf {
         self.now = now;
         if std::mem::take(&mut self.is_command) && self.power == Power::Ready {
             let command = std::mem::take(&mut self.inbox);
-            // An answer that nobody has read is gone.
-            self.outbox.clear();
+            // There is one buffer: an answer that nobody has read is gone. While a command runs, the next one waits.
+            if self.has_answer() {
+                self.outbox.clear();
+            }
             let outcome = self.commands.command(now, &command);
             self.push(outcome);
         }

@@ -151,6 +151,18 @@ fn an_answer_may_be_read_in_two_messages_while_it_stays_selected() {
 }
 
 #[test]
+fn a_command_waits_for_the_one_that_runs_and_an_unread_answer_is_lost() {
+    let mut host = Host::reading("");
+    host.send(&[0x04, 0x02, 0x26, 0x07]);
+    assert_eq!(host.spi(&[0x03], 1), [0x00], "it is busy");
+    host.send(&[0x02, 0x02, 0x01, 0x0d]);
+    assert_eq!([host.answer(), host.answer()], [[0x87, 0x00], [0x00, 0x00]]);
+    host.send(&[0x01, 0x00]);
+    assert!(host.is_ready_within(10_000_000));
+    assert_eq!(host.command(&[0x55]), [0x55]);
+}
+
+#[test]
 fn negative_results_as_in_the_data_sheet() {
     let mut host = Host::new("");
     assert_eq!(host.command(&[0x02, 0x00]), [0x82, 0x00]);

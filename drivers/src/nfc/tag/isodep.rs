@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! The card's side of ISO/IEC 14443-4: activation, and APDUs in blocks.
 //!
-//! [`IsoDep`] is a card that answers RATS and then hands whole APDUs to an [`Application`]. Long commands and answers go
-//! in chained blocks; the rules by which block numbers advance and blocks are sent again are named as the standard names
+//! [`IsoDep`] is a card that answers RATS and then hands whole APDUs to an [`Application`]. Long commands and answers
+//! go
+//! in chained blocks; the rules by which block numbers advance and blocks are sent again are named as the standard
+//! names
 //! them (7.5.4 and 7.5.5).
 
 use super::{Answer, Card, Identity, Next};

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! An NDEF message with one URI record, byte by byte: NFC Forum NDEF 1.0 and URI RTD 1.0.
 //!
-//! Written out by hand on purpose: the client decodes with a crate, and a mistake in that crate must not be in the tag too.
+//! Written out by hand on purpose: the client decodes with a crate, and a mistake in that crate must not be in the tag
+//! too.
 
 /// MB, ME, SR, and TNF 1: the only record of its message, short, of a well-known type (NDEF 1.0, 3.2).
 const ONLY_SHORT_WELL_KNOWN: u8 = 0xd1;

@@ -42,7 +42,8 @@ pub fn ppse_fci() -> Vec<u8> {
     tlv(&[0x6f], &[&tlv(&[0x84], &[PPSE]), &tlv(&[0xa5], &[&discretionary])])
 }
 
-/// File control information of the application (EMV Book 1, table 45), without a PDOL: it asks the terminal for nothing.
+/// File control information of the application (EMV Book 1, table 45), without a PDOL: it asks the terminal for
+/// nothing.
 pub fn application_fci() -> Vec<u8> {
     let proprietary = tlv(
         &[0xa5],
