@@ -56,6 +56,10 @@ const L3GD20_LSB: f64 = 0.000_16;
 /// 1/2048 g, the widest range of 16 bits, in m/s².
 const ACCEL_16BIT_LSB: f64 = 0.0048;
 
+/// Drivers give scales in whole millionths: 0.000598 for 0.000599, 0.000153 for 0.0001527. At 9.81 m/s² and 1 rad/s that is:
+const ROUNDED_ACCEL_SCALE: f64 = 0.0098;
+const ROUNDED_RATE_SCALE: f64 = 0.0019;
+
 /// Every driver that has a chip model.
 fn all_measure(kernel: &str) {
     measures(kernel, "adxl345", ACCEL, ACCEL_LSB);
@@ -72,11 +76,11 @@ fn all_measure(kernel: &str) {
     measures(kernel, "mpu3050", MPU3050, RATE_LSB);
     measures(kernel, "fxas21002c_i2c", FXAS21002C, FXAS21002C_LSB);
     measures(kernel, "ak8975", MAGN, AK8975_LSB);
-    measures(kernel, "st_gyro_i2c", RATE, L3GD20_LSB);
-    measures(kernel, "bmi160_i2c", ACCEL, ACCEL_16BIT_LSB);
+    measures(kernel, "st_gyro_i2c", RATE, L3GD20_LSB + ROUNDED_RATE_SCALE);
+    measures(kernel, "bmi160_i2c", ACCEL, ACCEL_16BIT_LSB + ROUNDED_ACCEL_SCALE);
     measures(kernel, "bmi160_i2c", RATE, RATE_LSB);
-    measures(kernel, "inv-mpu6050-i2c", ACCEL, ACCEL_16BIT_LSB);
-    measures(kernel, "inv-mpu6050-i2c", RATE, RATE_LSB);
+    measures(kernel, "inv-mpu6050-i2c", ACCEL, ACCEL_16BIT_LSB + ROUNDED_ACCEL_SCALE);
+    measures(kernel, "inv-mpu6050-i2c", RATE, RATE_LSB + ROUNDED_RATE_SCALE);
     measures(kernel, "st_lsm6dsx_i2c", ACCEL, ACCEL_16BIT_LSB);
     measures(kernel, "st_lsm6dsx_i2c", RATE, L3GD20_LSB);
     // Half a degree of LSB; a clock that was a second before the end of a leap day when power came on.

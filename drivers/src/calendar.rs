@@ -20,7 +20,7 @@ fn from_bcd(value: u8) -> u8 {
 }
 
 fn to_bcd(value: u8) -> u8 {
-    (value / 10) << 4 | value % 10
+    ((value / 10) << 4) | (value % 10)
 }
 
 /// Adds one to a BCD counter that goes from `first` to `last`; says whether it began anew.

@@ -30,6 +30,17 @@ const OUT: u8 = 0x80;
 const RAM: u8 = 0x08;
 const LAST: u8 = 0x3f;
 
+/// The counters' registers.
+const CLOCK: [u8; 7] = [
+    reg::SECONDS,
+    reg::MINUTES,
+    reg::HOURS,
+    reg::DAY,
+    reg::DATE,
+    reg::MONTH,
+    reg::YEAR,
+];
+
 /// The chip.
 pub struct Ds1307 {
     regs: RegFile<0x40>,
@@ -46,7 +57,7 @@ impl Default for Ds1307 {
     /// A chip before power-on: the first [`advance`](RegModel::advance) switches it on.
     fn default() -> Self {
         let regs = RegFile::new(&reg::MAP);
-        let clock = std::array::from_fn(|field| regs.get(field as u8));
+        let clock = CLOCK.map(|field| regs.get(field));
         Ds1307 {
             regs,
             ram: [0; 56],

@@ -49,6 +49,17 @@ const IS_WEEKDAY: u8 = 0x40;
 /// From one temperature conversion to the next (data sheet, "Temperature registers").
 const CONVERSION_NS: u64 = 64_000_000_000;
 
+/// The counters' registers.
+const CLOCK: [u8; 7] = [
+    reg::SECONDS,
+    reg::MINUTES,
+    reg::HOURS,
+    reg::DAY,
+    reg::DATE,
+    reg::MONTH,
+    reg::YEAR,
+];
+
 /// The chip.
 pub struct Ds3231 {
     regs: RegFile<0x20>,
@@ -65,7 +76,7 @@ impl Default for Ds3231 {
     /// A chip before power-on: the first [`advance`](RegModel::advance) switches it on.
     fn default() -> Self {
         let regs = RegFile::new(&reg::MAP);
-        let clock = std::array::from_fn(|field| regs.get(field as u8));
+        let clock = CLOCK.map(|field| regs.get(field));
         Ds3231 {
             regs,
             now: 0,
