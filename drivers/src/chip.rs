@@ -9,6 +9,7 @@
 //! each transfer and at each moment that [`Status::next_event`] asked for; the chip then does all that should have
 //! happened since the last call.
 
+use crate::stand_in::StandIn;
 use crate::stimulus::Stimulus;
 
 /// What a chip does to the wire at one of its interrupt pins.
@@ -321,6 +322,8 @@ pub type Make = fn(&ChipOptions) -> Box<dyn Chip>;
 pub struct ChipOptions {
     /// When the first sample is there after measurement is switched on.
     pub start_up: StartUp,
+    /// What is on the buses instead of the chips, to see what a driver does with it.
+    pub stand_in: Option<StandIn>,
 }
 
 /// When the first sample is there after measurement is switched on.

@@ -11,6 +11,7 @@
 //! | [`chip`] | what a board sees of a chip, and the bus front ends of register chips |
 //! | [`regs`] | the declarative register map |
 //! | [`adxl345`], [`bmg160`] | the chips |
+//! | [`stand_in`] | what answers in a chip's place: nobody, all zeros, all ones |
 //! | [`stimulus`] | the physical world |
 //! | [`fault`] | what can go wrong, on request |
 //! | [`transcript`] | what went over the buses |
@@ -36,14 +37,17 @@ pub mod regs;
 pub mod ring;
 pub mod sampler;
 pub mod server;
+pub mod stand_in;
 pub mod stimulus;
 pub mod transcript;
 pub mod tree;
 pub mod vhost;
 
 pub use board::{BoardError, BoardOptions, BusId, Clock, I2cData, I2cMsg, LineSink, SharedBoard, SimBoard, SpiXfer};
+pub use chip::ChipOptions;
 pub use errno::Errno;
 pub use fault::Fault;
+pub use stand_in::StandIn;
 pub use stimulus::Stimulus;
 pub use transcript::Transcript;
 
