@@ -33,6 +33,8 @@ pub struct Needs {
     pub firmware: Vec<String>,
     /// What its image has of character devices.
     pub devices: Devices,
+    /// Whether its modules can be removed and inserted again.
+    pub is_module: bool,
     /// Whether its time comes from the board.
     pub is_virtual_time: bool,
 }
@@ -80,6 +82,7 @@ impl Needs {
             lines: board.lines(),
             firmware: board.firmware(),
             devices: Devices::of(report),
+            is_module: report.is_module,
             is_virtual_time: clock == ClockKind::Virtual,
         }
     }

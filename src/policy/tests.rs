@@ -15,6 +15,7 @@ fn needs(driver: &str) -> Needs {
         lines: board.lines(),
         firmware: board.firmware(),
         devices: Devices::Buffers,
+        is_module: false,
         is_virtual_time: false,
     }
 }
