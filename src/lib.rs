@@ -10,6 +10,9 @@
 //! | [`policy`] | what each driver may do, made from its board |
 //! | [`solution`] | a driver as a part of a KasperskyOS solution: EDL and init.yaml |
 //! | [`iio`] | sensors in physical units, single readings and buffered capture |
+//! | [`skeleton`] | a board for a driver, from its binding document |
+//! | [`port`] | whether one driver can run, and what is missing |
+//! | [`matrix`] | how far each of many drivers comes |
 //! | [`html`], [`output`] | reports as pages, and files that are whole or not there |
 //! | [`symbol`] | from addresses to functions and lines |
 //! | [`shim`] | where the machine's archives are |
@@ -24,9 +27,12 @@ pub mod build;
 pub mod client;
 pub mod html;
 pub mod iio;
+pub mod matrix;
 pub mod output;
 pub mod policy;
+pub mod port;
 pub mod shim;
+pub mod skeleton;
 pub mod solution;
 pub mod symbol;
 pub mod system;

@@ -67,6 +67,7 @@ fn failure(error: ClientError) -> Failure {
 impl DomainSide {
     pub(crate) fn start(system: &System, built: &Built, start: &Start<'_>) -> Result<Self> {
         let spec = DriverSpec {
+            stand_in: None,
             name: start.driver.to_owned(),
             board: Board::of_driver(start.driver)?,
             stimulus: start.stimulus,

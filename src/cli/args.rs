@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! What can be written on the command line.
 
+use super::matrix::{self, MatrixArgs};
 use super::policy::PolicyArgs;
+use super::port::{self, PortArgs};
 use ::board::{Fault, Stimulus};
 use anyhow::Result;
 use clap::builder::NonEmptyStringValueParser;
@@ -55,6 +57,12 @@ pub(crate) enum Command {
     Watch(WatchArgs),
     /// Build a driver's image and say what went into it
     Build(BuildArgs),
+    /// Say whether a driver can run here and what is missing; then build, load and probe it
+    #[command(after_help = port::EXIT_STATUS)]
+    Port(PortArgs),
+    /// Try many drivers, each in a domain of its own, and say how far each comes
+    #[command(after_help = matrix::EXIT_STATUS)]
+    Matrix(MatrixArgs),
     /// Serve chip models as virtio I2C and GPIO devices to a virtual machine
     Chip(ChipArgs),
     /// Check, test, explain, compare and show security policies
@@ -95,7 +103,7 @@ impl KernelArgs {
     }
 }
 
-fn series(text: &str) -> Result<Series, String> {
+pub(crate) fn series(text: &str) -> Result<Series, String> {
     let known = || Series::ALL.map(|series| series.to_string()).join(" or ");
     Series::of_version(text).ok_or_else(|| format!("expected {}", known()))
 }
@@ -200,6 +208,7 @@ impl RunArgs {
             on_log: None,
             policy: self.policy.clone().map_or(PolicyChoice::Generated, PolicyChoice::File),
             on_audit: None,
+            watchdog: SystemOptions::default().watchdog,
             pins_clients: true,
         }
     }

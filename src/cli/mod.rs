@@ -4,7 +4,7 @@
 //! * [`args`]: what can be written. [`run`]: drivers running, seen by [`plain`] or [`live`].
 //! * [`report`]: what is said of a domain, as JSON and as text.
 //! * [`access`]: clients of a running domain. [`build`]: an image. [`policy`]: policies. [`doctor`]: this machine.
-//! * [`chip`]: chips for virtual machines.
+//! * [`chip`]: chips for virtual machines. [`port`]: one driver. [`matrix`]: many.
 
 mod access;
 mod args;
@@ -12,8 +12,10 @@ mod build;
 mod chip;
 mod doctor;
 mod live;
+mod matrix;
 mod plain;
 mod policy;
+mod port;
 mod report;
 mod run;
 
@@ -36,6 +38,8 @@ enum Outcome {
     DomainDied,
     /// A signal ended it before anything ran.
     Interrupted,
+    /// A command's own status; its help says what it means.
+    Status(u8),
 }
 
 impl From<Outcome> for ExitCode {
@@ -45,6 +49,7 @@ impl From<Outcome> for ExitCode {
             Outcome::Failed => 1,
             Outcome::DomainDied => 3,
             Outcome::Interrupted => 130,
+            Outcome::Status(status) => status,
         })
     }
 }
@@ -60,6 +65,8 @@ pub(crate) fn main() -> ExitCode {
         Command::Watch(args) => access::watch(&args),
         Command::Build(args) => build::command(&args),
         Command::Chip(args) => chip::command(&args),
+        Command::Port(args) => port::command(&args),
+        Command::Matrix(args) => matrix::command(&args),
         Command::Policy(args) => policy::command(&args),
         Command::Doctor(args) => doctor::command(&args),
     };

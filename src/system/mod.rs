@@ -22,13 +22,14 @@ use crate::client::ClientError;
 use crate::policy::{OnAudit, Policies, PolicyChoice, PolicyError};
 use crate::shim::{self, NoShim};
 use ::board::fault::FaultError;
-use ::board::{Fault, Stimulus};
+use ::board::{Fault, StandIn, Stimulus};
 use kos_bindings::hosted::socket::{self, Door};
 use kos_bindings::hosted::{self, Config, Event, Kernel};
 use linux_headers::tree::TreeError;
 use linux_headers::{Locate, Profile, Series, Tree};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 /// Why a driver does not run: one variant per step.
 #[derive(Debug, thiserror::Error)]
@@ -125,6 +126,8 @@ pub struct SystemOptions {
     pub policy: PolicyChoice,
     /// Hears what the policy refuses, and what else its audit profiles want recorded.
     pub on_audit: Option<OnAudit>,
+    /// How long a domain may hold a request without entering the kernel before it is said to spin.
+    pub watchdog: Option<Duration>,
     /// Keeps threads that make clients on the kernel's core: hand-overs are then several times faster.
     pub pins_clients: bool,
 }
@@ -144,6 +147,7 @@ impl Default for SystemOptions {
             on_log: None,
             policy: PolicyChoice::Generated,
             on_audit: None,
+            watchdog: Config::default().watchdog,
             pins_clients: false,
         }
     }
@@ -160,6 +164,8 @@ pub struct DriverSpec {
     pub stimulus: Stimulus,
     /// What goes wrong.
     pub faults: Vec<Fault>,
+    /// What is on the buses instead of the board's chips.
+    pub stand_in: Option<StandIn>,
 }
 
 impl DriverSpec {
@@ -175,6 +181,7 @@ impl DriverSpec {
             board,
             stimulus: Stimulus::default(),
             faults: Vec::new(),
+            stand_in: None,
         })
     }
 }
@@ -230,6 +237,7 @@ impl System {
                         .push(format!("server {server}: {text}"));
                 }
             }),
+            watchdog: options.watchdog,
             ..Config::default()
         };
         let kernel = Arc::new(Kernel::new(config)?);
