@@ -322,8 +322,11 @@ fn interrupts(tree: &Tree, id: NodeId) -> Result<Vec<(NodeId, u32, Option<u32>)>
     Ok(found)
 }
 
+/// An interrupt's line, and its trigger type if it has one.
+type Spec = (u32, Option<u32>);
+
 /// Takes one interrupt specifier: its line and, if it has a second cell, its trigger type; and what follows.
-fn split_spec<'a>(controller: &Node, cells: &'a [u32]) -> Option<((u32, Option<u32>), &'a [u32])> {
+fn split_spec<'a>(controller: &Node, cells: &'a [u32]) -> Option<(Spec, &'a [u32])> {
     let count = controller.u32("#interrupt-cells").filter(|&count| count > 0)? as usize;
     let kind = cells.get(1).copied().filter(|_| count > 1);
     Some(((*cells.first()?, kind), cells.get(count..)?))
