@@ -173,7 +173,16 @@ impl Board {
     pub fn open(path: &Path) -> Result<Self, BoardError> {
         let error = |error| DtsError::Read(path.display().to_string(), error);
         let source = std::fs::read_to_string(path).map_err(error)?;
-        let dtb = dts::compile(path)?;
+        Self::of_source(path, source)
+    }
+
+    /// Compiles a board that is in memory; `path` is what it is called in messages.
+    ///
+    /// # Errors
+    ///
+    /// `dtc` is absent or refuses it.
+    pub fn of_source(path: &Path, source: String) -> Result<Self, BoardError> {
+        let dtb = dts::compile_named(&source, &path.display().to_string())?;
         let path = path.to_owned();
         match Tree::parse(&dtb) {
             Ok(tree) => Ok(Self {
@@ -211,6 +220,12 @@ impl Board {
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Its text.
+    #[must_use]
+    pub fn source(&self) -> &str {
+        &self.source
     }
 
     /// The device tree blob.

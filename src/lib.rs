@@ -13,6 +13,9 @@
 //! | [`kunit`] | Linux's own unit tests in a domain |
 //! | [`diff`] | how large a port's change is |
 //! | [`figures`] | this project's own figures |
+//! | [`skeleton`] | a board for a driver, from its binding document |
+//! | [`port`] | whether one driver can run, and what is missing |
+//! | [`matrix`] | how far each of many drivers comes |
 //! | [`html`], [`output`] | reports as pages, and files that are whole or not there |
 //! | [`nfc`] | readers and tags |
 //! | [`symbol`] | from addresses to functions and lines |
@@ -32,10 +35,13 @@ pub mod gauge;
 pub mod html;
 pub mod iio;
 pub mod kunit;
+pub mod matrix;
 pub mod nfc;
 pub mod output;
 pub mod policy;
+pub mod port;
 pub mod shim;
+pub mod skeleton;
 pub mod solution;
 pub mod symbol;
 pub mod system;

@@ -24,6 +24,7 @@ fn system() -> System {
 
 fn dying(system: &System) -> Domain {
     let spec = DriverSpec {
+        stand_in: None,
         name: format!("{}/{DYING}", common::ROOT),
         board: Board::open(ADXL345_BOARD.as_ref()).expect("a board"),
         stimulus: board::Stimulus::default(),

@@ -166,6 +166,7 @@ fn meets_silence(series: Series, driver: &str, board: Board, silence: Silence) -
     .expect("a system");
     let parts = board.parts();
     let spec = DriverSpec {
+        stand_in: None,
         name: driver.to_owned(),
         board,
         stimulus: ::board::Stimulus::default(),

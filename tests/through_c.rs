@@ -33,6 +33,7 @@ fn built(options: SystemOptions, driver: &str) -> (System, DriverSpec, Built) {
     let policy = open_policy(&class_of_driver(driver));
     let system = System::new(SystemOptions { policy, ..options }).expect("a system");
     let spec = DriverSpec {
+        stand_in: None,
         name: file(driver).display().to_string(),
         board: Board::open(&file("waist.dts")).expect("the board"),
         stimulus: board::Stimulus::default(),

@@ -21,7 +21,7 @@ enum Outcome {
 }
 use Outcome::{Dies, DiesLater, IsLogged};
 
-const ERRORS: [(&str, Outcome); 27] = [
+const ERRORS: [(&str, Outcome); 28] = [
     ("double_free", Dies("double free of")),
     ("double_vfree", Dies("is not an allocated object")),
     ("double_page_free", Dies("are not allocated")),
@@ -58,6 +58,7 @@ const ERRORS: [(&str, Outcome); 27] = [
         "sleep_while_not_running",
         IsLogged("do not call blocking ops when !TASK_RUNNING"),
     ),
+    ("hardware_that_must_be_saved", Dies("hardware protection: too hot")),
 ];
 
 /// The attribute that takes an error's name.
@@ -80,6 +81,7 @@ impl Errant {
         })
         .expect("a system");
         let spec = DriverSpec {
+            stand_in: None,
             name: format!("{dir}/waist_misuse.c"),
             board: Board::open(format!("{dir}/waist.dts").as_ref()).expect("the board"),
             stimulus: board::Stimulus::default(),

@@ -10,6 +10,7 @@
 //! happened since the last call.
 
 use crate::fault::FaultKind;
+use crate::stand_in::StandIn;
 use crate::stimulus::Stimulus;
 
 /// What a chip does to the wire at one of its interrupt pins.
@@ -370,6 +371,8 @@ pub type Make = fn(&ChipOptions) -> Box<dyn Chip>;
 pub struct ChipOptions {
     /// When the first sample is there after measurement is switched on.
     pub start_up: StartUp,
+    /// What is on the buses instead of the chips, to see what a driver does with it.
+    pub stand_in: Option<StandIn>,
 }
 
 /// When the first sample is there after measurement is switched on.

@@ -51,7 +51,12 @@ pub fn compile_text(source: &str) -> Result<Vec<u8>, DtsError> {
     compile_named(source, "board")
 }
 
-fn compile_named(source: &str, name: &str) -> Result<Vec<u8>, DtsError> {
+/// Compiles a board that is in memory; a syntax error bears `name` and the line.
+///
+/// # Errors
+///
+/// See [`DtsError`].
+pub fn compile_named(source: &str, name: &str) -> Result<Vec<u8>, DtsError> {
     let mut dtc = Command::new("dtc")
         .args(["-q", "-I", "dts", "-O", "dtb", "-o", "-", "-"])
         .stdin(Stdio::piped())

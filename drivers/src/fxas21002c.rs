@@ -181,7 +181,10 @@ impl RegModel for Fxas21002c {
         match reg {
             reg::CTRL_REG1 if value & RST != 0 => {
                 let (start_up, now) = (self.start_up, self.now);
-                *self = Fxas21002c::new(&ChipOptions { start_up });
+                *self = Fxas21002c::new(&ChipOptions {
+                    start_up,
+                    ..ChipOptions::default()
+                });
                 self.now = now;
             }
             reg::CTRL_REG1 => self.mode_changed(old, new),

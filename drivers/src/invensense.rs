@@ -156,7 +156,10 @@ impl<const IS_MPU: bool> Gyro<IS_MPU> {
 
     fn reset(&mut self) {
         let (start_up, now) = (self.start_up, self.now);
-        *self = Gyro::new(&ChipOptions { start_up });
+        *self = Gyro::new(&ChipOptions {
+            start_up,
+            ..ChipOptions::default()
+        });
         self.now = now;
         self.wake();
     }

@@ -194,7 +194,10 @@ impl Kxcjk1013 {
 
     fn reset(&mut self) {
         let (start_up, now) = (self.start_up, self.now);
-        *self = Kxcjk1013::new(&ChipOptions { start_up });
+        *self = Kxcjk1013::new(&ChipOptions {
+            start_up,
+            ..ChipOptions::default()
+        });
         self.now = now;
     }
 }

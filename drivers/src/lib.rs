@@ -13,6 +13,7 @@
 //! | [`adxl345`], [`bma255`] and others, all in [`chip::CHIPS`] | the chips |
 //! | [`nfc`] | tags, and the air between them and a reader chip |
 //! | [`calendar`] | the counters of real-time clocks |
+//! | [`stand_in`] | what answers in a chip's place: nobody, all zeros, all ones |
 //! | [`stimulus`] | the physical world |
 //! | [`fault`] | what can go wrong, on request |
 //! | [`transcript`] | what went over the buses |
@@ -61,14 +62,17 @@ pub mod ring;
 pub mod sampler;
 pub mod server;
 pub mod st95hf;
+pub mod stand_in;
 pub mod stimulus;
 pub mod transcript;
 pub mod tree;
 pub mod vhost;
 
 pub use board::{BoardError, BoardOptions, BusId, Clock, I2cData, I2cMsg, LineSink, SharedBoard, SimBoard, SpiXfer};
+pub use chip::ChipOptions;
 pub use errno::Errno;
 pub use fault::Fault;
+pub use stand_in::StandIn;
 pub use stimulus::Stimulus;
 pub use transcript::Transcript;
 

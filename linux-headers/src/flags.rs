@@ -117,6 +117,8 @@ pub struct Setup {
     pub base: Config,
     /// The directory that holds `include/generated`.
     pub generated: PathBuf,
+    /// The directory of those of them that all configurations have in common; `generated` links to them.
+    pub shared: PathBuf,
     /// The flags that every file is compiled with, save its own.
     pub flags: Vec<String>,
 }
@@ -150,6 +152,58 @@ pub fn answers(tree: &Tree, profile: Profile, arch: Arch) -> Result<Answers, Tre
     Ok(answers)
 }
 
+/// What all configurations of a tree start from: made once, a further configuration costs little.
+#[derive(Debug, Clone)]
+pub struct Common {
+    answers: Answers,
+    base: Config,
+    profile: Profile,
+    arch: Arch,
+    compiler_include: Option<String>,
+}
+
+impl Common {
+    /// Resolves the architecture's answers.
+    ///
+    /// # Errors
+    ///
+    /// An answer file is absent or wrong.
+    pub fn new(tree: &Tree, kconfig: &Kconfig, profile: Profile, arch: Arch) -> Result<Self, TreeError> {
+        let answers = answers(tree, profile, arch)?;
+        let base = Config::resolve(kconfig, &answers, &[]);
+        Ok(Self {
+            answers,
+            base,
+            profile,
+            arch,
+            compiler_include: compiler_include(arch),
+        })
+    }
+
+    /// Resolves `wishes` on top of them, and makes the headers that go with the result.
+    ///
+    /// # Errors
+    ///
+    /// A generated header cannot be made.
+    pub fn setup(&self, tree: &Tree, kconfig: &Kconfig, wishes: &[String]) -> Result<Setup, TreeError> {
+        let config = if wishes.is_empty() {
+            self.base.clone()
+        } else {
+            Config::resolve_from(kconfig, &self.answers, &self.base, wishes)
+        };
+        let (generated, shared) = generated::make(tree, kconfig, &config, self.arch)?;
+        let flags = cc_flags(tree, &generated, self.compiler_include.clone(), self.profile, self.arch);
+        generated::bounds(tree, &generated, &shared, &config, &flags, self.arch)?;
+        Ok(Setup {
+            config,
+            base: self.base.clone(),
+            generated,
+            shared,
+            flags,
+        })
+    }
+}
+
 /// Resolves `wishes` on top of the architecture's answers, and makes the headers that go with the result.
 ///
 /// # Errors
@@ -162,22 +216,7 @@ pub fn setup(
     arch: Arch,
     wishes: &[String],
 ) -> Result<Setup, TreeError> {
-    let answers = answers(tree, profile, arch)?;
-    let base = Config::resolve(kconfig, &answers, &[]);
-    let config = if wishes.is_empty() {
-        base.clone()
-    } else {
-        Config::resolve(kconfig, &answers, wishes)
-    };
-    let generated = generated::make(tree, kconfig, &config, arch)?;
-    let flags = cc_flags(tree, &generated, profile, arch);
-    generated::bounds(tree, &generated, &flags, arch)?;
-    Ok(Setup {
-        config,
-        base,
-        generated,
-        flags,
-    })
+    Common::new(tree, kconfig, profile, arch)?.setup(tree, kconfig, wishes)
 }
 
 /// The flags for the base configuration: what the shim's glue and bindgen see.
@@ -216,10 +255,16 @@ pub fn for_clang(mut flags: Vec<String>) -> Vec<String> {
     flags
 }
 
-fn cc_flags(tree: &Tree, generated: &Path, profile: Profile, arch: Arch) -> Vec<String> {
+fn cc_flags(
+    tree: &Tree,
+    generated: &Path,
+    compiler_include: Option<String>,
+    profile: Profile,
+    arch: Arch,
+) -> Vec<String> {
     let ours = architecture_dir().join("include");
     let mut flags: Vec<String> = vec!["-nostdinc".to_owned()];
-    if let Some(dir) = compiler_include(arch) {
+    if let Some(dir) = compiler_include {
         flags.extend(["-isystem".to_owned(), dir]);
     }
     let include = |dir: PathBuf| format!("-I{}", dir.display());

@@ -8,28 +8,70 @@ use crate::flags::{Arch, architecture_dir};
 use crate::kconfig::{Config, Kconfig};
 use crate::tree::{Tree, TreeError};
 use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::fs;
+use std::io::ErrorKind;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 
-/// Makes `include/generated` for one tree and configuration and returns the directory above it.
-pub(crate) fn make(tree: &Tree, kconfig: &Kconfig, config: &Config, arch: Arch) -> Result<PathBuf, TreeError> {
+/// Makes `include/generated` for one tree and configuration. Returns the directory above it, and the directory above
+/// what all configurations have in common.
+pub(crate) fn make(
+    tree: &Tree,
+    kconfig: &Kconfig,
+    config: &Config,
+    arch: Arch,
+) -> Result<(PathBuf, PathBuf), TreeError> {
     let autoconf = config.autoconf(kconfig);
+    let place = |name: &str| {
+        cache::dir()
+            .join("generated")
+            .join(format!("{}-{name}", tree.full_version))
+    };
+    let dir_name = tree.dir.as_os_str().as_encoded_bytes();
+    let root = place(&short_hash(&[
+        dir_name,
+        autoconf.as_bytes(),
+        format!("{arch:?} 2").as_bytes(),
+    ]));
+    let hz = config.get("HZ");
+    let shared = place(&short_hash(&[
+        dir_name,
+        hz.as_bytes(),
+        format!("{arch:?} shared").as_bytes(),
+    ]));
+    in_common(tree, &shared, hz)?;
+    write(&root.join("include/generated/autoconf.h"), &autoconf)?;
+    for dir in ["include/generated", "init"] {
+        link_all(&shared.join(dir), &root.join(dir))?;
+    }
+    Ok((root, shared))
+}
+
+fn short_hash(parts: &[&[u8]]) -> String {
     let mut hash = Sha256::new();
-    hash.update(tree.dir.as_os_str().as_encoded_bytes());
-    hash.update(autoconf.as_bytes());
-    hash.update(format!("{arch:?} 1"));
+    for part in parts {
+        hash.update(part);
+    }
     let mut name = String::new();
     for byte in hash.finalize().iter().take(8) {
         // Writing to a String cannot fail.
         let _ = write!(name, "{byte:02x}");
     }
-    let root = cache::dir()
-        .join("generated")
-        .join(format!("{}-{name}", tree.full_version));
+    name
+}
+
+/// Makes what does not depend on the configuration, once a process: another one may have other headers of our own.
+fn in_common(tree: &Tree, root: &Path, hz: &str) -> Result<(), TreeError> {
+    static MADE: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+    let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
+    if made.contains(root) {
+        return Ok(());
+    }
     let dir = root.join("include/generated");
-    write(&dir.join("autoconf.h"), &autoconf)?;
     write(
         &dir.join("utsrelease.h"),
         &format!("#define UTS_RELEASE \"{}-linux-compat\"\n", tree.full_version),
@@ -45,16 +87,37 @@ pub(crate) fn make(tree: &Tree, kconfig: &Kconfig, config: &Config, arch: Arch) 
     // Debian's own addition to the messages of an oops.
     write(&dir.join("package.h"), "#define LINUX_PACKAGE_ID \"\"\n")?;
     write(&dir.join("uapi/linux/version.h"), &version(&tree.full_version))?;
-    write(
-        &dir.join("timeconst.h"),
-        &timeconst(config.get("HZ").parse().unwrap_or(100)),
-    )?;
+    write(&dir.join("timeconst.h"), &timeconst(hz.parse().unwrap_or(100)))?;
     write(
         &dir.join("asm-offsets.h"),
         "/* nothing is written in assembly against a C structure */\n",
     )?;
     wrappers(tree, &dir)?;
-    Ok(root)
+    made.insert(root.to_owned());
+    Ok(())
+}
+
+/// Links everything in `from` into `to`.
+fn link_all(from: &Path, to: &Path) -> Result<(), TreeError> {
+    let io = |path: &Path| {
+        let path = path.to_owned();
+        move |error| TreeError::Io { path, error }
+    };
+    fs::create_dir_all(to).map_err(io(to))?;
+    for entry in fs::read_dir(from).map_err(io(from))?.flatten() {
+        link(&entry.path(), &to.join(entry.file_name()))?;
+    }
+    Ok(())
+}
+
+fn link(from: &Path, to: &Path) -> Result<(), TreeError> {
+    match symlink(from, to) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(TreeError::Io {
+            path: to.to_owned(),
+            error,
+        }),
+        _ => Ok(()),
+    }
 }
 
 fn write(path: &Path, text: &str) -> Result<(), TreeError> {
@@ -132,26 +195,69 @@ fn wrappers(tree: &Tree, generated: &Path) -> Result<(), TreeError> {
 }
 
 /// `bounds.h`: numbers that only the compiler knows, read from the assembly that it makes of `kernel/bounds.c`
-/// (its macros come from `include/linux/kbuild.h`).
-pub(crate) fn bounds(tree: &Tree, root: &Path, flags: &[String], arch: Arch) -> Result<(), TreeError> {
+/// (its macros come from `include/linux/kbuild.h`). Configurations that agree on what its headers ask share one.
+pub(crate) fn bounds(
+    tree: &Tree,
+    root: &Path,
+    shared: &Path,
+    config: &Config,
+    flags: &[String],
+    arch: Arch,
+) -> Result<(), TreeError> {
     let path = root.join("include/generated/bounds.h");
     if path.exists() {
         return Ok(());
     }
+    let dir = shared.join("bounds");
+    let asked = dir.join("symbols");
+    let name_of = |symbols: &str| {
+        let values: Vec<&str> = symbols.split_whitespace().map(|symbol| config.get(symbol)).collect();
+        short_hash(&[values.join(" ").as_bytes(), symbols.as_bytes()])
+    };
+    if let Ok(symbols) = fs::read_to_string(&asked) {
+        let known = dir.join(format!("{}.h", name_of(&symbols)));
+        if known.exists() {
+            return link(&known, &path);
+        }
+    }
+    let (text, symbols) = compile_bounds(tree, root, flags, arch)?;
+    write(&asked, &symbols)?;
+    let known = dir.join(format!("{}.h", name_of(&symbols)));
+    write(&known, &text)?;
+    link(&known, &path)
+}
+
+/// The text of `bounds.h`, and the configuration symbols that the headers behind it name.
+fn compile_bounds(tree: &Tree, root: &Path, flags: &[String], arch: Arch) -> Result<(String, String), TreeError> {
     let source = tree.dir.join("kernel/bounds.c");
     let gcc = arch.tool("gcc");
-    let out = Command::new(&gcc)
-        .args(flags)
-        .args(["-S", "-o", "-"])
-        .arg(&source)
-        .output()
-        .map_err(|error| TreeError::Io {
-            path: PathBuf::from(&gcc),
-            error,
-        })?;
+    let depends = root.join(format!(".bounds-{}.d", std::process::id()));
+    let io = |error| TreeError::Io {
+        path: PathBuf::from(&gcc),
+        error,
+    };
+    let mut command = Command::new(&gcc);
+    command.args(flags).args(["-S", "-o", "-", "-MD", "-MF"]);
+    let out = command.arg(&depends).arg(&source).output().map_err(io)?;
     if !out.status.success() {
         let message = String::from_utf8_lossy(&out.stderr).into_owned();
         return Err(TreeError::Compiler { path: source, message });
+    }
+    let read = fs::read_to_string(&depends).map_err(io)?;
+    // It is in nobody's way if it stays.
+    let _ = fs::remove_file(&depends);
+    let mut symbols = BTreeSet::new();
+    for file in read.replace("\\\n", " ").split_whitespace().skip(1) {
+        if file.ends_with("generated/autoconf.h") {
+            continue;
+        }
+        let text = fs::read(file).unwrap_or_default();
+        let text = String::from_utf8_lossy(&text);
+        symbols.extend(text.split("CONFIG_").skip(1).map(|rest| {
+            let end = rest.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+            let name = rest.get(..end.unwrap_or(rest.len())).unwrap_or_default();
+            name.strip_suffix("_MODULE").unwrap_or(name).to_owned()
+        }));
     }
     let mut text = String::new();
     for line in String::from_utf8_lossy(&out.stdout).lines() {
@@ -165,7 +271,7 @@ pub(crate) fn bounds(tree: &Tree, root: &Path, flags: &[String], arch: Arch) -> 
             let _ = writeln!(text, "#define {name} {value}");
         }
     }
-    write(&path, &text)
+    Ok((text, symbols.into_iter().collect::<Vec<_>>().join(" ")))
 }
 
 /// `timeconst.h`: factors between jiffies and units of time for one `HZ`, as `kernel/time/timeconst.bc` gives them.

@@ -88,6 +88,7 @@ fn failure(error: ClientError) -> Failure {
 impl DomainSide {
     pub(crate) fn start(system: &System, built: &Built, start: &Start<'_>) -> Result<Self> {
         let spec = DriverSpec {
+            stand_in: None,
             name: start.scenario.driver.clone(),
             board: start.scenario.board()?,
             stimulus: start.stimulus.clone(),

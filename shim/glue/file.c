@@ -467,3 +467,16 @@ int anon_inode_getfd(const char *name, const struct file_operations *fops,
 	fd_install(fd, file);
 	return fd;
 }
+
+/*
+ * SIGIO is asked for with fcntl(), which no client has: nobody is ever on such
+ * a list, and to leave one is to have left it.
+ */
+int fasync_helper(int fd, struct file *file, int on, struct fasync_struct **list)
+{
+	return on ? -EOPNOTSUPP : 0;
+}
+
+void kill_fasync(struct fasync_struct **list, int sig, int band)
+{
+}

@@ -33,6 +33,14 @@ int machine_softirq_pending(void);
 
 /* glue/start.c */
 u32 machine_start(void *dtb, u32 *failed);
+/* glue/start.c: the driver's modules, removed and inserted */
+u32 machine_unload(void);
+u32 machine_load(int *error);
+struct machine_counts {
+	u32 devices;
+	u32 interrupts;
+};
+void machine_count(struct machine_counts *counts);
 void machine_remove_devices(void);
 
 /* shim/src/sched: counts a transfer; whether others have waited for long */

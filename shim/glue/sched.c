@@ -168,6 +168,11 @@ void machine_forget_signals(struct task_struct *task)
 	clear_tsk_thread_flag(task, TIF_SIGPENDING);
 }
 
+void flush_signals(struct task_struct *task)
+{
+	machine_forget_signals(task);
+}
+
 /* Priority inheritance: whoever holds the lock goes as early as its waiter. */
 void rt_mutex_setprio(struct task_struct *task, struct task_struct *waiter)
 {

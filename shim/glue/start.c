@@ -14,6 +14,7 @@
 #include <linux/init.h>
 #include <linux/interrupt.h>
 #include <linux/irq.h>
+#include <linux/irqdesc.h>
 #include <linux/jiffies.h>
 #include <linux/jump_label.h>
 #include <linux/kernel.h>
@@ -32,6 +33,7 @@
 #include <linux/sched.h>
 #include <linux/sched/task.h>
 #include <linux/slab.h>
+#include <linux/srcu.h>
 #include <linux/sysfs.h>
 #include <linux/timer.h>
 #include <linux/version.h>
@@ -55,7 +57,11 @@ extern int sysfs_init(void);
 extern void init_timers(void);
 extern void tick_init(void);
 extern void of_core_init(void);
+extern struct kset *devices_kset;
 extern initcall_entry_t __initcall_start[], __initcall_end[], __initcall0_start[];
+/* The driver's own, in images that are built as modules; else nothing. */
+extern initcall_entry_t __driver_init_start[], __driver_init_end[];
+extern exitcall_t __driver_exit_start[], __driver_exit_end[];
 
 /* shim/src/sched */
 extern struct task_struct *machine_spawn_task(int (*fn)(void *), void *arg,
@@ -73,6 +79,7 @@ static void bring_up_parts(void)
 	init_timers();
 	hrtimers_init();
 	softirq_init();
+	srcu_init();
 	seq_file_init();
 	kernfs_init();
 	sysfs_init();
@@ -127,6 +134,49 @@ static void unflatten(void *dtb)
 	of_alias_scan(alias_alloc);
 }
 
+u32 machine_load(int *error)
+{
+	initcall_entry_t *at;
+
+	*error = 0;
+	for (at = __driver_init_start; at < __driver_init_end; at++) {
+		*error = initcall_from_entry(at)();
+		/* A module's failure is the end of its insertion (kernel/module/main.c). */
+		if (*error)
+			return at - __driver_init_start;
+	}
+	async_synchronize_full();
+	return __driver_init_end - __driver_init_start;
+}
+
+u32 machine_unload(void)
+{
+	exitcall_t *at = __driver_exit_end;
+
+	while (at > __driver_exit_start)
+		(*--at)();
+	async_synchronize_full();
+	return __driver_exit_end - __driver_exit_start;
+}
+
+void machine_count(struct machine_counts *counts)
+{
+	struct irqaction *action;
+	struct irq_desc *desc;
+	struct list_head *at;
+	unsigned int irq;
+
+	counts->devices = 0;
+	counts->interrupts = 0;
+	spin_lock(&devices_kset->list_lock);
+	list_for_each(at, &devices_kset->list)
+		counts->devices++;
+	spin_unlock(&devices_kset->list_lock);
+	for_each_irq_desc(irq, desc)
+		for (action = desc->action; action; action = action->next)
+			counts->interrupts++;
+}
+
 /* Runs as the first task; returns how many initcalls ran. */
 u32 machine_start(void *dtb, u32 *failed)
 {
@@ -156,6 +206,8 @@ u32 machine_start(void *dtb, u32 *failed)
 	kunit_run_all_tests();
 #endif
 	system_state = SYSTEM_RUNNING;
+	/* How each of a module's probes ends is told in the log. */
+	initcall_debug = __driver_init_start < __driver_init_end;
 	return __initcall_end - __initcall_start;
 }
 

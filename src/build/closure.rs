@@ -12,14 +12,19 @@ use super::compile::{Compiled, Compiler};
 use super::error::BuildError;
 use super::index::Index;
 use super::kbuild::Object;
-use super::objfile::{ObjFile, Ref};
+use super::objfile::{ObjFile, Ref, short};
 use super::script::Script;
 use super::waist::Waist;
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::path::Path;
+use std::sync::Arc;
 
+mod read;
 #[cfg(test)]
 mod tests;
+
+pub use read::ReadObjects;
 
 /// Where an object came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,8 +41,10 @@ pub enum Origin {
 pub struct Node {
     /// Where it came from.
     pub origin: Origin,
+    /// Its source, or its name in the shim's archive.
+    pub name: String,
     /// Its sections and names.
-    pub file: ObjFile,
+    pub file: Arc<ObjFile>,
     /// The compiled file, for what is not in the shim's archive.
     pub compiled: Option<Compiled>,
     /// Who needed it for which symbol; nobody for the driver's own files.
@@ -64,6 +71,9 @@ pub struct Closure {
     pub missing: BTreeMap<String, Missing>,
 }
 
+/// Where exit functions are referred to from (`__exitcall`, `include/linux/init.h`).
+pub const EXITCALL: &str = ".exitcall.exit";
+
 struct Work<'a> {
     compiler: &'a Compiler<'a>,
     index: &'a Index,
@@ -83,20 +93,31 @@ struct Work<'a> {
     broken: HashSet<(u32, String)>,
     given_up: HashMap<String, Option<String>>,
     called: HashSet<String>,
+    removable: HashSet<u32>,
+    removes_outside: bool,
+    read: Option<&'a ReadObjects>,
 }
 
 /// What a link is closed over.
 pub struct Parts<'a> {
-    /// The driver's objects and those of the board's other devices, by index.
+    /// The driver's objects, by index.
     pub roots: &'a [u32],
+    /// Those of the board's other devices: without them the driver may still do, if they do not compile.
+    pub beside: &'a [u32],
     /// Driver sources that are no part of the tree.
     pub outside: &'a [Object],
     /// The shim's C files.
     pub glue: &'a [Object],
     /// Of those, drivers of hardware that the board does not have: linked only if something calls them.
     pub idle: &'a [Object],
+    /// Of the roots, those whose exit functions are kept: the driver can be removed.
+    pub removable: &'a [u32],
+    /// So are those of what is no part of the tree.
+    pub removes_outside: bool,
     /// The shim.
-    pub shim: Vec<ObjFile>,
+    pub shim: Vec<Arc<ObjFile>>,
+    /// Object files that were read before, for a process that builds many images.
+    pub read: Option<&'a ReadObjects>,
     /// Names that are needed whatever refers to them.
     pub entry: &'a [String],
 }
@@ -141,6 +162,9 @@ pub fn close(
         broken: HashSet::new(),
         given_up: HashMap::new(),
         called: HashSet::new(),
+        removable: parts.removable.iter().copied().collect(),
+        removes_outside: parts.removes_outside,
+        read: parts.read,
     };
     for file in parts.shim {
         work.shim.extend(
@@ -152,6 +176,7 @@ pub fn close(
         work.add(Node {
             origin: Origin::Shim,
             reached: vec![false; file.sections.len()],
+            name: file.name.clone(),
             file,
             compiled: None,
             why: None,
@@ -168,7 +193,9 @@ pub fn close(
             work.add_compiled(origin, &object.source, compiled?, None, is_root)?;
         }
     }
-    work.load(parts.roots.iter().map(|root| (*root, None)).collect(), true)?;
+    for (objects, is_driver) in [(parts.roots, true), (parts.beside, false)] {
+        work.load(objects.iter().map(|root| (*root, None)).collect(), is_driver)?;
+    }
     for name in parts.entry {
         work.name(name, None);
     }
@@ -203,29 +230,20 @@ impl Work<'_> {
         if std::mem::replace(reached, true) {
             return;
         }
-        let refs = at
-            .file
-            .sections
-            .get(section as usize)
-            .map(|s| s.refs.clone())
-            .unwrap_or_default();
-        for reference in refs {
-            match reference {
+        let file = Arc::clone(&at.file);
+        let refs = file.sections.get(section as usize).map(|s| s.refs.as_slice());
+        for reference in refs.unwrap_or_default() {
+            match *reference {
                 Ref::Local(target) => self.todo.push((node, target)),
                 Ref::Name { name, weak, called } => {
-                    let Some(name) = self
-                        .nodes
-                        .get(node)
-                        .and_then(|n| n.file.names.get(name as usize))
-                        .cloned()
-                    else {
+                    let Some(name) = file.names.get(name as usize) else {
                         continue;
                     };
-                    if called {
+                    if called && !self.called.contains(name) {
                         self.called.insert(name.clone());
                     }
-                    if !weak || self.defs.contains_key(&name) {
-                        self.name(&name, Some((node, section)));
+                    if !weak || self.defs.contains_key(name) {
+                        self.name(name, Some((node, section)));
                     }
                 }
             }
@@ -264,8 +282,7 @@ impl Work<'_> {
         why: Option<(String, String)>,
         is_root: bool,
     ) -> Result<(), BuildError> {
-        let mut file = ObjFile::read(&compiled.path)?;
-        file.name = name.to_owned();
+        let file = self.object(&compiled.path)?;
         if origin == Origin::Shim {
             self.shim.extend(
                 file.defs
@@ -276,18 +293,32 @@ impl Work<'_> {
         }
         let number = self.nodes.len();
         for (index, section) in (0u32..).zip(&file.sections) {
-            if is_root && self.script.keeps(&section.name) {
+            let is_exit = section.name == EXITCALL
+                && match origin {
+                    Origin::Upstream(file) => self.removable.contains(&file),
+                    Origin::Outside => self.removes_outside,
+                    Origin::Shim => false,
+                };
+            if is_root && self.script.keeps(&section.name) || is_exit {
                 self.todo.push((number, index));
             }
         }
         self.add(Node {
             origin,
             reached: vec![false; file.sections.len()],
+            name: name.to_owned(),
             file,
             compiled: Some(compiled),
             why,
         });
         Ok(())
+    }
+
+    fn object(&self, path: &Path) -> Result<Arc<ObjFile>, BuildError> {
+        match self.read {
+            Some(read) => read.read(path),
+            None => ObjFile::read(path).map(Arc::new),
+        }
     }
 
     /// For each wanted symbol the next file that may define it.
@@ -320,7 +351,7 @@ impl Work<'_> {
         let first = self.wanted.get(name).and_then(|callers| callers.first());
         first
             .and_then(|(node, _)| self.nodes.get(*node))
-            .map(|node| node.file.name.clone())
+            .map(|node| node.name.clone())
             .unwrap_or_default()
     }
 
@@ -395,7 +426,7 @@ impl Work<'_> {
                 }
                 Err(error) => return Err(error),
             };
-            let object = ObjFile::read(&compiled.path)?;
+            let object = self.object(&compiled.path)?;
             let clash = object
                 .defs
                 .iter()
@@ -439,7 +470,7 @@ impl Work<'_> {
             let callers = callers.iter().filter_map(|(node, section)| {
                 let node = self.nodes.get(*node)?;
                 let section = node.file.sections.get(*section as usize)?;
-                Some(format!("{}: {}", node.file.name, short(&section.name)))
+                Some(format!("{}: {}", node.name, short(&section.name)))
             });
             let hint = self.given_up.get(name).cloned().flatten();
             out.insert(
@@ -453,19 +484,4 @@ impl Work<'_> {
         }
         out
     }
-}
-
-/// `.text.foo` is the function `foo`.
-fn short(section: &str) -> &str {
-    [
-        ".text.unlikely.",
-        ".text.",
-        ".data.rel.ro.",
-        ".data.",
-        ".rodata.",
-        ".bss.",
-    ]
-    .iter()
-    .find_map(|prefix| section.strip_prefix(prefix))
-    .unwrap_or(section)
 }

@@ -13,13 +13,15 @@ use super::kbuild::{Kbuild, Object};
 use super::overlay;
 use super::progress::Progress;
 use linux_headers::flags::{HOT, Setup, architecture_dir};
+use linux_headers::kconfig::Config;
 use linux_headers::{Tree, cache};
 use serde::{Deserialize, Serialize};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// What stands for the directory of generated headers, for the tree and for our own headers in stored paths: an
 /// object does not depend on where they lie, and two checkouts share what they compile.
@@ -51,6 +53,11 @@ pub struct Compiler<'a> {
     pub objects: PathBuf,
     progress: Progress,
     version: String,
+    /// The flags in every object's key.
+    common: String,
+    /// Symbols that the configuration answers otherwise than its base.
+    turned: Vec<String>,
+    known: Option<&'a Known>,
 }
 
 /// A compiled file.
@@ -59,7 +66,52 @@ pub struct Compiled {
     /// The object file, in the cache.
     pub path: PathBuf,
     /// The files that were read.
-    pub inputs: Vec<PathBuf>,
+    pub inputs: Arc<Vec<Arc<Path>>>,
+}
+
+/// What a process that builds many images knows of objects: each record is read, and its inputs are looked at, once.
+///
+/// All its builds must have one base configuration.
+#[derive(Debug, Default)]
+pub struct Known {
+    objects: Mutex<HashMap<String, Vec<Checked>>>,
+    words: Mutex<Words>,
+}
+
+/// Texts that come again and again, each kept once.
+#[derive(Debug, Default)]
+struct Words {
+    numbers: HashMap<String, u32>,
+    paths: HashMap<PathBuf, Arc<Path>>,
+}
+
+impl Words {
+    fn number(&mut self, word: &str) -> u32 {
+        if let Some(number) = self.numbers.get(word) {
+            return *number;
+        }
+        let number = u32::try_from(self.numbers.len()).unwrap_or(u32::MAX);
+        self.numbers.insert(word.to_owned(), number);
+        number
+    }
+
+    fn path(&mut self, path: PathBuf) -> Arc<Path> {
+        let kept = self
+            .paths
+            .entry(path)
+            .or_insert_with_key(|path| Arc::from(path.as_path()));
+        Arc::clone(kept)
+    }
+}
+
+/// An object whose inputs are as they were when it was made.
+#[derive(Debug)]
+struct Checked {
+    compiled: Compiled,
+    /// Each symbol that the inputs name, and its value then, as numbers of [`Words`], in order.
+    symbols: Vec<(u32, u32)>,
+    /// Those of them that the base answers otherwise.
+    off_base: Vec<(String, String)>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -84,13 +136,38 @@ impl<'a> Compiler<'a> {
     ) -> Self {
         let said = Command::new(cc).arg("--version").output();
         let said = said.map(|out| out.stdout).unwrap_or_default();
-        let version = hash::hex(&hash::bytes(&said));
-        let is_clang = String::from_utf8_lossy(&said).contains("clang");
+        Self::of_compiler(tree, kbuild, setup, memory, (cc, &said), extra)
+    }
+
+    /// The same with what the compiler says of itself, `cc --version`, at hand.
+    #[must_use]
+    pub fn of_compiler(
+        tree: &'a Tree,
+        kbuild: &'a Kbuild,
+        setup: &'a Setup,
+        memory: &'a Memory,
+        (cc, said): (&str, &[u8]),
+        extra: Vec<String>,
+    ) -> Self {
+        let version = hash::hex(&hash::bytes(said));
+        let is_clang = String::from_utf8_lossy(said).contains("clang");
         let mut flags = setup.flags.clone();
         if is_clang {
             flags = linux_headers::flags::for_clang(flags);
         }
         flags.extend(extra);
+        let places = places(tree, setup);
+        let mut common = String::new();
+        for flag in &flags {
+            common.push_str(&stored(&places, flag));
+            common.push('\n');
+        }
+        let other = |a: &Config, b: &Config| -> Vec<String> {
+            let is_other = |(symbol, value): &(&str, &str)| b.get(symbol) != *value;
+            a.iter().filter(is_other).map(|(symbol, _)| symbol.to_owned()).collect()
+        };
+        let mut turned = other(&setup.config, &setup.base);
+        turned.extend(other(&setup.base, &setup.config));
         Self {
             tree,
             kbuild,
@@ -104,7 +181,18 @@ impl<'a> Compiler<'a> {
             objects: cache::dir().join("objects"),
             progress: Progress::default(),
             version,
+            common,
+            turned,
+            known: None,
         }
+    }
+
+    /// Uses, and adds to, what this process knows of objects, and shows no progress.
+    #[must_use]
+    pub fn knowing(mut self, known: &'a Known) -> Self {
+        self.known = Some(known);
+        self.progress = Progress::hidden();
+        self
     }
 
     /// Says how many files are about to be compiled, for the progress bar.
@@ -134,36 +222,117 @@ impl<'a> Compiler<'a> {
         if self.driver.0.contains(&object.source) {
             own.extend(self.driver.1.iter().cloned());
         }
-        let mut key = format!("{}\n{}\n{}\n", self.cc, self.version, object.source);
-        for flag in self.flags.iter().chain(&own) {
-            key.push_str(&self.stored(flag));
+        let places = places(self.tree, self.setup);
+        let mut key = format!("{}\n{}\n{}\n{}", self.cc, self.version, object.source, self.common);
+        for flag in &own {
+            key.push_str(&stored(&places, flag));
             key.push('\n');
         }
         if overlay::is_one(&object.source) {
             key.push_str(overlay::MAKER);
         }
         let key = hash::text(&key);
+        if let Some(compiled) = self.recall(&key) {
+            return Ok(compiled);
+        }
         let dir = self.objects.join(&key[..2]);
         let record = dir.join(format!("{key}.rec"));
         let mut variants: Vec<Variant> = std::fs::read(&record)
             .ok()
             .and_then(|data| postcard::from_bytes(&data).ok())
             .unwrap_or_default();
-        if let Some(variant) = variants.iter().find(|variant| self.still_holds(variant)) {
-            let path = dir.join(&variant.object);
-            if path.exists() {
-                let inputs = variant.inputs.iter().map(|(path, _)| self.real(path)).collect();
-                return Ok(Compiled { path, inputs });
+        variants.retain(|variant| dir.join(&variant.object).exists());
+        if self.known.is_some() && !self.has_read(&key) {
+            for variant in variants.iter().filter(|variant| self.same_inputs(variant)) {
+                self.learn(&key, &dir, variant);
             }
+            if let Some(compiled) = self.recall(&key) {
+                return Ok(compiled);
+            }
+        } else if self.known.is_none()
+            && let Some(variant) = variants.iter().find(|variant| self.still_holds(variant))
+        {
+            let path = dir.join(&variant.object);
+            return Ok(self.compiled(path, variant));
         }
         let (path, variant) = self.run(object, &own, &dir, &key)?;
-        let inputs = variant.inputs.iter().map(|(path, _)| self.real(path)).collect();
+        let compiled = self
+            .learn(&key, &dir, &variant)
+            .unwrap_or_else(|| self.compiled(path, &variant));
         variants.retain(|old| old.object != variant.object);
         variants.insert(0, variant);
         variants.truncate(16);
         let data = postcard::to_stdvec(&variants).unwrap_or_default();
         cache::write_atomic(&record, &data).map_err(|error| BuildError::Io { path: record, error })?;
-        Ok(Compiled { path, inputs })
+        Ok(compiled)
+    }
+
+    fn compiled(&self, path: PathBuf, variant: &Variant) -> Compiled {
+        let inputs = variant.inputs.iter().map(|(path, _)| Arc::from(self.real(path)));
+        Compiled {
+            path,
+            inputs: Arc::new(inputs.collect()),
+        }
+    }
+
+    fn has_read(&self, key: &str) -> bool {
+        let objects = self
+            .known
+            .map(|known| known.objects.lock().unwrap_or_else(PoisonError::into_inner));
+        objects.is_some_and(|objects| objects.contains_key(key))
+    }
+
+    /// The object that this process knows to hold under this configuration.
+    fn recall(&self, key: &str) -> Option<Compiled> {
+        let known = self.known?;
+        let turned: Vec<(u32, u32)> = {
+            let mut words = known.words.lock().unwrap_or_else(PoisonError::into_inner);
+            let number = |symbol: &String| (words.number(symbol), words.number(self.setup.config.get(symbol)));
+            self.turned.iter().map(number).collect()
+        };
+        let objects = known.objects.lock().unwrap_or_else(PoisonError::into_inner);
+        let holds = |checked: &&Checked| {
+            let as_now = |(symbol, value): &(u32, u32)| {
+                let at = checked.symbols.binary_search_by_key(symbol, |(symbol, _)| *symbol);
+                at.ok()
+                    .and_then(|at| checked.symbols.get(at))
+                    .is_none_or(|(_, then)| then == value)
+            };
+            let is_so = |(symbol, value): &(String, String)| self.setup.config.get(symbol) == value;
+            checked.off_base.iter().all(is_so) && turned.iter().all(as_now)
+        };
+        Some(objects.get(key)?.iter().find(holds)?.compiled.clone())
+    }
+
+    /// Adds to what this process knows; nothing if it is not to know anything.
+    fn learn(&self, key: &str, dir: &Path, variant: &Variant) -> Option<Compiled> {
+        let known = self.known?;
+        let mut words = known.words.lock().unwrap_or_else(PoisonError::into_inner);
+        let inputs = variant
+            .inputs
+            .iter()
+            .map(|(path, _)| words.path(self.real(path)))
+            .collect();
+        let mut symbols: Vec<(u32, u32)> = variant
+            .symbols
+            .iter()
+            .map(|(symbol, value)| (words.number(symbol), words.number(value)))
+            .collect();
+        symbols.sort_unstable();
+        let off_base = variant.symbols.iter();
+        let off_base = off_base.filter(|(symbol, value)| self.setup.base.get(symbol) != value);
+        let compiled = Compiled {
+            path: dir.join(&variant.object),
+            inputs: Arc::new(inputs),
+        };
+        let checked = Checked {
+            compiled: compiled.clone(),
+            symbols,
+            off_base: off_base.cloned().collect(),
+        };
+        let mut objects = known.objects.lock().unwrap_or_else(PoisonError::into_inner);
+        objects.entry(key.to_owned()).or_default().push(checked);
+        Some(compiled)
     }
 
     fn still_holds(&self, variant: &Variant) -> bool {
@@ -171,11 +340,15 @@ impl<'a> Compiler<'a> {
             .symbols
             .iter()
             .all(|(symbol, value)| self.setup.config.get(symbol) == value)
-            && variant.inputs.iter().all(|(path, hash)| {
-                self.memory
-                    .facts(&self.real(path))
-                    .is_some_and(|facts| facts.hash == *hash)
-            })
+            && self.same_inputs(variant)
+    }
+
+    fn same_inputs(&self, variant: &Variant) -> bool {
+        variant.inputs.iter().all(|(path, hash)| {
+            self.memory
+                .facts(&self.real(path))
+                .is_some_and(|facts| facts.hash == *hash)
+        })
     }
 
     fn run(&self, object: &Object, own: &[String], dir: &Path, key: &str) -> Result<(PathBuf, Variant), BuildError> {
@@ -253,6 +426,7 @@ impl<'a> Compiler<'a> {
             object: String::new(),
         };
         let mut symbols = std::collections::BTreeSet::new();
+        let places = places(self.tree, self.setup);
         for word in depfile.replace("\\\n", " ").split_whitespace().skip(1) {
             if word.ends_with("generated/autoconf.h") {
                 continue;
@@ -262,8 +436,8 @@ impl<'a> Compiler<'a> {
             } else {
                 self.tree.dir.join(word).display().to_string()
             };
-            let stored = self.stored(&word);
-            let Some(facts) = self.memory.facts(Path::new(&word)) else {
+            let stored = stored(&places, &word);
+            let Some(facts) = self.memory.facts(&self.real(&stored)) else {
                 continue;
             };
             symbols.extend(facts.symbols.iter().cloned());
@@ -279,29 +453,39 @@ impl<'a> Compiler<'a> {
         variant
     }
 
-    /// The directories that may lie elsewhere on another day, and what the cache calls them.
-    fn places(&self) -> [(&'static str, PathBuf); 3] {
-        [
-            (GENERATED, self.setup.generated.clone()),
-            (TREE, self.tree.dir.clone()),
-            (ARCHITECTURE, architecture_dir()),
-        ]
-    }
-
-    fn stored(&self, text: &str) -> String {
-        let mut text = text.to_owned();
-        for (mark, dir) in self.places() {
-            text = text.replace(&dir.display().to_string(), mark);
-        }
-        text
-    }
-
     fn real(&self, stored: &str) -> PathBuf {
-        for (mark, dir) in self.places() {
+        for (mark, dir) in places(self.tree, self.setup) {
             if let Some(rest) = stored.strip_prefix(mark) {
-                return dir.join(rest.trim_start_matches('/'));
+                let rest = rest.trim_start_matches('/');
+                // What all configurations have in common is looked at in one place.
+                let shared = self.setup.shared.join(rest);
+                return if mark == GENERATED && shared.exists() {
+                    shared
+                } else {
+                    Path::new(&dir).join(rest)
+                };
             }
         }
         PathBuf::from(stored)
     }
+}
+
+/// The directories that may lie elsewhere on another day, and what the cache calls them.
+fn places(tree: &Tree, setup: &Setup) -> [(&'static str, String); 3] {
+    let text = |dir: &Path| dir.display().to_string();
+    [
+        (GENERATED, text(&setup.generated)),
+        (TREE, text(&tree.dir)),
+        (ARCHITECTURE, text(&architecture_dir())),
+    ]
+}
+
+fn stored(places: &[(&'static str, String); 3], text: &str) -> String {
+    let mut text = text.to_owned();
+    for (mark, dir) in places {
+        if text.contains(dir.as_str()) {
+            text = text.replace(dir.as_str(), mark);
+        }
+    }
+    text
 }

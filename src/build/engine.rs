@@ -6,23 +6,23 @@ use super::closure::{self, Closure, Origin, Parts};
 use super::compile::Compiler;
 use super::error::BuildError;
 use super::fdt::{self, Device};
-use super::hash::{self, Memory};
+use super::hash;
 use super::hot::Hot;
-use super::index::{Index, compatibles_of};
+use super::index::compatibles_of;
 use super::kbuild::Object;
 use super::link::Link;
 use super::lookup;
 use super::memo::{self, images_dir};
-use super::objfile::ObjFile;
 use super::report::{Changed, MissingSymbol, Report, Source, Timings, Why};
 use super::request::{BuildRequest, Built, Emit};
 use super::script::Script;
+use super::unreached::Unreached;
 use super::waist::Waist;
-use linux_headers::cache;
+use super::workshop::{Learnt, Session};
 use linux_headers::flags::{self, Profile, Setup};
-use linux_headers::kconfig::Kconfig;
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
@@ -37,13 +37,12 @@ pub fn build(request: &BuildRequest) -> Result<Built, BuildError> {
     if let Some(built) = memo::recall(&memo, request, start) {
         return Ok(built);
     }
-    let mut build = Build {
-        request,
-        timings: Timings::default(),
-        inputs: Vec::new(),
-    };
+    let session = Session::open(&request.tree, request.profile, request.arch, &request.cc)?;
+    let mut build = Build::new(&session, request, None);
+    build.timings.index_ms = ms(start);
     let (built, image_dir) = build.run(start)?;
-    memo::keep(memo, &build.inputs, image_dir, &built.report)?;
+    let inputs: Vec<PathBuf> = build.inputs.iter().map(|path| path.to_path_buf()).collect();
+    memo::keep(memo, &inputs, image_dir, &built.report)?;
     Ok(built)
 }
 
@@ -64,51 +63,67 @@ pub(super) fn ms(since: Instant) -> f64 {
     since.elapsed().as_secs_f64() * 1e3
 }
 
-struct Build<'a> {
+/// A build under way.
+pub(super) struct Build<'a> {
+    session: &'a Session,
+    learnt: Option<&'a Learnt>,
     request: &'a BuildRequest,
     timings: Timings,
     /// Every file that the result depends on.
-    inputs: Vec<PathBuf>,
+    inputs: Vec<Arc<Path>>,
 }
 
-impl Build<'_> {
-    fn run(&mut self, start: Instant) -> Result<(Built, String), BuildError> {
-        let request = self.request;
-        let tree = &request.tree;
-        let step = Instant::now();
-        let index = Index::load(tree)?;
-        self.inputs
-            .extend(index.kbuild.files.iter().map(|file| tree.dir.join(file)));
-        self.timings.index_ms = ms(step);
+/// What a build is made of.
+struct Plan {
+    found: lookup::Found,
+    setup: Setup,
+    /// The driver's objects.
+    roots: Vec<u32>,
+    /// Those of the board's other devices.
+    beside: Vec<u32>,
+}
+
+impl<'a> Build<'a> {
+    pub(super) fn new(session: &'a Session, request: &'a BuildRequest, learnt: Option<&'a Learnt>) -> Self {
+        Self {
+            session,
+            learnt,
+            request,
+            timings: Timings::default(),
+            inputs: Vec::new(),
+        }
+    }
+
+    pub(super) fn run(&mut self, start: Instant) -> Result<(Built, String), BuildError> {
+        let (session, request) = (self.session, self.request);
+        let (tree, index, memory) = (&request.tree, &session.index, &session.memory);
+        let read = index.kbuild.files.iter().map(|file| Arc::from(tree.dir.join(file)));
+        self.inputs.extend(read);
 
         let step = Instant::now();
         let board = match &request.board_dtb {
             Some(path) => fdt::read(path)?,
             None => Vec::new(),
         };
-        let found = lookup::driver(tree, &index, &request.driver, &board)?;
-        if request.board_dtb.is_some() && lookup::symbols_of(&request.driver).next().is_none() {
-            lookup::wants_node(&index, &request.driver, &found, &board)?;
-        }
-        let (setup, roots) = self.configure(&index, &found, &board)?;
+        let plan = self.plan(&board)?;
         self.timings.config_ms = ms(step);
 
         let step = Instant::now();
-        let memory = Memory::load(cache::dir().join("files"));
-        let mut compiler = Compiler::new(
-            tree,
-            &index.kbuild,
-            &setup,
-            &memory,
-            &request.cc,
-            request.extra_cflags.clone(),
-        );
+        let cc = (request.cc.as_str(), session.said.as_slice());
+        let extra = request.extra_cflags.clone();
+        let mut compiler = Compiler::of_compiler(tree, &index.kbuild, &plan.setup, memory, cc, extra);
+        if let Some(learnt) = self.learnt {
+            compiler = compiler.knowing(&learnt.known);
+        }
         let hot = Hot::read(&self.ours("config/hot"))?;
         // Misuse is found by following the code, step by step: debug images stay as they were written.
         if request.profile == Profile::Release {
             compiler.hot = hot.clone();
         }
-        let sources = roots.iter().filter_map(|root| index.kbuild.objects.get(*root as usize));
+        let sources = plan
+            .roots
+            .iter()
+            .filter_map(|root| index.kbuild.objects.get(*root as usize));
         compiler.driver = (
             sources.map(|object| object.source.clone()).collect(),
             request.driver_cflags.clone(),
@@ -117,96 +132,112 @@ impl Build<'_> {
         if request.emit == Emit::Library {
             script.provide(&request.provided, LIBRARY_ENTRY);
         }
-        let waist = Waist::read(&self.ours("config/waist"))?;
-        let outside: Vec<Object> = found.outside.iter().cloned().collect();
-        let (glue, idle) = self.glue(&board)?;
-        let mut entry = request.extra_roots.clone();
-        entry.extend(script.entry.clone().filter(|_| request.shim_archive.is_some()));
-        let shim = match &request.shim_archive {
-            Some(path) => ObjFile::read_archive(path)?,
-            None => Vec::new(),
-        };
-        let parts = Parts {
-            roots: &roots,
-            outside: &outside,
-            glue: &glue,
-            idle: &idle,
-            shim,
-            entry: &entry,
-        };
-        let closed = closure::close(&compiler, &index, &waist, &script, parts);
-        memory.save();
+        let closed = self.close(&compiler, &script, &plan, &board);
+        self.save();
         let closed = closed?;
-        self.inputs.extend(
-            closed
-                .nodes
-                .iter()
-                .filter_map(|node| node.compiled.as_ref())
-                .flat_map(|compiled| compiled.inputs.iter().cloned()),
-        );
-        self.inputs.extend(request.shim_archive.iter().cloned());
-        let mut report = self.report(&index, &memory, &setup, &closed, &found.modules)?;
+        self.add_inputs(&closed);
+        let unreached = Unreached::read(&self.ours("config/unreached"))?;
+        let mut report = self.report(&plan, &closed, &unreached)?;
         self.timings.closure_ms = ms(step);
         self.timings.compiled = compiler.ran.load(Ordering::Relaxed);
 
         let step = Instant::now();
-        let image_dir = self.link(&closed, &script, &hot, &memory)?;
-        memory.save();
+        let image_dir = self.link(&closed, &plan, &script, &hot)?;
+        self.save();
         self.timings.link_ms = ms(step);
         self.timings.total_ms = ms(start);
-        let (image, debug) = outputs(&images_dir().join(&image_dir), request.emit);
+        let (image, debug) = outputs(&self.images().join(&image_dir), request.emit);
         report.image_bytes = std::fs::metadata(&image).map(|meta| meta.len()).unwrap_or_default();
         report.timings = self.timings.clone();
-        self.inputs.sort();
-        self.inputs.dedup();
         Ok((Built { image, debug, report }, image_dir))
+    }
+
+    fn images(&self) -> PathBuf {
+        self.request.images.clone().unwrap_or_else(images_dir)
+    }
+
+    /// Keeps what was learnt of files; who makes many images does so at the end.
+    fn save(&self) {
+        if self.learnt.is_none() {
+            self.session.memory.save();
+        }
+    }
+
+    fn close(
+        &mut self,
+        compiler: &Compiler<'_>,
+        script: &Script,
+        plan: &Plan,
+        board: &[Device],
+    ) -> Result<Closure, BuildError> {
+        let request = self.request;
+        let waist = Waist::read(&self.ours("config/waist"))?;
+        let (glue, idle) = self.glue(board)?;
+        let mut entry = request.extra_roots.clone();
+        entry.extend(script.entry.clone().filter(|_| request.shim_archive.is_some()));
+        let own: &[u32] = if request.is_module { &plan.roots } else { &[] };
+        let parts = Parts {
+            roots: &plan.roots,
+            beside: &plan.beside,
+            removable: own,
+            removes_outside: request.is_module,
+            outside: &plan.found.outside,
+            glue: &glue,
+            idle: &idle,
+            shim: self.session.shim(request.shim_archive.as_ref())?,
+            read: self.learnt.map(|learnt| &learnt.objects),
+            entry: &entry,
+        };
+        closure::close(compiler, &self.session.index, &waist, script, parts)
+    }
+
+    /// Every file that the compiler read, each once.
+    fn add_inputs(&mut self, closed: &Closure) {
+        let mut seen = HashSet::new();
+        let compiled = closed.nodes.iter().filter_map(|node| node.compiled.as_ref());
+        for path in compiled.flat_map(|compiled| compiled.inputs.iter()) {
+            if self.learnt.is_none() || seen.insert(Arc::as_ptr(path).cast::<u8>()) {
+                self.inputs.push(Arc::clone(path));
+            }
+        }
+        self.inputs
+            .extend(self.request.shim_archive.iter().map(|path| Arc::from(path.as_path())));
+        if self.learnt.is_none() {
+            self.inputs.sort();
+            self.inputs.dedup();
+        }
     }
 
     /// A file of the architecture, which the result then depends on.
     fn ours(&mut self, name: &str) -> PathBuf {
         let path = flags::architecture_dir().join(name);
-        self.inputs.push(path.clone());
+        self.inputs.push(Arc::from(path.as_path()));
         path
     }
 
-    fn configure(
-        &mut self,
-        index: &Index,
-        found: &lookup::Found,
-        board: &[Device],
-    ) -> Result<(Setup, Vec<u32>), BuildError> {
-        let request = self.request;
-        let mut roots = found.objects.clone();
-        roots.extend(lookup::board_drivers(index, board, &found.modules));
-        let objects = || roots.iter().filter_map(|root| index.kbuild.objects.get(*root as usize));
-        // A part of a module that has a condition of its own is the configuration's business, not the driver's.
-        let module_guards = |object: &Object| {
-            let of_module = index
-                .kbuild
-                .objects
-                .iter()
-                .filter(|other| other.module == object.module);
-            of_module.map(|other| other.guards.len()).min().unwrap_or_default()
-        };
-        let mut wishes: Vec<String> = request.wishes.clone();
-        for object in objects() {
-            let most = module_guards(object);
-            wishes.extend(
-                object
-                    .guards
-                    .iter()
-                    .take(most)
-                    .filter_map(|guard| guard.symbol())
-                    .map(str::to_owned),
-            );
+    /// Finds the driver and the configuration that it wants.
+    fn plan(&mut self, board: &[Device]) -> Result<Plan, BuildError> {
+        let (session, request) = (self.session, self.request);
+        let (tree, index) = (&request.tree, &session.index);
+        let found = lookup::driver(tree, index, &request.driver, board)?;
+        if request.board_dtb.is_some() && lookup::symbols_of(&request.driver).next().is_none() {
+            lookup::wants_node(index, &request.driver, &found, board)?;
         }
-        wishes.sort();
-        wishes.dedup();
-        let kconfig = Kconfig::read(&request.tree.dir);
-        self.inputs.extend(kconfig.files.iter().cloned());
-        let setup = flags::setup(&request.tree, &kconfig, request.profile, request.arch, &wishes)?;
+        let (mut roots, mut beside) = (
+            found.objects.clone(),
+            lookup::board_drivers(index, board, &found.modules),
+        );
+        if !request.is_module {
+            roots.append(&mut beside);
+        }
+        self.inputs
+            .extend(found.read.iter().map(|path| Arc::from(path.as_path())));
+        let wishes = self.wishes(roots.iter().chain(&beside));
+        self.inputs
+            .extend(session.kconfig.files.iter().map(|path| Arc::from(path.as_path())));
+        let setup = session.common.setup(tree, &session.kconfig, &wishes)?;
         for series in [
-            format!("config/{}.config", request.tree.series),
+            format!("config/{}.config", tree.series),
             "config/debug.config".to_owned(),
         ] {
             self.ours(&series);
@@ -218,14 +249,13 @@ impl Build<'_> {
                 depends: unmet.map_or_else(|| "something".to_owned(), |unmet| unmet.depends.clone()),
             });
         }
-        roots.retain(|root| {
-            index
-                .kbuild
-                .objects
-                .get(*root as usize)
-                .is_some_and(|object| object.is_enabled(&setup.config))
-        });
-        let is_driver_in = found.outside.is_some() || roots.iter().any(|root| found.objects.contains(root));
+        for objects in [&mut roots, &mut beside] {
+            objects.retain(|root| {
+                let object = index.kbuild.objects.get(*root as usize);
+                object.is_some_and(|object| object.is_enabled(&setup.config))
+            });
+        }
+        let is_driver_in = !found.outside.is_empty() || roots.iter().any(|root| found.objects.contains(root));
         if !is_driver_in {
             let unmet = setup.config.unmet.first();
             let symbol = unmet.map_or_else(
@@ -235,7 +265,28 @@ impl Build<'_> {
             let depends = unmet.map_or_else(|| "something".to_owned(), |unmet| unmet.depends.clone());
             return Err(BuildError::Config { symbol, depends });
         }
-        Ok((setup, roots))
+        Ok(Plan {
+            found,
+            setup,
+            roots,
+            beside,
+        })
+    }
+
+    /// The configuration symbols that objects want on.
+    fn wishes<'o>(&self, objects: impl Iterator<Item = &'o u32>) -> Vec<String> {
+        let all = &self.session.index.kbuild.objects;
+        let mut wishes: Vec<String> = self.request.wishes.clone();
+        for object in objects.filter_map(|object| all.get(*object as usize)) {
+            // A part of a module that has a condition of its own is the configuration's business, not the driver's.
+            let of_module = all.iter().filter(|other| other.module == object.module);
+            let most = of_module.map(|other| other.guards.len()).min().unwrap_or_default();
+            let guards = object.guards.iter().take(most).filter_map(|guard| guard.symbol());
+            wishes.extend(guards.map(str::to_owned));
+        }
+        wishes.sort();
+        wishes.dedup();
+        wishes
     }
 
     /// The shim's C files; apart from them those that drive hardware which the board does not have.
@@ -256,7 +307,7 @@ impl Build<'_> {
         }
         all.sort();
         // A file that is added or removed changes the directory.
-        self.inputs.push(dir.clone());
+        self.inputs.push(Arc::from(dir.as_path()));
         let is_idle = |path: &Path| {
             let drives = compatibles_of(path);
             let has = |device: &Device| device.compatible.iter().any(|compatible| drives.contains(compatible));
@@ -274,15 +325,10 @@ impl Build<'_> {
         Ok((used.map(object).collect(), idle.iter().map(object).collect()))
     }
 
-    fn report(
-        &self,
-        index: &Index,
-        memory: &Memory,
-        setup: &Setup,
-        closed: &Closure,
-        modules: &[String],
-    ) -> Result<Report, BuildError> {
+    fn report(&self, plan: &Plan, closed: &Closure, unreached: &Unreached) -> Result<Report, BuildError> {
         let tree = &self.request.tree;
+        let (index, memory) = (&self.session.index, &self.session.memory);
+        let setup = &plan.setup;
         let mut sources = Vec::new();
         for node in closed.in_link_order() {
             let path = match node.origin {
@@ -291,7 +337,7 @@ impl Build<'_> {
                     .objects
                     .get(file as usize)
                     .map(|object| object.source.clone()),
-                Origin::Outside => Some(node.file.name.clone()),
+                Origin::Outside => Some(node.name.clone()),
                 Origin::Shim => None,
             };
             let Some(path) = path else { continue };
@@ -314,7 +360,7 @@ impl Build<'_> {
                 why,
             });
         }
-        let changed = self.changed(memory, &sources);
+        let changed = self.changed(&sources);
         if let Some(first) = changed.first().filter(|_| !self.request.allow_modified) {
             return Err(BuildError::Modified {
                 path: first.path.clone(),
@@ -333,13 +379,16 @@ impl Build<'_> {
             callers: missing.callers.iter().cloned().collect(),
             hint: missing.hint.clone(),
         });
+        let (unreached, missing) = missing.partition(|missing| unreached.holds(&missing.name));
         Ok(Report {
             driver: self.request.driver.clone(),
-            modules: modules.to_vec(),
+            modules: plan.found.modules.clone(),
+            is_module: self.request.is_module,
             kernel: tree.full_version.clone(),
             sources,
             image_bytes: 0,
-            missing: missing.collect(),
+            missing,
+            unreached,
             config: config.collect(),
             refused: setup
                 .config
@@ -355,8 +404,8 @@ impl Build<'_> {
 
     /// Compares everything that was read from the tree with upstream's copy: the sources, then headers, Kbuild and
     /// Kconfig files.
-    fn changed(&self, memory: &Memory, sources: &[Source]) -> Vec<Changed> {
-        let tree = &self.request.tree;
+    fn changed(&self, sources: &[Source]) -> Vec<Changed> {
+        let (tree, memory) = (&self.request.tree, &self.session.memory);
         let mut changed: Vec<Changed> = sources
             .iter()
             .filter_map(|source| {
@@ -367,8 +416,8 @@ impl Build<'_> {
                 })
             })
             .collect();
-        let read: BTreeSet<&PathBuf> = self.inputs.iter().collect();
-        for path in read {
+        let mut read = HashSet::new();
+        for path in self.inputs.iter().filter(|path| read.insert(Arc::clone(path))) {
             let name = path.strip_prefix(&tree.dir).ok().and_then(Path::to_str);
             let Some((name, expected)) = name.and_then(|name| Some((name, tree.expected(name)?))) else {
                 continue;
@@ -387,16 +436,23 @@ impl Build<'_> {
         changed
     }
 
-    fn link(&self, closed: &Closure, script: &Script, hot: &Hot, memory: &Memory) -> Result<String, BuildError> {
-        let request = self.request;
-        let objects: Vec<PathBuf> = closed
+    fn link(&self, closed: &Closure, plan: &Plan, script: &Script, hot: &Hot) -> Result<String, BuildError> {
+        let (request, memory) = (self.request, &self.session.memory);
+        let path_of = |node: &closure::Node| node.compiled.as_ref().map(|compiled| compiled.path.clone());
+        let objects: Vec<PathBuf> = closed.in_link_order().filter_map(path_of).collect();
+        let is_own = |node: &&closure::Node| match node.origin {
+            Origin::Upstream(file) => plan.roots.contains(&file),
+            Origin::Outside => true,
+            Origin::Shim => false,
+        };
+        let own: Vec<PathBuf> = closed
             .in_link_order()
-            .filter_map(|node| node.compiled.as_ref())
-            .map(|compiled| compiled.path.clone())
+            .filter(|node| request.is_module && is_own(node))
+            .filter_map(path_of)
             .collect();
         let fragment = hot.fragment();
         let mut key = format!(
-            "{:?} {:#x} {:?} {:?}\n{fragment}",
+            "{:?} {:#x} {:?} {:?} {own:?}\n{fragment}",
             request.arch, request.image_base, request.emit, request.extra_ldflags
         );
         for path in objects.iter().chain(request.shim_archive.iter()).chain([&script.path]) {
@@ -411,18 +467,19 @@ impl Build<'_> {
             key.push_str(&format!("{name} {}\n", missing.is_called));
         }
         let name = hash::text(&key)[..32].to_owned();
-        let dir = images_dir().join(&name);
+        let dir = self.images().join(&name);
         if outputs(&dir, request.emit).0.exists() {
             return Ok(name);
         }
         // Made beside its place, so that an interrupted link leaves no half image; others may make the same one now.
         let thread = std::thread::current().id();
-        let beside = images_dir().join(format!(".{name}-{}-{thread:?}", std::process::id()));
+        let beside = self.images().join(format!(".{name}-{}-{thread:?}", std::process::id()));
         let link = Link {
             objects,
             archive: request.shim_archive.as_deref(),
             script,
             hot: &fragment,
+            own: &own,
             base: request.image_base,
             missing: &closed.missing,
             arch: request.arch,

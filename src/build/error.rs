@@ -41,6 +41,25 @@ pub enum BuildError {
         /// Files of the tree with that name.
         near: Vec<String>,
     },
+    /// A folder without a driver.
+    #[error(
+        "{}: no driver: no source here, or none that the makefile names, has a module_init() or a module_*_driver()",
+        path.display()
+    )]
+    NoDriver {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A makefile that names no object.
+    #[error(
+        "{}: cannot be understood: expected obj-m or obj-y with objects whose sources are beside it \
+         (Documentation/kbuild/modules.rst)",
+        path.display()
+    )]
+    Makefile {
+        /// The makefile.
+        path: PathBuf,
+    },
     /// Nothing on the board is for this driver.
     #[error("no node that {name:?} drives, expected compatible = {}", compatibles.join(" or "))]
     NoNode {

@@ -74,6 +74,8 @@ pub struct Facts {
 pub struct Memory {
     path: PathBuf,
     known: Mutex<HashMap<PathBuf, (Stamp, std::sync::Arc<Facts>)>>,
+    /// What was looked at since this memory was loaded, if files are taken to stay as they are while it is used.
+    seen: Option<Mutex<HashMap<PathBuf, std::sync::Arc<Facts>>>>,
     changed: std::sync::atomic::AtomicBool,
 }
 
@@ -92,12 +94,39 @@ impl Memory {
         Self {
             path,
             known: Mutex::new(known),
+            seen: None,
             changed: false.into(),
+        }
+    }
+
+    /// The same, for a process that builds many images from files that stay as they are meanwhile: each is looked at
+    /// once.
+    #[must_use]
+    pub fn trusting(self) -> Self {
+        Self {
+            seen: Some(Mutex::default()),
+            ..self
         }
     }
 
     /// The facts of a file; `None` if it cannot be read.
     pub fn facts(&self, path: &Path) -> Option<std::sync::Arc<Facts>> {
+        let Some(seen) = &self.seen else {
+            return self.look(path);
+        };
+        if let Ok(seen) = seen.lock()
+            && let Some(facts) = seen.get(path)
+        {
+            return Some(facts.clone());
+        }
+        let facts = self.look(path)?;
+        if let Ok(mut seen) = seen.lock() {
+            seen.insert(path.to_owned(), facts.clone());
+        }
+        Some(facts)
+    }
+
+    fn look(&self, path: &Path) -> Option<std::sync::Arc<Facts>> {
         let stamp = Stamp::of(path)?;
         if let Ok(known) = self.known.lock()
             && let Some((old, facts)) = known.get(path)

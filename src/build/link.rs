@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Links the image: one static ELF file at a fixed address, what nothing reaches dropped.
 
-use super::closure::Missing;
+use super::closure::{EXITCALL, Missing};
 use super::error::BuildError;
 use super::hot::FRAGMENT;
 use super::script::Script;
 use linux_headers::{Arch, cache};
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -26,6 +27,8 @@ pub struct Link<'a> {
     pub script: &'a Script,
     /// What the script includes as [`FRAGMENT`].
     pub hot: &'a str,
+    /// Of the objects, the driver's own, if its initcalls and exit functions stand apart.
+    pub own: &'a [PathBuf],
     /// The address of the image.
     pub base: u64,
     /// Symbols that nobody provides.
@@ -158,8 +161,20 @@ impl Link<'_> {
             move |error| BuildError::Io { path, error }
         };
         std::fs::create_dir_all(dir).map_err(io(dir))?;
-        let fragment = dir.join(FRAGMENT);
-        std::fs::write(&fragment, self.hot).map_err(io(&fragment))
+        let sections = |pattern: &str| -> String {
+            let names = self.own.iter().filter_map(|path| path.file_name());
+            let line = |name: &OsStr| format!("KEEP(*{}({pattern}))\n", name.to_string_lossy());
+            names.map(line).collect()
+        };
+        for (name, text) in [
+            (FRAGMENT, self.hot.to_owned()),
+            ("driver-init.lds", sections(".initcall*.init")),
+            ("driver-exit.lds", sections(EXITCALL)),
+        ] {
+            let fragment = dir.join(name);
+            std::fs::write(&fragment, text).map_err(io(&fragment))?;
+        }
+        Ok(())
     }
 
     fn nowhere(&self) -> impl Iterator<Item = (&str, u64)> {

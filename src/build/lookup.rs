@@ -8,9 +8,10 @@ use super::error::BuildError;
 use super::fdt::Device;
 use super::index::Index;
 use super::kbuild::Object;
+use super::vendor;
 use linux_headers::Tree;
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What was found.
 #[derive(Debug, Default)]
@@ -19,8 +20,10 @@ pub struct Found {
     pub objects: Vec<u32>,
     /// The names of the modules.
     pub modules: Vec<String>,
-    /// A source file outside the tree.
-    pub outside: Option<Object>,
+    /// Source files outside the tree.
+    pub outside: Vec<Object>,
+    /// Kbuild files outside the tree that say so.
+    pub read: Vec<PathBuf>,
 }
 
 /// Finds a driver by name, for a board.
@@ -34,6 +37,9 @@ pub fn driver(tree: &Tree, index: &Index, name: &str, board: &[Device]) -> Resul
     }
     if name.starts_with("CONFIG_") {
         return of_symbols(tree, index, name);
+    }
+    if name.contains('/') && Path::new(name).is_dir() {
+        return folder(Path::new(name));
     }
     let exact = modules(index, |module| module == fix(name));
     if !exact.is_empty() {
@@ -101,7 +107,8 @@ fn of_modules(index: &Index, modules: &[String]) -> Found {
     Found {
         objects: objects.map(|(number, _)| number).collect(),
         modules: modules.to_vec(),
-        outside: None,
+        outside: Vec::new(),
+        read: Vec::new(),
     }
 }
 
@@ -150,7 +157,20 @@ fn file(tree: &Tree, index: &Index, name: &str) -> Result<Found, BuildError> {
     Ok(Found {
         objects: Vec::new(),
         modules: vec![module],
-        outside: Some(outside),
+        outside: vec![outside],
+        read: Vec::new(),
+    })
+}
+
+/// The driver of a folder outside the tree.
+fn folder(dir: &Path) -> Result<Found, BuildError> {
+    let folder = vendor::folder(dir)?;
+    let modules: BTreeSet<&str> = folder.objects.iter().map(|object| object.module.as_str()).collect();
+    Ok(Found {
+        objects: Vec::new(),
+        modules: modules.into_iter().map(str::to_owned).collect(),
+        outside: folder.objects.clone(),
+        read: folder.read,
     })
 }
 
@@ -263,7 +283,7 @@ pub fn wants_node(index: &Index, name: &str, found: &Found, board: &[Device]) ->
     let has_node = board
         .iter()
         .any(|device| device.compatible.iter().any(|compatible| drives(compatible)));
-    if found.outside.is_some() || compatibles.is_empty() || has_node || board.iter().any(|device| is_free(&device)) {
+    if !found.outside.is_empty() || compatibles.is_empty() || has_node || board.iter().any(|device| is_free(&device)) {
         return Ok(());
     }
     Err(BuildError::NoNode {

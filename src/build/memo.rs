@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 /// The engine itself: another engine may build another image from the same files.
-const ENGINE: [&str; 9] = [
+const ENGINE: [&str; 10] = [
     include_str!("closure.rs"),
     include_str!("compile.rs"),
     include_str!("engine.rs"),
@@ -22,6 +22,7 @@ const ENGINE: [&str; 9] = [
     include_str!("lookup.rs"),
     include_str!("objfile.rs"),
     include_str!("report.rs"),
+    include_str!("workshop.rs"),
 ];
 
 /// What an earlier build of the same request looked at and made.

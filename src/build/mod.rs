@@ -25,10 +25,14 @@ mod progress;
 pub mod report;
 mod request;
 pub mod script;
+pub mod unreached;
+pub mod vendor;
 pub mod waist;
+mod workshop;
 
 pub use cancel::cancel_flag;
 pub use engine::build;
 pub use error::BuildError;
 pub use report::Report;
 pub use request::{BuildRequest, Built, Emit};
+pub use workshop::Workshop;

@@ -196,3 +196,18 @@ fn is_call(architecture: Architecture, r_type: u32) -> bool {
         _ => false,
     }
 }
+
+/// `.text.foo` is the function `foo`.
+pub(super) fn short(section: &str) -> &str {
+    [
+        ".text.unlikely.",
+        ".text.",
+        ".data.rel.ro.",
+        ".data.",
+        ".rodata.",
+        ".bss.",
+    ]
+    .iter()
+    .find_map(|prefix| section.strip_prefix(prefix))
+    .unwrap_or(section)
+}

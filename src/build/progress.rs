@@ -15,6 +15,15 @@ pub(super) struct Progress {
     is_shown: AtomicBool,
 }
 
+impl Progress {
+    /// One that stays silent whatever happens: somebody else shows how far it is.
+    pub(super) fn hidden() -> Self {
+        let progress = Self::default();
+        progress.is_shown.store(true, Ordering::Relaxed);
+        progress
+    }
+}
+
 impl Default for Progress {
     fn default() -> Self {
         let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::hidden());

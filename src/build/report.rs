@@ -81,12 +81,18 @@ pub struct Report {
     pub modules: Vec<String>,
     /// The tree's full version.
     pub kernel: String,
+    /// The driver's modules can be removed and inserted again while the domain runs.
+    #[serde(default)]
+    pub is_module: bool,
     /// Upstream files, in link order.
     pub sources: Vec<Source>,
     /// Size of the stripped image.
     pub image_bytes: u64,
     /// Symbols that nobody provides.
     pub missing: Vec<MissingSymbol>,
+    /// Symbols that nobody provides and that nothing in a domain calls (`linux-headers/config/unreached`).
+    #[serde(default)]
+    pub unreached: Vec<MissingSymbol>,
     /// Configuration symbols that the driver turned on over the base.
     pub config: Vec<String>,
     /// Selects that the base configuration forbids, as `BY selects SYMBOL`.

@@ -56,6 +56,12 @@ pub struct BuildRequest {
     pub provided: Vec<String>,
     /// What to make.
     pub emit: Emit,
+    /// The driver's own initcalls and exit functions stand apart and run when a client says so, as modules are inserted
+    /// into a kernel that runs, and removed. What the board has beside the driver goes in only if
+    /// it compiles.
+    pub is_module: bool,
+    /// Where images are made, instead of the cache, which all processes share.
+    pub images: Option<PathBuf>,
 }
 
 impl BuildRequest {
@@ -81,6 +87,8 @@ impl BuildRequest {
             extra_roots: Vec::new(),
             provided: Vec::new(),
             emit: Emit::Image,
+            is_module: false,
+            images: None,
         }
     }
 }

@@ -3,7 +3,9 @@
 
 use super::diff::{self, DiffArgs};
 use super::figures::FiguresArgs;
+use super::matrix::{self, MatrixArgs};
 use super::policy::PolicyArgs;
+use super::port::{self, PortArgs};
 use ::board::{Fault, Stimulus};
 use anyhow::Result;
 use clap::builder::NonEmptyStringValueParser;
@@ -67,6 +69,12 @@ pub(crate) enum Command {
     Nfc(NfcArgs),
     /// Build a driver's image and say what went into it
     Build(BuildArgs),
+    /// Say whether a driver can run here and what is missing; then build, load and probe it
+    #[command(after_help = port::EXIT_STATUS)]
+    Port(PortArgs),
+    /// Try many drivers, each in a domain of its own, and say how far each comes
+    #[command(after_help = matrix::EXIT_STATUS)]
+    Matrix(MatrixArgs),
     /// Serve chip models as virtio I2C and GPIO devices to a virtual machine
     Chip(ChipArgs),
     /// Check, test, explain, compare and show security policies
@@ -115,7 +123,7 @@ impl KernelArgs {
     }
 }
 
-fn series(text: &str) -> Result<Series, String> {
+pub(crate) fn series(text: &str) -> Result<Series, String> {
     let known = || Series::ALL.map(|series| series.to_string()).join(" or ");
     Series::of_version(text).ok_or_else(|| format!("expected {}", known()))
 }
@@ -222,6 +230,7 @@ impl RunArgs {
             on_audit: None,
             patience: None,
             memory_bytes: None,
+            watchdog: SystemOptions::default().watchdog,
             pins_clients: true,
         }
     }

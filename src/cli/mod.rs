@@ -6,6 +6,7 @@
 //! * [`access`], [`nfc`]: clients of a running domain. [`build`]: an image. [`policy`]: policies.
 //! * [`kunit`]: Linux's own tests. [`chip`]: chips for virtual machines. [`doctor`]: this machine.
 //! * [`diff`]: how large a port's change is. [`figures`]: this project's own.
+//! * [`port`]: one driver and what it needs. [`matrix`]: how far many come.
 
 mod access;
 mod args;
@@ -16,9 +17,11 @@ mod doctor;
 mod figures;
 mod kunit;
 mod live;
+mod matrix;
 mod nfc;
 mod plain;
 mod policy;
+mod port;
 mod report;
 mod run;
 
@@ -43,7 +46,7 @@ enum Outcome {
     DomainDied,
     /// A signal ended it before anything ran.
     Interrupted,
-    /// What the command's own help says.
+    /// A command's own status; its help says what it means.
     Status(u8),
 }
 
@@ -72,6 +75,8 @@ pub(crate) fn main() -> ExitCode {
         Command::Nfc(args) => nfc::command(&args),
         Command::Build(args) => build::command(&args),
         Command::Chip(args) => chip::command(&args),
+        Command::Port(args) => port::command(&args),
+        Command::Matrix(args) => matrix::command(&args),
         Command::Policy(args) => policy::command(&args),
         Command::Kunit(args) => kunit::command(&args),
         Command::Diff(args) => diff::command(&args),

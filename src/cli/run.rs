@@ -187,6 +187,7 @@ fn prepare(args: &RunArgs, system: &System) -> Result<Vec<Ready>> {
         let built = system.build(driver, &board).with_context(|| driver.clone())?;
         ready.push(Ready {
             spec: DriverSpec {
+                stand_in: None,
                 name: driver.clone(),
                 board,
                 stimulus: stimulus.clone(),

@@ -120,6 +120,25 @@ pub struct State {
     pub now_ns: u64,
 }
 
+/// What there is in a domain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Census {
+    /// Devices.
+    pub devices: u32,
+    /// Interrupt handlers.
+    pub interrupts: u32,
+    /// Kernel tasks.
+    pub tasks: u32,
+    /// Objects of caches and of kmalloc.
+    pub objects: u32,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Pages that were allocated as pages.
+    pub pages: u32,
+    /// When the next timer is due, in ns of the domain's clock.
+    pub timer_ns: Option<u64>,
+}
+
 /// A client of one domain.
 ///
 /// # Examples
@@ -195,6 +214,50 @@ impl Client {
         Ok(done
             .map_err(|error| ClientError::new("advance".to_owned(), error, |error| error.errno))?
             .now_ns)
+    }
+
+    /// Removes the driver's modules: runs their exit functions, and returns how many they have.
+    ///
+    /// # Errors
+    ///
+    /// The domain has ended or does not answer.
+    pub fn unload(&mut self) -> Result<u32, ClientError> {
+        let done = self.control().unload();
+        Ok(done.map_err(|error| ClientError::never("unload", error))?.exits)
+    }
+
+    /// Inserts them: runs their initcalls, which do not run at the start of an image that was built as a module, and
+    /// returns how many they have.
+    ///
+    /// # Errors
+    ///
+    /// What an initcall returned; the domain has ended or does not answer.
+    pub fn load(&mut self) -> Result<u32, ClientError> {
+        let done = self.control().load();
+        Ok(done
+            .map_err(|error| ClientError::new("load".to_owned(), error, |error| error.errno))?
+            .initcalls)
+    }
+
+    /// Counts what there is in the domain.
+    ///
+    /// # Errors
+    ///
+    /// The domain has ended or does not answer.
+    pub fn census(&mut self) -> Result<Census, ClientError> {
+        let census = self
+            .control()
+            .census()
+            .map_err(|error| ClientError::never("census", error))?;
+        Ok(Census {
+            devices: census.devices,
+            interrupts: census.interrupts,
+            tasks: census.tasks,
+            objects: census.objects,
+            bytes: census.bytes,
+            pages: census.pages,
+            timer_ns: (census.timer_ns != u64::MAX).then_some(census.timer_ns),
+        })
     }
 
     /// Ends the domain in order: its devices are removed, then it exits.

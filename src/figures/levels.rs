@@ -117,6 +117,7 @@ pub(super) fn run(system: &System, driver: &str, board: Board, built: &Built) ->
 
 fn start(system: &System, driver: &str, board: Board, built: &Built) -> Result<Domain, String> {
     let spec = DriverSpec {
+        stand_in: None,
         name: driver.to_owned(),
         board,
         stimulus: Stimulus::default(),

@@ -188,6 +188,7 @@ impl Runner {
             ..SystemOptions::default()
         })?;
         let spec = DriverSpec {
+            stand_in: None,
             name: "kunit".to_owned(),
             board: board()?,
             stimulus: board::Stimulus::default(),

@@ -35,6 +35,8 @@ pub struct Needs {
     pub devices: Devices,
     /// Whether its image has Linux's socket layer.
     pub has_sockets: bool,
+    /// Whether its modules can be removed and inserted again.
+    pub is_module: bool,
     /// Whether its time comes from the board.
     pub is_virtual_time: bool,
 }
@@ -83,6 +85,7 @@ impl Needs {
             firmware: board.firmware(),
             devices: Devices::of(report),
             has_sockets: report.sources.iter().any(|source| source.path == "net/socket.c"),
+            is_module: report.is_module,
             is_virtual_time: clock == ClockKind::Virtual,
         }
     }

@@ -103,6 +103,7 @@ impl Text<'_> {
 ///     firmware: board.firmware(),
 ///     devices: Devices::Buffers,
 ///     has_sockets: false,
+///     is_module: false,
 ///     is_virtual_time: false,
 /// };
 /// let text = generate(&needs, "driver.Adxl345");
@@ -137,7 +138,12 @@ pub fn generate(needs: &Needs, class: &str) -> String {
     text.line(&format!(
         "execute src=linuxcompat.Supervisor dst={class} {{ grant () }}"
     ));
-    text.is_asked("linuxcompat.Supervisor", "Control", &["Stop"], false);
+    if needs.is_module {
+        let methods = ["Stop", "Unload", "Load", "Census"];
+        text.is_asked("linuxcompat.Supervisor", "Control", &methods, true);
+    } else {
+        text.is_asked("linuxcompat.Supervisor", "Control", &["Stop"], false);
+    }
     for channel in &needs.channels {
         let parts: Vec<_> = needs.parts.iter().filter(|part| part.channel == channel.name).collect();
         let server = class_of_channel(&channel.name);

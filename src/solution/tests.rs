@@ -17,6 +17,7 @@ fn needs(driver: &str) -> Needs {
         firmware: board.firmware(),
         devices: Devices::Buffers,
         has_sockets: false,
+        is_module: false,
         is_virtual_time: false,
     }
 }

@@ -13,7 +13,7 @@ use crate::symbol::Symbols;
 use ::board::board::Events;
 use ::board::server::{ClockServer, GpioServer, I2cServer, RemoteI2cServer, SpiServer};
 use ::board::vhost::I2cFrontend;
-use ::board::{BoardOptions, Clock, SharedBoard, SimBoard};
+use ::board::{BoardOptions, ChipOptions, Clock, SharedBoard, SimBoard};
 use kos_bindings::hosted::{ChannelSpec, DomainHandle, DomainSpec, Endpoint, Kernel, Lines, Rights, clock_ns, judge};
 use kos_bindings::idl::{clock, firmware, gpio, i2c, log, spi};
 use std::fmt;
@@ -232,6 +232,34 @@ impl Domain {
         }
     }
 
+    /// A client with the rights of who runs the domain, which waits so long for each answer.
+    ///
+    /// # Errors
+    ///
+    /// There is no memory for its port, or the domain is no process of its own.
+    pub fn supervisor(&self, limit: Duration) -> Result<Client, SystemError> {
+        self.connect(judge::SUPERVISOR, limit)
+    }
+
+    /// As [`client`](Self::client), but it waits only so long for each answer.
+    ///
+    /// # Errors
+    ///
+    /// As [`supervisor`](Self::supervisor).
+    pub fn client_within(&self, limit: Duration) -> Result<Client, SystemError> {
+        self.connect(judge::CLIENT, limit)
+    }
+
+    fn connect(&self, class: &str, limit: Duration) -> Result<Client, SystemError> {
+        let Place::Process(handle) = &self.place else {
+            return self.client();
+        };
+        let mut transport = self.kernel.client(class, handle)?;
+        transport.set_timeout_ns(u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX));
+        let to = transport.handle();
+        Ok(Client::new(transport, to))
+    }
+
     /// How it died, if it is dead.
     #[must_use]
     pub fn death(&self) -> Option<DeathReport> {
@@ -308,7 +336,10 @@ fn simulate(spec: &DriverSpec, options: &SystemOptions) -> Result<SharedBoard, S
     let of_board = BoardOptions {
         clock,
         stimulus: spec.stimulus.clone(),
-        ..BoardOptions::default()
+        chips: ChipOptions {
+            stand_in: spec.stand_in,
+            ..ChipOptions::default()
+        },
     };
     let mut sim = SimBoard::new(spec.board.dtb(), of_board).map_err(|error| spec.board.locate(&error))?;
     if options.records_buses {

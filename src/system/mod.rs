@@ -22,7 +22,7 @@ use crate::client::ClientError;
 use crate::policy::{OnAudit, Policies, PolicyChoice, PolicyError};
 use crate::shim::{self, NoShim};
 use ::board::fault::FaultError;
-use ::board::{Fault, Stimulus};
+use ::board::{Fault, StandIn, Stimulus};
 use kos_bindings::hosted::socket::{self, Door};
 use kos_bindings::hosted::{self, Config, Event, Kernel};
 use linux_headers::tree::TreeError;
@@ -130,6 +130,8 @@ pub struct SystemOptions {
     pub patience: Option<Duration>,
     /// How much memory a domain may write, in bytes; `None`: as much as any.
     pub memory_bytes: Option<u64>,
+    /// How long a domain may hold a request without entering the kernel before it is said to spin.
+    pub watchdog: Option<Duration>,
     /// Keeps threads that make clients on the kernel's core: hand-overs are then several times faster.
     pub pins_clients: bool,
 }
@@ -151,6 +153,7 @@ impl Default for SystemOptions {
             on_audit: None,
             patience: None,
             memory_bytes: None,
+            watchdog: Config::default().watchdog,
             pins_clients: false,
         }
     }
@@ -167,6 +170,8 @@ pub struct DriverSpec {
     pub stimulus: Stimulus,
     /// What goes wrong.
     pub faults: Vec<Fault>,
+    /// What is on the buses instead of the board's chips.
+    pub stand_in: Option<StandIn>,
 }
 
 impl DriverSpec {
@@ -182,6 +187,7 @@ impl DriverSpec {
             board,
             stimulus: Stimulus::default(),
             faults: Vec::new(),
+            stand_in: None,
         })
     }
 }
@@ -229,7 +235,7 @@ impl System {
         let policies = Policies::new(&options.policy, options.on_audit.clone())?;
         let usual = Config::default();
         let config = Config {
-            watchdog: options.patience.or(usual.watchdog),
+            watchdog: options.patience.or(options.watchdog),
             call_timeout: options.patience.or(usual.call_timeout),
             policy: Box::new(policies.live().clone()),
             on_event: Box::new(move |event| {

@@ -9,6 +9,7 @@
 #include <linux/cpuhotplug.h>
 #include <linux/cred.h>
 #include <linux/delay.h>
+#include <linux/fs.h>
 #include <linux/init.h>
 #include <linux/jump_label.h>
 #include <linux/kernel_stat.h>
@@ -16,11 +17,14 @@
 #include <linux/kobject.h>
 #include <linux/kthread.h>
 #include <linux/mm_types.h>
+#include <linux/notifier.h>
 #include <linux/pm_runtime.h>
+#include <linux/reboot.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
 #include <linux/security.h>
 #include <linux/slab.h>
+#include <linux/suspend.h>
 #include <linux/sysfs.h>
 #include <linux/tick.h>
 #include <linux/tracepoint-defs.h>
@@ -147,6 +151,10 @@ static void a_task_can_be_named_and_waited_for(void)
 	expect_str(task->comm, "a name that is ");
 	__set_task_comm(task, "after", false);
 	expect_str(task->comm, "after");
+	set_tsk_thread_flag(task, TIF_SIGPENDING);
+	expect(signal_pending(task));
+	flush_signals(task);
+	expect(!signal_pending(task));
 	ignore_signals(task);
 	expect(!signal_pending(task));
 	get_task_struct(task);
@@ -271,6 +279,36 @@ static void a_backing_device_can_be_made(void)
 	expect(!noop_backing_dev_info.dev);
 }
 
+static int never_called(struct notifier_block *nb, unsigned long event, void *data)
+{
+	return NOTIFY_BAD;
+}
+
+static struct notifier_block listener = { .notifier_call = never_called };
+
+static void nobody_suspends_or_restarts_the_domain(void)
+{
+	expect_eq(pm_suspend_target_state, PM_SUSPEND_ON);
+	expect(!pm_power_off);
+	expect_eq(register_pm_notifier(&listener), 0);
+	expect_eq(unregister_pm_notifier(&listener), 0);
+	expect_eq(register_reboot_notifier(&listener), 0);
+	expect_eq(unregister_reboot_notifier(&listener), 0);
+	expect_eq(unregister_reboot_notifier(&listener), -ENOENT);
+	expect_eq(register_restart_handler(&listener), 0);
+	expect_eq(unregister_restart_handler(&listener), 0);
+}
+
+static void nobody_asks_for_sigio(void)
+{
+	struct fasync_struct *list = NULL;
+
+	expect_eq(fasync_helper(0, NULL, 1, &list), -EOPNOTSUPP);
+	kill_fasync(&list, SIGIO, POLL_IN);
+	expect_eq(fasync_helper(-1, NULL, 0, &list), 0);
+	expect(!list);
+}
+
 static DEFINE_STATIC_KEY_FALSE(key);
 
 static void a_static_key_turns(void)
@@ -295,6 +333,8 @@ static const struct ktap_case cases[] = {
 	KTAP_CASE(tables_of_flags_have_an_end),
 	KTAP_CASE(the_roots_are_there),
 	KTAP_CASE(a_backing_device_can_be_made),
+	KTAP_CASE(nobody_suspends_or_restarts_the_domain),
+	KTAP_CASE(nobody_asks_for_sigio),
 	KTAP_CASE(a_static_key_turns),
 };
 KTAP_MODULE(cases);

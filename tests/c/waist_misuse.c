@@ -10,6 +10,7 @@
 #include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/platform_device.h>
+#include <linux/reboot.h>
 #include <linux/refcount.h>
 #include <linux/rwsem.h>
 #include <linux/slab.h>
@@ -261,6 +262,11 @@ static void sleep_while_not_running(void)
 	__set_current_state(TASK_RUNNING);
 }
 
+static void hardware_that_must_be_saved(void)
+{
+	hw_protection_shutdown("too hot", 0);
+}
+
 #define ERROR(function) { #function, function }
 static const struct {
 	const char *name;
@@ -293,6 +299,7 @@ static const struct {
 	ERROR(work_that_leaves_a_lock),
 	ERROR(enable_of_an_enabled_interrupt),
 	ERROR(sleep_while_not_running),
+	ERROR(hardware_that_must_be_saved),
 };
 
 static ssize_t err_store(struct device *dev, struct device_attribute *attr,

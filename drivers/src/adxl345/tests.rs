@@ -337,6 +337,7 @@ fn data_sheet_start_up_has_no_sample_at_first() {
     let dtb = crate::dts::compile_text(include_str!("../../boards/adxl345-i2c.dts")).unwrap();
     let chips = crate::chip::ChipOptions {
         start_up: crate::chip::StartUp::DataSheet,
+        ..Default::default()
     };
     let mut board = SimBoard::new(
         &dtb,

@@ -170,7 +170,10 @@ impl Bma255 {
     fn reset(&mut self) {
         let start_up = self.start_up;
         let now = self.now;
-        *self = Bma255::new(&ChipOptions { start_up });
+        *self = Bma255::new(&ChipOptions {
+            start_up,
+            ..ChipOptions::default()
+        });
         self.now = now;
         self.wake();
     }

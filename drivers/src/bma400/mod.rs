@@ -202,7 +202,10 @@ impl Bma400 {
 
     fn reset(&mut self) {
         let (start_up, now) = (self.start_up, self.now);
-        *self = Bma400::new(&ChipOptions { start_up });
+        *self = Bma400::new(&ChipOptions {
+            start_up,
+            ..ChipOptions::default()
+        });
         self.now = now;
     }
 

@@ -11,8 +11,9 @@
 
 use super::lines::MAX_LINES;
 use super::{BoardOptions, Bus, BusKind, Input, Lines, NO_CHIP, SimBoard, Slot};
-use crate::chip::{CHIPS, Chip, Make, NEVER, PINS};
+use crate::chip::{CHIPS, Chip, Make, NEVER, PINS, Pin};
 use crate::fault::Faults;
+use crate::stand_in::StandIn;
 use crate::tree::{Node, NodeId, Tree, TreeError};
 use std::fmt;
 
@@ -144,8 +145,12 @@ impl SimBoard {
             kept: None,
         };
         for &child in node.children.iter().filter(|&&child| tree.node(child).is_enabled()) {
-            self.build_chip(tree, child, &mut bus, gpio)?;
+            match self.chip_options.stand_in {
+                Some(_) => self.rest_pins(tree, child, gpio)?,
+                None => self.build_chip(tree, child, &mut bus, gpio)?,
+            }
         }
+        self.build_stand_in(&mut bus)?;
         self.buses.push(bus);
         Ok(())
     }
@@ -230,6 +235,53 @@ impl SimBoard {
         Ok(())
     }
 
+    /// Puts a stand-in at every address of a bus, if the board is to have them.
+    fn build_stand_in(&mut self, bus: &mut Bus) -> Result<(), BoardError> {
+        let Some(chip) = self.chip_options.stand_in.and_then(StandIn::chip) else {
+            return Ok(());
+        };
+        let Some(index) = u8::try_from(self.slots.len()).ok().filter(|&index| index != NO_CHIP) else {
+            return bad_node(bus.node.clone(), "the board has too many buses");
+        };
+        bus.chips.fill(index);
+        self.slots.push(Slot {
+            chip,
+            make: |options| {
+                let chip = options.stand_in.and_then(StandIn::chip);
+                // It was made with the same options before.
+                chip.unwrap_or_else(|| unreachable!("a stand-in that was there"))
+            },
+            node: bus.node.clone(),
+            drivers: [None; PINS],
+            pins: [None; PINS],
+            status: None,
+            next_event: NEVER,
+            faults: Faults::default(),
+            fake_id: None,
+        });
+        Ok(())
+    }
+
+    /// Keeps the interrupt lines of a chip, and of what is on it, at the level at which nothing happens.
+    fn rest_pins(&mut self, tree: &Tree, id: NodeId, gpio: Option<NodeId>) -> Result<(), BoardError> {
+        // `IRQ_TYPE_EDGE_FALLING` 2, `IRQ_TYPE_LEVEL_LOW` 8 (include/dt-bindings/interrupt-controller/irq.h).
+        const RESTS_HIGH: [u32; 2] = [2, 8];
+        for (controller, line, kind) in interrupts(tree, id)? {
+            if Some(controller) != gpio {
+                continue;
+            }
+            if let Some(driver) = self.lines.connect(line) {
+                let is_high = kind.is_some_and(|kind| RESTS_HIGH.contains(&kind));
+                self.lines.drive(driver, if is_high { Pin::High } else { Pin::Low });
+            }
+        }
+        let node = tree.node(id);
+        for &child in node.children.iter().filter(|&&child| tree.node(child).is_enabled()) {
+            self.rest_pins(tree, child, gpio)?;
+        }
+        Ok(())
+    }
+
     /// Which line each interrupt pin of the chip drives: `interrupt-names` says which pin, else the order.
     fn wire_pins(
         &mut self,
@@ -241,7 +293,7 @@ impl SimBoard {
         let mut drivers = [None; PINS];
         let node = tree.node(id);
         let names: Vec<&str> = node.strings("interrupt-names").collect();
-        for (position, (controller, line)) in interrupts(tree, id)?.into_iter().enumerate() {
+        for (position, (controller, line, _)) in interrupts(tree, id)?.into_iter().enumerate() {
             let pin = match names.get(position) {
                 Some(name) => pin_names.iter().position(|pin| pin.eq_ignore_ascii_case(name)),
                 None => Some(position).filter(|&pin| pin < PINS),
@@ -275,9 +327,9 @@ fn model_of(node: &Node) -> Option<Make> {
         .map(|&(_, make)| make)
 }
 
-/// The interrupts of a node as (controller, line): `interrupts-extended`, else `interrupts` with the `interrupt-parent`
+/// The interrupts of a node as (controller, line, trigger type): `interrupts-extended`, else `interrupts` with the `interrupt-parent`
 /// of the node or of the nearest node above (Devicetree Specification, 2.4.1).
-fn interrupts(tree: &Tree, id: NodeId) -> Result<Vec<(NodeId, u32)>, BoardError> {
+fn interrupts(tree: &Tree, id: NodeId) -> Result<Vec<(NodeId, u32, Option<u32>)>, BoardError> {
     let fail = |fact: &str| Err(BoardError::Node(tree.path(id), fact.to_owned()));
     let node = tree.node(id);
     let mut found = Vec::new();
@@ -287,10 +339,10 @@ fn interrupts(tree: &Tree, id: NodeId) -> Result<Vec<(NodeId, u32)>, BoardError>
             let Some(controller) = tree.by_phandle(phandle) else {
                 return fail("interrupts-extended refers to no node");
             };
-            let Some((spec, after)) = split_spec(tree.node(controller), after) else {
+            let Some(((line, kind), after)) = split_spec(tree.node(controller), after) else {
                 return fail("interrupts-extended has too few cells");
             };
-            found.push((controller, spec));
+            found.push((controller, line, kind));
             rest = after;
         }
     } else if let Some(cells) = node.cells("interrupts") {
@@ -302,18 +354,22 @@ fn interrupts(tree: &Tree, id: NodeId) -> Result<Vec<(NodeId, u32)>, BoardError>
         };
         let mut rest = cells.as_slice();
         while !rest.is_empty() {
-            let Some((spec, after)) = split_spec(tree.node(controller), rest) else {
+            let Some(((line, kind), after)) = split_spec(tree.node(controller), rest) else {
                 return fail("interrupts has too few cells");
             };
-            found.push((controller, spec));
+            found.push((controller, line, kind));
             rest = after;
         }
     }
     Ok(found)
 }
 
-/// Takes one interrupt specifier: its line, and what follows.
-fn split_spec<'a>(controller: &Node, cells: &'a [u32]) -> Option<(u32, &'a [u32])> {
+/// An interrupt's line, and its trigger type if it has one.
+type Spec = (u32, Option<u32>);
+
+/// Takes one interrupt specifier: its line and, if it has a second cell, its trigger type; and what follows.
+fn split_spec<'a>(controller: &Node, cells: &'a [u32]) -> Option<(Spec, &'a [u32])> {
     let count = controller.u32("#interrupt-cells").filter(|&count| count > 0)? as usize;
-    Some((*cells.first()?, cells.get(count..)?))
+    let kind = cells.get(1).copied().filter(|_| count > 1);
+    Some(((*cells.first()?, kind), cells.get(count..)?))
 }

@@ -236,7 +236,10 @@ impl RegModel for Mma8452 {
         let reg = reg & 0x3f;
         if reg == reg::CTRL_REG2 && value & RST != 0 {
             let (start_up, now) = (self.start_up, self.now);
-            *self = Mma8452::new(&ChipOptions { start_up });
+            *self = Mma8452::new(&ChipOptions {
+                start_up,
+                ..ChipOptions::default()
+            });
             self.now = now;
             return;
         }

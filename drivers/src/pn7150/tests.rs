@@ -21,7 +21,10 @@ impl Host {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/boards/nxp-nci.dts");
         let dtb = dts::compile(path.as_ref()).unwrap();
         let mut options = BoardOptions {
-            chips: ChipOptions { start_up },
+            chips: ChipOptions {
+                start_up,
+                ..ChipOptions::default()
+            },
             ..BoardOptions::default()
         };
         if !stimulus.is_empty() {

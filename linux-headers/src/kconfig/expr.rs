@@ -152,33 +152,29 @@ impl Expr {
     }
 
     /// Evaluates under `value`, which gives a symbol's value ("" when it is n or unset).
-    pub(super) fn eval(&self, value: &dyn Fn(&str) -> String) -> bool {
+    pub(super) fn eval<'v>(&self, value: &dyn Fn(&str) -> &'v str) -> bool {
         match self {
-            Self::Atom(name) => matches!(text_of(name, value).as_str(), "y" | "m"),
+            Self::Atom(name) => matches!(text_of(name, value), "y" | "m"),
             Self::Not(inner) => !inner.eval(value),
             Self::And(a, b) => a.eval(value) && b.eval(value),
             Self::Or(a, b) => a.eval(value) || b.eval(value),
-            Self::Cmp(op, a, b) => compare(op, &text_of(a, value), &text_of(b, value)),
+            Self::Cmp(op, a, b) => compare(op, text_of(a, value), text_of(b, value)),
         }
     }
 }
 
 /// The text of an operand: a quoted string or a constant stands for itself, an unset symbol is `n`.
-pub(super) fn text_of(operand: &str, value: &dyn Fn(&str) -> String) -> String {
+pub(super) fn text_of<'a, 'v: 'a>(operand: &'a str, value: &dyn Fn(&str) -> &'v str) -> &'a str {
     if let Some(text) = operand.strip_prefix('"') {
         // `depends on "$(X)" = "y"` compares texts, and "y" is also how a symbol's value reads.
-        return text.to_owned();
+        return text;
     }
     let constant = matches!(operand, "y" | "n" | "m") || operand.starts_with(|c: char| c.is_ascii_digit() || c == '-');
     if constant {
-        return if operand == "m" {
-            "y".to_owned()
-        } else {
-            operand.to_owned()
-        };
+        return if operand == "m" { "y" } else { operand };
     }
     let text = value(operand);
-    if text.is_empty() { "n".to_owned() } else { text }
+    if text.is_empty() { "n" } else { text }
 }
 
 fn compare(op: &str, a: &str, b: &str) -> bool {

@@ -4,7 +4,9 @@
 use super::{Request, decoded, ffi};
 use crate::{boot, errno::Errno, raw::cell::Word, time};
 use kos_bindings::{
-    idl::control::{AdvanceErr, AdvanceReq, AdvanceRes, StateRes, StopRes, mid},
+    idl::control::{
+        AdvanceErr, AdvanceReq, AdvanceRes, CensusRes, LoadErr, LoadRes, StateRes, StopRes, UnloadRes, mid,
+    },
     nk::Header,
 };
 
@@ -33,7 +35,37 @@ pub fn serve(request: &Request) {
                 Err(e) => AdvanceErr { errno: -e.to_ret() }.encode(out),
             });
         }
+        Ok(mid::UNLOAD) => {
+            let exits = ffi::unload();
+            super::answer(request, |out| UnloadRes { exits }.encode(out));
+        }
+        Ok(mid::LOAD) => {
+            let loaded = ffi::load();
+            super::answer(request, |out| match loaded {
+                Ok(initcalls) => LoadRes { initcalls }.encode(out),
+                Err(e) => LoadErr { errno: -e.to_ret() }.encode(out),
+            });
+        }
+        Ok(mid::CENSUS) => {
+            let census = census();
+            super::answer(request, |out| census.encode(out));
+        }
         _ => super::unknown(request),
+    }
+}
+
+fn census() -> CensusRes {
+    let objects = crate::mm::registry::live();
+    let hardware = ffi::count();
+    let timer_ns = time::next_timer_ns();
+    CensusRes {
+        devices: hardware.devices,
+        interrupts: hardware.interrupts,
+        tasks: crate::sched::task_count(),
+        objects: objects.count,
+        bytes: objects.bytes,
+        pages: objects.pages,
+        timer_ns: if timer_ns == time::NEVER { u64::MAX } else { timer_ns },
     }
 }
 

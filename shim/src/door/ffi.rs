@@ -2,7 +2,7 @@
 //! The doors' way into C.
 #![expect(unsafe_code, reason = "C symbols")]
 
-use crate::bindings;
+use crate::{bindings, errno::Errno};
 
 /// What the initcalls came to.
 #[derive(Clone, Copy)]
@@ -31,6 +31,39 @@ pub fn start_kernel(dtb: &'static [u8]) -> Started {
 pub fn remove_devices() {
     // SAFETY: called by a task outside of interrupts, which may sleep.
     unsafe { bindings::machine_remove_devices() };
+}
+
+/// Runs the exit functions of the driver's modules; how many.
+pub fn unload() -> u32 {
+    // SAFETY: called by a task outside of interrupts, which may sleep.
+    unsafe { bindings::machine_unload() }
+}
+
+/// Runs the initcalls of the driver's modules; how many.
+///
+/// # Errors
+///
+/// What the first returned that failed.
+pub fn load() -> Result<u32, Errno> {
+    let mut errno = 0;
+    // SAFETY: as above; `errno` is written before the function returns.
+    let count = unsafe { bindings::machine_load(&raw mut errno) };
+    if errno == 0 {
+        Ok(count)
+    } else {
+        Err(Errno::from_wire(-errno))
+    }
+}
+
+/// What C code counts of the machine.
+pub fn count() -> bindings::machine_counts {
+    let mut counts = bindings::machine_counts {
+        devices: 0,
+        interrupts: 0,
+    };
+    // SAFETY: called by a task outside of interrupts, which may sleep; the structure is filled before it returns.
+    unsafe { bindings::machine_count(&raw mut counts) };
+    counts
 }
 
 /// Sleeps on an hrtimer.

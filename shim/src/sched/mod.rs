@@ -61,6 +61,15 @@ impl Queue {
 /// Both classes; index 0 is real time.
 static QUEUES: Global<[Queue; 2]> = Global::new([Queue::EMPTY, Queue::EMPTY]);
 
+/// Tasks with a stack.
+static TASKS: Word<u32> = Word::new(0);
+
+/// How many tasks there are.
+#[must_use]
+pub fn task_count() -> u32 {
+    TASKS.get()
+}
+
 fn enqueue(task: Task) {
     task.set_queued(true);
     QUEUES.with(|q| q[usize::from(!task.is_realtime())].push(task));
@@ -110,6 +119,7 @@ pub fn spawn(name: &core::ffi::CStr, flags: u32, body: impl FnOnce() + 'static) 
     match Fiber::new(body) {
         Some(fiber) => {
             task.set_fiber(fiber);
+            TASKS.set(TASKS.get() + 1);
             Ok(task)
         }
         None => {
@@ -254,6 +264,7 @@ fn run_one(task: Task) {
     if left == Left::Finished {
         if let Some(fiber) = task.take_fiber() {
             fiber.bury();
+            TASKS.set(TASKS.get().saturating_sub(1));
         }
         task.put();
     }

@@ -91,6 +91,7 @@ impl World {
             base: config.clone(),
             config,
             generated: dir.join("generated"),
+            shared: dir.join("shared"),
             flags,
         };
         Self {
@@ -122,6 +123,10 @@ impl World {
         )];
         let parts = Parts {
             roots: &roots,
+            beside: &[],
+            removable: &[],
+            removes_outside: false,
+            read: None,
             outside: &[],
             glue: &glue,
             idle: &[],

@@ -117,6 +117,19 @@ impl Index {
             .into_iter()
     }
 
+    /// The symbols that a file seems to define.
+    pub fn defined_in(&self, source: &str) -> impl Iterator<Item = &str> {
+        let numbers = (0u32..).zip(&self.kbuild.objects);
+        let files: HashSet<u32> = numbers
+            .filter(|(_, object)| object.source == source)
+            .map(|(n, _)| n)
+            .collect();
+        let names = self.strong.iter().chain(&self.weak);
+        names
+            .filter(move |(_, in_files)| in_files.iter().any(|file| files.contains(file)))
+            .map(|(name, _)| name.as_str())
+    }
+
     /// The objects that name `compatible` in a match table.
     #[must_use]
     pub fn driving(&self, compatible: &str) -> &[u32] {

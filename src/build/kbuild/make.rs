@@ -86,6 +86,24 @@ struct Reader<'a> {
 impl Makefile {
     /// Reads the Kbuild file of `dir`: `Kbuild` if there is one, else `Makefile`.
     pub(super) fn read(root: &Path, dir: &str) -> Option<Self> {
+        Self::read_as(
+            root,
+            dir,
+            &[("obj", dir), ("src", dir), ("srctree", "."), ("objtree", ".")],
+        )
+    }
+
+    /// Reads the Kbuild file of a folder outside the tree. Kbuild names such a folder by its whole path, and drivers'
+    /// makefiles tell Kbuild's reading of them from a user's `make` by `KERNELRELEASE`.
+    pub(super) fn read_outside(root: &Path) -> Option<Self> {
+        let place = root.display().to_string();
+        let names = ["obj", "src", "M", "PWD", "CURDIR", "KBUILD_EXTMOD"];
+        let mut variables: Vec<(&str, &str)> = names.iter().map(|name| (*name, place.as_str())).collect();
+        variables.push(("KERNELRELEASE", "linux-compat"));
+        Self::read_as(root, "", &variables)
+    }
+
+    fn read_as(root: &Path, dir: &str, variables: &[(&str, &str)]) -> Option<Self> {
         let path = |name: &str| {
             if dir.is_empty() {
                 name.to_owned()
@@ -97,15 +115,12 @@ impl Makefile {
             let text = std::fs::read(root.join(&path)).ok()?;
             Some((path, text))
         })?;
-        let simple = [
-            ("obj", dir),
-            ("src", dir),
-            ("srctree", "."),
-            ("objtree", "."),
-            ("SRCARCH", "linux-compat"),
-            ("ARCH", "linux-compat"),
-        ];
-        let simple = simple.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        let always = [("SRCARCH", "linux-compat"), ("ARCH", "linux-compat")];
+        let simple = always
+            .iter()
+            .chain(variables)
+            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+            .collect();
         let mut reader = Reader {
             root,
             dir,

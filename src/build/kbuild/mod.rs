@@ -34,6 +34,8 @@ pub struct Object {
     pub module: String,
     /// All must hold for it to be part of the kernel.
     pub guards: Vec<Guard>,
+    /// Flags of its own, if no Kbuild of the tree knows it.
+    own: Vec<String>,
     /// Its directory's index in [`Kbuild::dirs`], for the flags.
     dir: u32,
 }
@@ -66,8 +68,15 @@ impl Object {
             source: source.to_owned(),
             module: module.to_owned(),
             guards: Vec::new(),
+            own: Vec::new(),
             dir: u32::MAX,
         }
+    }
+
+    /// The same with flags that a makefile outside the tree gives it.
+    #[must_use]
+    pub fn with_flags(self, own: Vec<String>) -> Self {
+        Self { own, ..self }
     }
 
     /// Whether it is part of the kernel under `config`.
@@ -109,8 +118,17 @@ impl Kbuild {
         ];
         let Some(dir) = self.dirs.get(object.dir as usize) else {
             out.extend(object.source.rsplit_once('/').map(|(dir, _)| format!("-I{dir}")));
+            out.extend(object.own.iter().cloned());
             return out;
         };
+        out.extend(self.flags_of_dir(dir, stem, config, root));
+        out.push(format!("-I{}", root.join(&dir.path).display()));
+        out
+    }
+
+    /// What the makefile of an object's directory asks for.
+    fn flags_of_dir(&self, dir: &Dir, stem: &str, config: &Config, root: &std::path::Path) -> Vec<String> {
+        let mut out = Vec::new();
         let value = |name: &str| config.get(name).to_owned();
         let own = dir.own.get(stem).map(Vec::as_slice).unwrap_or_default();
         for flags in dir.all.iter().chain(own) {
@@ -121,8 +139,26 @@ impl Kbuild {
                 out.extend(text.split_whitespace().filter_map(|flag| absolute(flag, root)));
             }
         }
-        out.push(format!("-I{}", root.join(&dir.path).display()));
         out
+    }
+
+    /// The objects of a folder outside the tree, as objects that no Kbuild of the tree knows. Conditions are the
+    /// folder's own Kconfig's, which the tree does not have: all that name a configuration symbol hold.
+    #[must_use]
+    pub fn into_outside(self, root: &std::path::Path) -> Vec<Object> {
+        let objects = self.objects.iter().filter(|object| {
+            let yes = |_: &str| "y".to_owned();
+            object.guards.iter().all(|guard| guard.holds(&yes))
+        });
+        let outside = objects.map(|object| {
+            let stem = object.source.rsplit('/').next().and_then(|name| name.rsplit_once('.'));
+            let stem = stem.map_or("", |(stem, _)| stem);
+            let dir = self.dirs.get(object.dir as usize);
+            let flags = dir.map(|dir| self.flags_of_dir(dir, stem, &Config::default(), root));
+            let source = root.join(&object.source).display().to_string();
+            Object::outside(&source, &object.module).with_flags(flags.unwrap_or_default())
+        });
+        outside.collect()
     }
 }
 

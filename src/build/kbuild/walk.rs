@@ -44,6 +44,26 @@ impl Kbuild {
     }
 }
 
+impl Kbuild {
+    /// Reads the Kbuild file of a folder outside the tree, and those below it; `None` if it has none.
+    #[must_use]
+    pub fn read_outside(root: &Path) -> Option<Self> {
+        let file = Makefile::read_outside(root)?;
+        let mut walk = Walk {
+            root,
+            files: HashMap::from([(String::new(), Some(0))]),
+            out: Self {
+                files: file.files.clone(),
+                ..Self::default()
+            },
+            makefiles: vec![file],
+            seen: HashSet::new(),
+        };
+        walk.dir("", &[], &[]);
+        Some(walk.out)
+    }
+}
+
 impl Walk<'_> {
     fn dir(&mut self, dir: &str, guards: &[Guard], inherited: &[Flags]) {
         let key = (
@@ -153,6 +173,7 @@ impl Walk<'_> {
                     source,
                     module: module.to_owned(),
                     guards: guards.to_vec(),
+                    own: Vec::new(),
                     dir: number,
                 });
                 return;

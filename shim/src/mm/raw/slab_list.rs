@@ -145,6 +145,16 @@ impl Cache {
         count
     }
 
+    /// How many objects of `slab` were given out and not freed.
+    #[must_use]
+    pub fn live_in(&'static self, slab: &Frame) -> u16 {
+        if core::ptr::eq(slab, self.current.get()) {
+            slab.carved.get().saturating_sub(self.free_count())
+        } else {
+            slab.in_use.get()
+        }
+    }
+
     fn for_each_free(&self, mut free: usize, mut f: impl FnMut(usize)) {
         while free != 0 {
             f(free);

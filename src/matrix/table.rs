@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! What a run comes to: totals for each subsystem, and what holds most modules back.
+
+use super::{Level, Row};
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// The totals of one subsystem, or of all.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Total {
+    /// The subsystem.
+    pub subsystem: String,
+    /// Modules that were tried.
+    pub modules: u32,
+    /// Their own lines.
+    pub lines: u64,
+    /// Modules that reached each level or a higher one, in the order of [`Level::ALL`].
+    pub reached: [u32; Level::ALL.len()],
+    /// Lines of the modules that unload clean.
+    pub clean_lines: u64,
+    /// Files that differ from upstream's.
+    pub changed: u32,
+    /// Time, in ms.
+    pub time_ms: u64,
+}
+
+impl Total {
+    fn add(&mut self, row: &Row) {
+        self.modules += 1;
+        self.lines += u64::from(row.lines);
+        for (count, level) in self.reached.iter_mut().zip(Level::ALL) {
+            *count += u32::from(row.level >= level);
+        }
+        if row.level == Level::UnloadsClean {
+            self.clean_lines += u64::from(row.lines);
+        }
+        self.changed += row.changed;
+        self.time_ms += row.time_ms;
+    }
+
+    /// Modules that reached a level.
+    #[must_use]
+    pub fn reached(&self, level: Level) -> u32 {
+        let at = Level::ALL.iter().position(|known| *known == level);
+        at.and_then(|at| self.reached.get(at)).copied().unwrap_or_default()
+    }
+}
+
+/// A run's rows and what they come to.
+#[derive(Clone, Debug, Serialize)]
+pub struct Table {
+    /// The kernel's full version.
+    pub kernel: String,
+    /// All modules together.
+    pub total: Total,
+    /// Each subsystem.
+    pub subsystems: Vec<Total>,
+    /// Missing symbols, and how many modules each holds back; the heaviest first.
+    pub missing: Vec<(String, u32)>,
+    /// The modules.
+    pub rows: Vec<Row>,
+}
+
+impl Table {
+    /// Adds rows up.
+    #[must_use]
+    pub fn new(kernel: &str, rows: Vec<Row>) -> Self {
+        let mut total = Total {
+            subsystem: "all".to_owned(),
+            ..Total::default()
+        };
+        let mut subsystems: BTreeMap<&str, Total> = BTreeMap::new();
+        let mut missing: BTreeMap<&str, u32> = BTreeMap::new();
+        for row in &rows {
+            total.add(row);
+            let of = subsystems.entry(&row.subsystem).or_insert_with(|| Total {
+                subsystem: row.subsystem.clone(),
+                ..Total::default()
+            });
+            of.add(row);
+            for symbol in &row.missing {
+                *missing.entry(&symbol.name).or_default() += 1;
+            }
+        }
+        let mut subsystems: Vec<Total> = subsystems.into_values().collect();
+        subsystems.sort_by_key(|total| std::cmp::Reverse(total.modules));
+        let mut missing: Vec<(String, u32)> = missing
+            .into_iter()
+            .map(|(name, count)| (name.to_owned(), count))
+            .collect();
+        missing.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        Self {
+            kernel: kernel.to_owned(),
+            total,
+            subsystems,
+            missing,
+            rows,
+        }
+    }
+}

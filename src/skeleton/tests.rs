@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Examples in, boards out.
+
+use super::bindings::examples;
+use super::example::Example;
+use super::source::{Buses, Drives, names};
+use super::{Asks, write};
+use crate::board::Board;
+use linux_headers::{Locate, Series, Tree};
+use std::path::Path;
+
+const DOCUMENT: &str = "\
+title: A chip
+examples:
+  - |
+    i2c {
+        #address-cells = <1>;
+        #size-cells = <0>;
+        chip@2a {
+            compatible = \"maker,chip\";
+            reg = <0x2a>;
+            interrupt-parent = <&gpio1>;
+            interrupts = <9 2>, <10 8>;
+            interrupt-names = \"a\", \"b\";
+            vdd-supply = <&vdd>;
+            clocks = <&clk 3>;
+            reset-gpios = <&gpio 5 0 1>;
+            pwms = <&pwm 1 2>;
+            sub: part {
+                maker,bytes = [01 02 03];
+                maker,peer = <&sub>;
+            };
+        };
+    };
+
+  - |
+    spi {
+    };
+additionalProperties: false
+";
+
+fn drives() -> Drives {
+    Drives {
+        buses: Buses::I2c,
+        compatibles: vec!["maker,chip".to_owned()],
+        names: vec!["chip".to_owned()],
+    }
+}
+
+fn tree() -> Tree {
+    let locate = Locate {
+        linux: None,
+        series: Some(Series::V6_12),
+    };
+    Tree::locate(&locate).unwrap()
+}
+
+#[test]
+fn examples_are_found_by_their_indentation() {
+    let found = examples(DOCUMENT);
+    assert_eq!(found.len(), 2);
+    assert!(found[0].contains("maker,chip") && !found[1].contains("additional"));
+}
+
+#[test]
+fn a_board_gives_the_chip_what_it_names() {
+    let example = Example::compile(&tree(), &examples(DOCUMENT)[0]).unwrap();
+    let (text, asks) = write::from_example(&example, &drives(), "chip", "doc.yaml").unwrap();
+    for line in [
+        "chip@2a {",
+        "interrupts-extended = <&gpio 0 2>, <&gpio 1 8>;",
+        "vdd-supply = <&vdd>;",
+        "clocks = <&clock>;",
+        "reset-gpios = <&gpio 2 1>;",
+        "maker,bytes = [01 02 03];",
+        "maker,peer = < &node",
+    ] {
+        assert!(text.contains(line), "no {line:?} in\n{text}");
+    }
+    assert_eq!(
+        asks,
+        Asks {
+            bus: "i2c".to_owned(),
+            interrupts: 2,
+            lines: vec!["reset-gpios".to_owned()],
+            supplies: vec!["vdd".to_owned()],
+            clocks: 1,
+            left_out: vec!["pwms".to_owned()],
+        }
+    );
+    let board = Board::of_source(Path::new("chip.dts"), text).unwrap();
+    board.check().unwrap();
+    assert_eq!(board.chips(), ["maker,chip"]);
+}
+
+#[test]
+fn a_board_without_an_example_has_an_address_and_an_interrupt() {
+    for buses in [Buses::I2c, Buses::Spi] {
+        let (text, _) = write::made(&Drives { buses, ..drives() }, "chip");
+        let board = Board::of_source(Path::new("chip.dts"), text).unwrap();
+        board.check().unwrap();
+    }
+}
+
+#[test]
+fn names_stand_in_device_tables() {
+    let source = "static const struct i2c_device_id chip_ids[] = {\n\t{ \"lm1\", 0 },\n\t{ .name = \"lm2\" },\n\t{ }\n};\n\
+                  static const struct i2c_device_id *one(struct i2c_client *c) { return \"no\"; }\n";
+    assert_eq!(names(source), ["lm1", "lm2"]);
+}
