@@ -43,7 +43,7 @@ const ACCEL_12BIT_LSB: f64 = 0.0096;
 const ITG3200_LSB: f64 = 0.001_22;
 /// The MPU-3050's driver reads the axes from wrong registers, so that x is found under y, and takes 35 rad/s for
 /// 2000 °/s, which are 34.9 (docs/upstream-findings.md).
-const MPU3050: &[(&str, f64)] = &[("anglvel_y", 1.0040), ("temp", 25.0)];
+const MPU3050: &[(&str, f64)] = &[("anglvel_y", 1.0040), ("temp", 25.5)];
 /// The FXAS21002C's driver has its scale in m°/s, not in rad/s (docs/upstream-findings.md): 62.5 a step.
 const FXAS21002C: &[(&str, f64)] = &[("anglvel_x", 57_295.8), ("anglvel_y", 0.0), ("anglvel_z", -57_295.8)];
 const FXAS21002C_LSB: f64 = 62.5;
@@ -56,7 +56,8 @@ const L3GD20_LSB: f64 = 0.000_16;
 /// 1/2048 g, the widest range of 16 bits, in m/s².
 const ACCEL_16BIT_LSB: f64 = 0.0048;
 
-/// Drivers give scales in whole millionths: 0.000598 for 0.000599, 0.000153 for 0.0001527. At 9.81 m/s² and 1 rad/s that is:
+/// Drivers give scales in whole millionths: 0.000598 for 0.000599, 0.000153 for 0.0001527. At 9.81 m/s² and 1 rad/s
+/// that is:
 const ROUNDED_ACCEL_SCALE: f64 = 0.0098;
 const ROUNDED_RATE_SCALE: f64 = 0.0019;
 

@@ -2,8 +2,8 @@
 //! Acceptance: every I2C and SPI NFC driver of both kernels builds unchanged, loads, meets a controller that never
 //! answers, and is unloaded again.
 //!
-//! Nothing is on the bus: an I2C address is not acknowledged, an SPI read brings ones. Time is virtual, so that a driver's
-//! own patience costs nothing.
+//! Nothing is on the bus: an I2C address is not acknowledged, an SPI read brings ones. Time is virtual, so that a
+//! driver's own patience costs nothing.
 
 use linux_compat::Board;
 use linux_compat::board::BoardPart;

@@ -3,9 +3,9 @@
 //!
 //! Written from the data sheet (Bosch Sensortec, BST-BMI160-DS000-07). Modelled: the data path with all ranges and data
 //! rates, power modes by command, temperature, sensor time, soft reset, and the data-ready interrupt with its enable,
-//! mapping, polarity, output driver and latch. Not modelled: filters (a sample is the stimulus at its moment), the FIFO,
-//! the other interrupts, offset compensation, steps, self-test and the magnetometer's interface (their registers only
-//! store).
+//! mapping, polarity, output driver and latch. Not modelled: filters (a sample is the stimulus at its moment), the
+//! FIFO, the other interrupts, offset compensation, steps, self-test and the magnetometer's interface (their registers
+//! only store).
 
 use crate::chip::{ChipOptions, NEVER, Pin, RegModel, SpiCommand, StartUp, Status};
 use crate::convert::quantise;

@@ -75,7 +75,8 @@ pub trait Chip: Send {
     /// The interrupt pins, and when the chip next needs [`advance`](Self::advance).
     fn status(&self) -> Status;
 
-    /// The pins that the host drives, as the properties of the device tree that say by which line, such as `enable-gpios`.
+    /// The pins that the host drives, as the properties of the device tree that say by which line, such as
+    /// `enable-gpios`.
     fn input_names(&self) -> &'static [&'static str] {
         &[]
     }

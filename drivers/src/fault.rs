@@ -25,7 +25,8 @@
 //!
 //! | fault | what happens |
 //! |---|---|
-//! | `truncated`, `oversized`, `random`, `checksum` | the frame to the host ends early, is longer than it may be, is noise, has a wrong checksum |
+//! | `truncated`, `oversized` | the frame to the host ends early, is longer than it may be |
+//! | `random`, `checksum` | the frame to the host is noise, has a wrong checksum |
 //! | `out-of-order` | before it comes an answer to a command that nobody gave |
 //! | `flood` | from it on, notifications without end |
 //! | `silence` | from it on, nothing |
@@ -95,8 +96,8 @@ const FRAMES: &[(&str, OfFrame)] = &[
     ("bad-crc", |nth| FaultKind::Air(AirFault::BadCrc, nth)),
 ];
 
-const FORMS: &str = "absent, whoami=0xNN, hold, stuck=0xNN, fail-nth=N:ERRNO, fail-from=N:ERRNO or no-irq; of a chip with \
-    frames, with =N for the N-th: truncated, oversized, out-of-order, random, checksum, flood, silence, self-reset, \
+const FORMS: &str = "absent, whoami=0xNN, hold, stuck=0xNN, fail-nth=N:ERRNO, fail-from=N:ERRNO or no-irq; \
+    of a chip with frames, with =N for the N-th: truncated, oversized, out-of-order, random, checksum, flood, silence, self-reset, \
     tag-leaves or bad-crc";
 
 impl Fault {

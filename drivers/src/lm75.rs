@@ -12,7 +12,8 @@ use crate::sampler::Sampler;
 use crate::stimulus::Stimulus;
 
 crate::registers! {
-    /// The registers (data sheet, 7.6): the pointer's value is the address of the upper byte, the lower lies 0x10 above.
+    /// The registers (data sheet, 7.6): the pointer's value is the address of the upper byte, the lower lies 0x10
+    /// above.
     pub mod reg: [0x20];
     0x00 TEMP       = 0x00 ro;
     0x01 CONFIG     = 0x00 rw 0x1f act;

@@ -70,7 +70,8 @@ fuzz_target!(|input: &[u8]| {
         return;
     };
     let subject = &SUBJECTS[usize::from(which % 3)];
-    let stimulus = Stimulus::parse("tag=ntag213:https://example.org@0s..100ms,200ms.. tag=type4:tel:1").expect("it parses");
+    let tags = "tag=ntag213:https://example.org@0s..100ms,200ms.. tag=type4:tel:1";
+    let stimulus = Stimulus::parse(tags).expect("it parses");
     let mut sim = SimBoard::new(&subject.dtb, BoardOptions { stimulus, ..BoardOptions::default() }).expect("it builds");
     reset(&mut sim);
     while let [what, after @ ..] = rest {

@@ -73,7 +73,7 @@ const ALLOWED: &[Allowed] = &[
     },
     Allowed {
         what: "the attributes that say whether a device wakes the system",
-        reason: "real Linux is built without suspend here, a domain with it: there they are not, whatever the driver does",
+        reason: "real Linux is built without suspend here, a domain with it: there they are not, whatever drivers do",
         shared: |line| {
             let name = line.split(' ').nth(2).unwrap_or_default();
             (line.starts_with("f ") && name.starts_with("power/wakeup")).then(String::new)

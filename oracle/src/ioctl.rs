@@ -19,8 +19,8 @@ const RTC_TIME: Arg = Arg::Pointer(36);
 const RTC_ALARM: Arg = Arg::Pointer(40);
 const RTC_PARAM: Arg = Arg::Pointer(24);
 
-/// Name, type, number, direction, argument (`include/uapi/linux/rtc.h`). The size field of a command with a plain number
-/// is that of an `unsigned long`.
+/// Name, type, number, direction, argument (`include/uapi/linux/rtc.h`). The size field of a command with a plain
+/// number is that of an `unsigned long`.
 const KNOWN: &[(&str, u8, u32, u32, Arg)] = &[
     ("RTC_AIE_ON", b'p', 0x01, NONE, Arg::Value),
     ("RTC_AIE_OFF", b'p', 0x02, NONE, Arg::Value),

@@ -81,8 +81,8 @@ pub(crate) enum Step {
     /// Lets time pass, in ms.
     Wait(u64),
     /// What is done with the IIO device's node, a word and a number each: `open`, `read BYTES`, `poll MS`,
-    /// `write BYTES`, `ioctl NAME NUMBER…` (`ioctl.rs`), `events` (opens the file that events come out of), `close`; all
-    /// but the first on the file that was opened last.
+    /// `write BYTES`, `ioctl NAME NUMBER…` (`ioctl.rs`), `events` (opens the file that events come out of), `close`;
+    /// all but the first on the file that was opened last.
     Device(Vec<String>),
     /// The same with the node that is named, such as `rtc0`.
     Node(String, Vec<String>),

@@ -139,13 +139,3 @@ struct file *machine_chardev_open(const char *name, unsigned int flags)
 	put_device(search.dev);
 	return file;
 }
-
-/*
- * Nobody can be on the list that is to be told by a signal: who adds to it is
- * fasync_helper (include/linux/fs.h), which a domain lacks, since its clients
- * have no signals. They wait with poll.
- */
-void kill_fasync(struct fasync_struct **fp, int sig, int band)
-{
-	BUG_ON(*fp);
-}

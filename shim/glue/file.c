@@ -479,4 +479,5 @@ int fasync_helper(int fd, struct file *file, int on, struct fasync_struct **list
 
 void kill_fasync(struct fasync_struct **list, int sig, int band)
 {
+	BUG_ON(*list);
 }

@@ -77,7 +77,8 @@ fn embed(name: &str, blob: &[u8]) -> String {
     }
     let _ = writeln!(
         text,
-        ".globl __dtbo_{name}_end\n.type __dtbo_{name}_end, %object\n__dtbo_{name}_end:\n\t.balign 32\n.section .note.GNU-stack, \"\", %progbits"
+        ".globl __dtbo_{name}_end\n.type __dtbo_{name}_end, %object\n__dtbo_{name}_end:\n\t.balign 32\n\
+         .section .note.GNU-stack, \"\", %progbits"
     );
     text
 }

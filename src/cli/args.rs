@@ -518,7 +518,7 @@ mod tests {
         assert!(error(&["run", "x", "--kernel", "5.10"]).contains("expected 6.12 or 6.1"));
         assert!(error(&["run", "x", "--stimulus", "accel=0,0"]).contains("accel=X,Y,Z in m/s²"));
         assert!(error(&["nfc", "x", "apdu", "00a"]).contains("hexadecimal"));
-        assert!(error(&["nfc", "x", "read", "--timeout", "-1"]).contains("--timeout"));
+        assert!(error(&["nfc", "x", "read", "--timeout=-1"]).contains("--timeout"));
         assert!(error(&["run", "x", "--fault", "chip@53"]).contains("TARGET=FAULT"));
     }
 

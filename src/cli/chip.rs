@@ -177,7 +177,7 @@ mod tests {
         assert_eq!(at("adi,adxl345@1d"), Ok(0x1d));
         assert_eq!(at("bmg160"), Ok(0x69));
         assert!(at("adxl345@99").is_err_and(|text| text.contains("08 to 77")));
-        assert!(at("lm75").is_err_and(|text| text.contains("adi,adxl345")));
+        assert!(at("lm99").is_err_and(|text| text.contains("adi,adxl345")));
     }
 
     #[test]

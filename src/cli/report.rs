@@ -203,7 +203,8 @@ fn chips(client: &mut Client) -> Result<Vec<(String, bool)>, ClientError> {
     Ok(found)
 }
 
-/// The devices that drivers made of the chips, and their classes; IIO and nvmem are buses, and are taken for classes here.
+/// The devices that drivers made of the chips, and their classes; IIO and nvmem are buses, and are taken for classes
+/// here.
 fn places(client: &mut Client) -> Result<Vec<Place>, ClientError> {
     let chips = chips(client)?;
     let mut dirs: Vec<(String, String)> = ["iio", "nvmem"]

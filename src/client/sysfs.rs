@@ -121,8 +121,8 @@ impl Client {
         self.read_at(path, 0)
     }
 
-    /// Reads what a file has from `offset` on, a page (4096 bytes) at the most: binary attributes can be longer. Empty at
-    /// the end.
+    /// Reads what a file has from `offset` on, a page (4096 bytes) at the most: binary attributes can be longer. Empty
+    /// at the end.
     ///
     /// # Errors
     ///

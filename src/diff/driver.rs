@@ -3,8 +3,8 @@
 //!
 //! Kbuild's own word first: the module that the folder's `Makefile` or `Kbuild` makes of the file. A driver often is
 //! several modules, a core and one for each bus; they count as one, so a module's name is taken without the endings
-//! in [`ROLES`]. A header goes to the driver of its folder whose name its own begins with. What is left is its folder's.
-//! In a folder without a Makefile a source file's own name does what a module's would.
+//! in [`ROLES`]. A header goes to the driver of its folder whose name its own begins with. What is left is its
+//! folder's. In a folder without a Makefile a source file's own name does what a module's would.
 
 use super::side::{Listing, Reader};
 use std::collections::{BTreeMap, BTreeSet};

@@ -18,7 +18,8 @@ pub struct Repo {
     pub(super) name: String,
 }
 
-/// The two revisions of `A..B`, `A...B` (from where the two parted) or of `A` and `B` given apart; an empty one is `HEAD`.
+/// The two revisions of `A..B`, `A...B` (from where the two parted) or of `A` and `B` given apart; an empty one is
+/// `HEAD`.
 ///
 /// # Errors
 ///

@@ -56,8 +56,8 @@ pub enum DiffError {
     },
     /// No file of one side is any of the other.
     #[error(
-        "{upstream} and {ported} have nothing in common: of {old_files} and {new_files} files no two have one path, one \
-         content or half of their lines in common; name the folders that correspond"
+        "{upstream} and {ported} have nothing in common: of {old_files} and {new_files} files no two have one path, \
+         one content or half of their lines in common; name the folders that correspond"
     )]
     Disjoint {
         /// The one.

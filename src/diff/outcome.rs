@@ -147,7 +147,8 @@ pub struct Measured {
     pub files: Vec<FileDiff>,
     /// What could not be compared.
     pub problems: Vec<Problem>,
-    /// There were too many files to compare each with each: a renamed file may count as one that went and one that came.
+    /// There were too many files to compare each with each: a renamed file may count as one that went and one that
+    /// came.
     pub is_limited: bool,
 }
 

@@ -49,7 +49,7 @@ pub fn page(measured: &Measured, upstream: &Side, ported: &Side) -> io::Result<S
     }
     if left_out > 0 {
         page.text(&format!(
-            "{left_out} more files changed; they are not shown, since a page of over {} MiB is none. --path names a part.",
+            "{left_out} more files changed; they are not shown: a page of over {} MiB is none. --path names a part.",
             MAX_PAGE >> 20
         ));
     }
@@ -79,8 +79,8 @@ fn facts(page: &mut Page, measured: &Measured) {
     }
     page.facts(&facts);
     page.text(&format!(
-        "Files: {}. Lines over all files, as git diff --numstat counts: +{} −{}. The cost is in lines of code. Of the lines \
-         that go and come in one place, as many as there are of both count as modified.",
+        "Files: {}. Lines over all files, as git diff --numstat counts: +{} −{}. The cost is in lines of code. Of \
+         the lines that go and come in one place, as many as there are of both count as modified.",
         files_text(all),
         all.insertions,
         all.deletions

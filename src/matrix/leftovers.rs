@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! What a driver leaves behind.
 //!
-//! A kernel's first use of a subsystem makes things that stay: caches, class directories, workers. So a module is loaded
-//! and removed several times, and something is left behind only if each time there is more of it. A timer is another
-//! matter: whoever waits long enough sees all that run out, and one that is still set then was left.
+//! A kernel's first use of a subsystem makes things that stay: caches, class directories, workers. So a module is
+//! loaded and removed several times, and something is left behind only if each time there is more of it. A timer is
+//! another matter: whoever waits long enough sees all that run out, and one that is still set then was left.
 
 use crate::client::Census;
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! NDEF messages: what is written on tags.
 //!
-//! The message is taken apart and put together by `ndef-rs`. It takes a length's word for how much memory to ask for, and
-//! a text for one without a language, so both are seen to here.
+//! The message is taken apart and put together by `ndef-rs`. It takes a length's word for how much memory to ask for,
+//! and a text for one without a language, so both are seen to here.
 
 use super::{NfcError, hex};
 use ndef_rs::payload::UriPayload;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! One example of a binding document, compiled as upstream's `make dt_binding_check` does: inside a node of its own, and
-//! as a plugin, so that what it refers to need not be there.
+//! One example of a binding document, compiled as upstream's `make dt_binding_check` does: inside a node of its own,
+//! and as a plugin, so that what it refers to need not be there.
 
 use board::dts;
 use board::tree::{NodeId, Tree as DeviceTree};

@@ -104,7 +104,8 @@ fn a_board_without_an_example_has_an_address_and_an_interrupt() {
 
 #[test]
 fn names_stand_in_device_tables() {
-    let source = "static const struct i2c_device_id chip_ids[] = {\n\t{ \"lm1\", 0 },\n\t{ .name = \"lm2\" },\n\t{ }\n};\n\
+    let source = "static const struct i2c_device_id chip_ids[] = {\n\
+                  \t{ \"lm1\", 0 },\n\t{ .name = \"lm2\" },\n\t{ }\n};\n\
                   static const struct i2c_device_id *one(struct i2c_client *c) { return \"no\"; }\n";
     assert_eq!(names(source), ["lm1", "lm2"]);
 }

@@ -121,8 +121,9 @@ fn around(chip: &str, mut asks: Asks, is_spi: bool, reg: u32, lines: u32, name: 
     let bus = if is_spi { "spi" } else { "i2c" };
     bus.clone_into(&mut asks.bus);
     let mut text = format!(
-        "/*\n * A board for {name}, written by linux-compat.\n * The chip's node: {from}\n */\n/dts-v1/;\n\n/ {{\n\
-         \tcompatible = \"linux-compat,board\";\n\tmodel = \"{name}\";\n\t#address-cells = <1>;\n\t#size-cells = <0>;\n\n"
+        "/*\n * A board for {name}, written by linux-compat.\n * The chip's node: {from}\n */\n/dts-v1/;\n\n\
+         / {{\n\tcompatible = \"linux-compat,board\";\n\tmodel = \"{name}\";\n\
+         \t#address-cells = <1>;\n\t#size-cells = <0>;\n\n"
     );
     let supplies: BTreeSet<&String> = asks.supplies.iter().collect();
     for supply in supplies {

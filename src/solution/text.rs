@@ -27,7 +27,8 @@ fn path_of(name: &str, extension: &str) -> String {
 /// # let board = linux_compat::Board::of_driver("adxl345")?;
 /// # let needs = Needs {
 /// #     driver: "adxl345".to_owned(), board: "adxl345-i2c.dts".to_owned(), channels: board.channels(),
-/// #     parts: board.parts(), lines: board.lines(), firmware: board.firmware(), devices: Devices::Buffers, has_sockets: false,
+/// #     parts: board.parts(), lines: board.lines(), firmware: board.firmware(), devices: Devices::Buffers,
+/// has_sockets: false,
 /// #     is_virtual_time: false,
 /// # };
 /// let text = linux_compat::solution::class_edl(&needs, "driver.Adxl345");

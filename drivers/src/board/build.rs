@@ -327,8 +327,8 @@ fn model_of(node: &Node) -> Option<Make> {
         .map(|&(_, make)| make)
 }
 
-/// The interrupts of a node as (controller, line, trigger type): `interrupts-extended`, else `interrupts` with the `interrupt-parent`
-/// of the node or of the nearest node above (Devicetree Specification, 2.4.1).
+/// The interrupts of a node as (controller, line, trigger type): `interrupts-extended`, else `interrupts` with the
+/// `interrupt-parent` of the node or of the nearest node above (Devicetree Specification, 2.4.1).
 fn interrupts(tree: &Tree, id: NodeId) -> Result<Vec<(NodeId, u32, Option<u32>)>, BoardError> {
     let fail = |fact: &str| Err(BoardError::Node(tree.path(id), fact.to_owned()));
     let node = tree.node(id);

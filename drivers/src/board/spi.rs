@@ -20,8 +20,8 @@ pub struct SpiXfer<'a> {
     pub rx: &'a mut [u8],
     /// Clock in Hz; 0 for the bus's own.
     pub speed_hz: u32,
-    /// Release the chip select after this piece; after the last one, keep it for the next message (as `cs_change` in Linux's
-    /// `struct spi_transfer`).
+    /// Release the chip select after this piece; after the last one, keep it for the next message (as `cs_change` in
+    /// Linux's `struct spi_transfer`).
     pub cs_change: bool,
     /// Pause after this piece in ns.
     pub delay_ns: u32,

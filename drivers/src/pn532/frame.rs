@@ -81,6 +81,7 @@ pub fn decode(bytes: &[u8]) -> Option<FromHost> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::collection::vec;
     use proptest::prelude::*;
 
     /// As a host would frame it.
@@ -111,12 +112,12 @@ mod tests {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
         #[test]
-        fn what_is_framed_is_found(command in proptest::collection::vec(any::<u8>(), 1..264)) {
+        fn what_is_framed_is_found(command in vec(any::<u8>(), 1..264)) {
             prop_assert_eq!(decode(&of_host(&command)), Some(FromHost::Command(command)));
         }
 
         #[test]
-        fn one_wrong_byte_of_data_is_seen(command in proptest::collection::vec(any::<u8>(), 2..200), at in 0usize..200, xor in 1u8..) {
+        fn one_wrong_byte_of_data_is_seen(command in vec(any::<u8>(), 2..200), at in 0usize..200, xor in 1u8..) {
             let mut frame = of_host(&command);
             let at = 6 + at % command.len();
             frame[at] ^= xor;
@@ -124,7 +125,7 @@ mod tests {
         }
 
         #[test]
-        fn any_bytes_are_survived(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+        fn any_bytes_are_survived(bytes in vec(any::<u8>(), 0..300)) {
             let _ = decode(&bytes);
         }
     }

@@ -4,6 +4,7 @@
 use super::frame;
 use crate::board::{BoardOptions, BusId, I2cData, I2cMsg, SimBoard, flags};
 use crate::{Errno, Fault, Stimulus, dts};
+use proptest::collection::vec;
 use proptest::prelude::*;
 
 const ADDR: u16 = 0x24;
@@ -289,7 +290,7 @@ proptest! {
 
     /// Any commands, in any order: no panic, each is answered in bounded time, and the next one works.
     #[test]
-    fn any_commands_are_survived(commands in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 1..20), 1..20)) {
+    fn any_commands_are_survived(commands in vec(vec(any::<u8>(), 1..20), 1..20)) {
         let mut host = Host::new("tag=ntag213:https://example.org tag=type4");
         for command in &commands {
             host.send(command);

@@ -4,6 +4,7 @@
 use crate::board::{BoardOptions, BusId, I2cData, I2cMsg, SimBoard, flags};
 use crate::chip::{ChipOptions, StartUp};
 use crate::{Errno, Fault, Stimulus, dts};
+use proptest::collection::vec;
 use proptest::prelude::*;
 
 const ADDR: u16 = 0x28;
@@ -440,7 +441,7 @@ proptest! {
     /// Any bytes from the host, in any pieces: no panic, bounded answers, and a reset by VEN brings it back.
     #[test]
     fn any_bytes_are_survived(
-        writes in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..40), 0..20), is_ready in any::<bool>(),
+        writes in vec(vec(any::<u8>(), 0..40), 0..20), is_ready in any::<bool>(),
     ) {
         let mut host = Host::new("tag=ntag213:https://example.org tag=type4");
         if is_ready {

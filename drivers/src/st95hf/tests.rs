@@ -4,6 +4,7 @@
 use crate::board::{BoardOptions, BusId, SimBoard, SpiXfer};
 use crate::nfc::rf::with_crc;
 use crate::{Fault, Stimulus, dts};
+use proptest::collection::vec;
 use proptest::prelude::*;
 
 const IRQ_OUT: u32 = 0;
@@ -309,7 +310,7 @@ proptest! {
 
     /// Any messages, in any order: no panic, and a reset with a pulse brings it back.
     #[test]
-    fn any_messages_are_survived(messages in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..20), 0..20)) {
+    fn any_messages_are_survived(messages in vec(vec(any::<u8>(), 0..20), 0..20)) {
         let mut host = Host::reading("tag=ntag213:https://example.org tag=type4");
         for message in &messages {
             host.spi(message, 4);

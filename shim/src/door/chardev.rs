@@ -118,8 +118,8 @@ fn argument_len(cmd: u32) -> usize {
 
 /// Runs a command: its result, and its argument afterwards.
 ///
-/// Old commands do not say that they take a pointer; for them the client says it, by sending bytes. Others say that they
-/// take one, and take a number (`RTC_IRQP_SET`, `include/uapi/linux/rtc.h`): for them the client sends the number.
+/// Old commands do not say that they take a pointer; for them the client says it, by sending bytes. Others say that
+/// they take one, and take a number (`RTC_IRQP_SET`, `include/uapi/linux/rtc.h`): for them the client sends the number.
 fn command(file: &File, cmd: u32, value: u64, sent: &[u8]) -> Result<(usize, Vec<u8>), Errno> {
     let len = argument_len(cmd).max(sent.len());
     if len == 0 || (sent.is_empty() && value != 0) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! The fuzzers' smoke run: every target of `fuzz/` for a minute, one on each core at a time, with the nightly toolchain and the clang that they
-//! need. Before them runs `selftest`, which proves that they would see an error.
+//! The fuzzers' smoke run: every target of `fuzz/` for a minute, one on each core at a time, with the nightly toolchain
+//! and the clang that they need. Before them runs `selftest`, which proves that they would see an error.
 
 use super::tally::Tally;
 use crate::{run, setup};

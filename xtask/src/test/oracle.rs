@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! What each driver does when all is well, on real Linux of both series and in a domain. Chips that misbehave and transfers
-//! that fail are left to `cargo xtask oracle`, which takes longer.
+//! What each driver does when all is well, on real Linux of both series and in a domain. Chips that misbehave and
+//! transfers that fail are left to `cargo xtask oracle`, which takes longer.
 
 use super::tally::Tally;
 use crate::{run, setup};

@@ -6,6 +6,7 @@ use super::*;
 use crate::nfc::pcd::{Found, Heard14443, Pcd, RfError};
 use crate::nfc::rf::{AirFault, with_crc};
 use crate::stimulus::Stimulus;
+use proptest::collection::vec;
 use proptest::prelude::*;
 
 fn reader(world: &Stimulus) -> Pcd {
@@ -324,7 +325,7 @@ proptest! {
     /// Whatever the frame sizes and whatever gets lost on the way: what goes in comes out.
     #[test]
     fn apdus_survive_chaining_and_one_damaged_frame(
-        fsci in 0u8..=8, nth in 1u64..40, command in proptest::collection::vec(any::<u8>(), 1..600),
+        fsci in 0u8..=8, nth in 1u64..40, command in vec(any::<u8>(), 1..600),
     ) {
         let world = echo(fsci);
         let mut pcd = reader(&world);
@@ -339,7 +340,7 @@ proptest! {
     /// Tags take any frames in any state without a panic, and can be selected afterwards.
     #[test]
     fn tags_take_any_frames(
-        frames in proptest::collection::vec((proptest::collection::vec(any::<u8>(), 0..20), 0usize..8, any::<bool>()), 1..30),
+        frames in vec((vec(any::<u8>(), 0..20), 0usize..8, any::<bool>()), 1..30),
     ) {
         for kind in ["tag=ntag213", "tag=type4", "tag=ppse"] {
             let (mut pcd, found) = selected(kind);

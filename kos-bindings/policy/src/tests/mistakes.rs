@@ -207,8 +207,8 @@ fn names_and_types() {
         19,
         "there is no interface `linuxcompat.Gpo`; there are linuxcompat.I2c, linuxcompat.Spi, linuxcompat.Gpio, \
          linuxcompat.Firmware, linuxcompat.Log, linuxcompat.Clock, linuxcompat.Epitaph, \
-         linuxcompat.Sysfs, linuxcompat.Chardev, linuxcompat.Control, linuxcompat.Socket, kl.core.VMM, kl.core.IO, kl.core.Handle, \
-         kl.core.CM, kl.core.Notice, kl.core.IPC",
+         linuxcompat.Sysfs, linuxcompat.Chardev, linuxcompat.Control, linuxcompat.Socket, kl.core.VMM, \
+         kl.core.IO, kl.core.Handle, kl.core.CM, kl.core.Notice, kl.core.IPC",
     );
     refused(
         "request interface=linuxcompat.Gpio method=Git { grant () }",
