@@ -23,13 +23,23 @@ struct Subject {
 fn subject(name: &str, is_spi: bool, address: u16, hello: &'static [u8]) -> Subject {
     let path = format!("{}/../drivers/boards/{name}.dts", env!("CARGO_MANIFEST_DIR"));
     let dtb = board::dts::compile(path.as_ref()).expect("the board compiles");
-    Subject { dtb, is_spi, address, hello }
+    Subject {
+        dtb,
+        is_spi,
+        address,
+        hello,
+    }
 }
 
 static SUBJECTS: LazyLock<[Subject; 3]> = LazyLock::new(|| {
     [
         subject("nxp-nci", false, 0x28, &[0x20, 0x00, 0x01, 0x01]),
-        subject("pn533-i2c", false, 0x24, &[0x00, 0x00, 0xff, 0x02, 0xfe, 0xd4, 0x02, 0x2a, 0x00]),
+        subject(
+            "pn533-i2c",
+            false,
+            0x24,
+            &[0x00, 0x00, 0xff, 0x02, 0xfe, 0xd4, 0x02, 0x2a, 0x00],
+        ),
         subject("st95hf", true, 0, &[0x00, 0x55]),
     ]
 });
@@ -43,12 +53,32 @@ fn transfer(sim: &mut SimBoard, subject: &Subject, out: &[u8], len: usize) -> Ve
     // What fails is the chip's good right.
     if subject.is_spi {
         let bus = sim.bus("spi0").expect("the board has it");
-        let pieces = &mut [SpiXfer { tx: out, ..SpiXfer::default() }, SpiXfer { rx: &mut read, ..SpiXfer::default() }];
+        let pieces = &mut [
+            SpiXfer {
+                tx: out,
+                ..SpiXfer::default()
+            },
+            SpiXfer {
+                rx: &mut read,
+                ..SpiXfer::default()
+            },
+        ];
         let _ = sim.spi_transfer(bus, subject.address.into(), 0, pieces);
     } else {
         let bus = sim.bus("i2c0").expect("the board has it");
-        let data = if out.is_empty() { I2cData::Read(&mut read) } else { I2cData::Write(out) };
-        let _ = sim.i2c_xfer(bus, &mut [I2cMsg { addr: subject.address, flags: 0, data }]);
+        let data = if out.is_empty() {
+            I2cData::Read(&mut read)
+        } else {
+            I2cData::Write(out)
+        };
+        let _ = sim.i2c_xfer(
+            bus,
+            &mut [I2cMsg {
+                addr: subject.address,
+                flags: 0,
+                data,
+            }],
+        );
     }
     read
 }
@@ -72,7 +102,14 @@ fuzz_target!(|input: &[u8]| {
     let subject = &SUBJECTS[usize::from(which % 3)];
     let tags = "tag=ntag213:https://example.org@0s..100ms,200ms.. tag=type4:tel:1";
     let stimulus = Stimulus::parse(tags).expect("it parses");
-    let mut sim = SimBoard::new(&subject.dtb, BoardOptions { stimulus, ..BoardOptions::default() }).expect("it builds");
+    let mut sim = SimBoard::new(
+        &subject.dtb,
+        BoardOptions {
+            stimulus,
+            ..BoardOptions::default()
+        },
+    )
+    .expect("it builds");
     reset(&mut sim);
     while let [what, after @ ..] = rest {
         let len = usize::from(what >> 2);
