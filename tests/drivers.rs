@@ -49,6 +49,8 @@ const FXAS21002C: &[(&str, f64)] = &[("anglvel_x", 57_295.8), ("anglvel_y", 0.0)
 const FXAS21002C_LSB: f64 = 62.5;
 
 const MAGN: [(&str, f64); 3] = [("magn_x", 48e-6), ("magn_y", -20e-6), ("magn_z", 0.0)];
+/// 1/16.4 °/s, in rad/s 0.001_064, half of it, and what the driver's scale of 0.001_065 makes of the 940 steps of 1 rad/s.
+const BMI160_RATE_LSB: f64 = 0.001_064 / 2.0 + 940.0 * 0.000_000_8;
 /// 0.3 µT, adjusted by 20 % at the most.
 const AK8975_LSB: f64 = 0.37e-6;
 /// 8.75 m°/s, the narrowest range of ST's gyroscopes, in rad/s.
@@ -79,7 +81,7 @@ fn all_measure(kernel: &str) {
     measures(kernel, "ak8975", MAGN, AK8975_LSB);
     measures(kernel, "st_gyro_i2c", RATE, L3GD20_LSB + ROUNDED_RATE_SCALE);
     measures(kernel, "bmi160_i2c", ACCEL, ACCEL_16BIT_LSB + ROUNDED_ACCEL_SCALE);
-    measures(kernel, "bmi160_i2c", RATE, RATE_LSB);
+    measures(kernel, "bmi160_i2c", RATE, BMI160_RATE_LSB);
     measures(kernel, "inv-mpu6050-i2c", ACCEL, ACCEL_16BIT_LSB + ROUNDED_ACCEL_SCALE);
     measures(kernel, "inv-mpu6050-i2c", RATE, RATE_LSB + ROUNDED_RATE_SCALE);
     measures(kernel, "st_lsm6dsx_i2c", ACCEL, ACCEL_16BIT_LSB);

@@ -70,8 +70,8 @@ fn a_source_file_that_is_nowhere_is_told_apart_from_a_driver() {
 #[test]
 fn a_driver_without_a_board_of_ours_asks_for_one() {
     Place::new()
-        .run(&["run", "bmi160", "--once"])
-        .fails(STEP_FAILED, &["no board for \"bmi160\"", "--board FILE.dts"]);
+        .run(&["run", "bma180", "--once"])
+        .fails(STEP_FAILED, &["no board for \"bma180\"", "--board FILE.dts"]);
 }
 
 #[test]

@@ -12,6 +12,7 @@
 #include <linux/mount.h>
 #include <linux/pseudo_fs.h>
 #include <linux/slab.h>
+#include <linux/version.h>
 
 struct backing_dev_info noop_backing_dev_info;
 
@@ -115,6 +116,14 @@ void inode_init_once(struct inode *inode)
 	spin_lock_init(&inode->i_lock);
 	init_rwsem(&inode->i_rwsem);
 }
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 8, 0)
+/* Later an inline function. */
+void __iget(struct inode *inode)
+{
+	atomic_inc(&inode->i_count);
+}
+#endif
 
 /* An inode inside an object of the file system's own. */
 struct inode *new_inode_pseudo(struct super_block *sb)

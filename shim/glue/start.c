@@ -181,6 +181,8 @@ void machine_count(struct machine_counts *counts)
 u32 machine_start(void *dtb, u32 *failed)
 {
 	bring_up_parts();
+	/* From here on who synchronises waits for readers, also with SRCU. */
+	rcu_scheduler_starting();
 	unflatten(dtb);
 	kthreadd_task = machine_spawn_task(kthreadd, NULL, "kthreadd");
 	workqueue_init();

@@ -28,8 +28,7 @@ fn path_of(name: &str, extension: &str) -> String {
 /// # let needs = Needs {
 /// #     driver: "adxl345".to_owned(), board: "adxl345-i2c.dts".to_owned(), channels: board.channels(),
 /// #     parts: board.parts(), lines: board.lines(), firmware: board.firmware(), devices: Devices::Buffers,
-/// has_sockets: false,
-/// #     is_virtual_time: false,
+/// #     has_sockets: false, is_module: false, is_virtual_time: false,
 /// # };
 /// let text = linux_compat::solution::class_edl(&needs, "driver.Adxl345");
 /// assert!(text.contains("task class driver.Adxl345") && text.contains("sysfs : linuxcompat.Sysfs"));
