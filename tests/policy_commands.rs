@@ -29,7 +29,7 @@ fn a_policy_that_is_shown_checks_and_one_with_a_mistake_names_its_place() {
     assert!(said.json()["rules"].as_u64() > Some(10), "{said}");
 
     let bad = file(&place, "bad.psl", "execute src=nobody { grant () }\n");
-    let lines = std::fs::read_to_string(&bad).unwrap().lines().count();
+    let lines = std::fs::read_to_string(&bad).expect("the file").lines().count();
     let at = format!("bad.psl:{lines}:");
     place.run(&["policy", "check", &bad]).fails(NO, &[&at, "nobody"]);
     let said = place.run(&["policy", "check", &bad, "--json"]);

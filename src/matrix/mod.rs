@@ -8,7 +8,7 @@
 //! ```
 //!
 //! * [`select`]: which modules. * [`attempt`]: one module. * [`run`]: all of them, in parallel, resumable.
-//! * [`table`]: totals.
+//! * [`table`](self::table): totals.
 
 pub mod attempt;
 pub mod leftovers;
