@@ -49,7 +49,7 @@ const FXAS21002C: &[(&str, f64)] = &[("anglvel_x", 57_295.8), ("anglvel_y", 0.0)
 const FXAS21002C_LSB: f64 = 62.5;
 
 const MAGN: [(&str, f64); 3] = [("magn_x", 48e-6), ("magn_y", -20e-6), ("magn_z", 0.0)];
-/// 1/16.4 °/s, in rad/s 0.001_064, half of it, and what the driver's scale of 0.001_065 makes of the 940 steps of 1 rad/s.
+/// Half of 1/16.4 °/s (0.001_064 rad/s), and what the driver's scale of 0.001_065 makes of the 940 steps of 1 rad/s.
 const BMI160_RATE_LSB: f64 = 0.001_064 / 2.0 + 940.0 * 0.000_000_8;
 /// 0.3 µT, adjusted by 20 % at the most.
 const AK8975_LSB: f64 = 0.37e-6;

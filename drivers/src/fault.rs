@@ -97,8 +97,8 @@ const FRAMES: &[(&str, OfFrame)] = &[
 ];
 
 const FORMS: &str = "absent, whoami=0xNN, hold, stuck=0xNN, fail-nth=N:ERRNO, fail-from=N:ERRNO or no-irq; \
-    of a chip with frames, with =N for the N-th: truncated, oversized, out-of-order, random, checksum, flood, silence, self-reset, \
-    tag-leaves or bad-crc";
+    of a chip with frames, with =N for the N-th: truncated, oversized, out-of-order, random, checksum, flood, \
+    silence, self-reset, tag-leaves or bad-crc";
 
 impl Fault {
     /// Parses `TARGET=FAULT`; several faults of one target are separated by `|`.

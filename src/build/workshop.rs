@@ -39,7 +39,7 @@ pub(super) struct Learnt {
     pub(super) objects: ReadObjects,
 }
 
-/// A [`Session`] that remembers.
+/// A session that remembers.
 #[derive(Debug)]
 pub struct Workshop {
     session: Session,

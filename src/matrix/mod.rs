@@ -7,8 +7,8 @@
 //!              missing   initcalls one of zeros, one of ones   tasks, timers as before
 //! ```
 //!
-//! * [`select`]: which modules. * [`attempt`]: one module. * [`run`]: all of them, in parallel, resumable.
-//! * [`table`](self::table): totals.
+//! * [`select`]: which modules. * [`attempt`]: one module. * [`mod@run`]: all of them, in parallel, resumable.
+//! * Totals are in [`mod@table`].
 
 pub mod attempt;
 pub mod leftovers;

@@ -6,7 +6,7 @@
 //! ```
 //!
 //! * [`bindings`]: which document has an example for which `compatible`. * [`example`]: one example, compiled.
-//! * [`write`]: the board around the chip. * [`source`]: what a driver's source says of its bus and its names.
+//! * [`mod@write`]: the board around the chip. * [`source`]: what a driver's source says of its bus and its names.
 
 pub mod bindings;
 pub mod example;

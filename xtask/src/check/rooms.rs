@@ -6,7 +6,7 @@ use super::source::{Source, code_only};
 
 /// What opens a room: a module of this name, a folder of this name, or one of these places.
 const MODULES: [&str; 3] = ["ffi", "raw", "bindings"];
-const PLACES: [(&str, &str); 16] = [
+const PLACES: [(&str, &str); 17] = [
     ("kos-bindings/src/sys", "system calls"),
     ("kos-bindings/src/domain/", "the domain's own system layer"),
     ("kos-bindings/src/hosted/", "processes, shared memory and the sandbox"),
@@ -27,6 +27,10 @@ const PLACES: [(&str, &str); 16] = [
         "a domain that misbehaves, with its own memcpy",
     ),
     ("kos-bindings/src/turn", "a model of shared memory, checked by loom"),
+    (
+        "kos-bindings/tests/conformance/dma",
+        "memory that processes and devices share",
+    ),
     ("kos-bindings/tests/conformance/hardware", "memory that processes share"),
     ("kos-bindings/tests/adversary/port", "a port mapped a second time"),
     ("shim/src/mm/tests", "calls the C symbols"),

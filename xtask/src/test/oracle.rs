@@ -10,8 +10,8 @@ use std::time::Duration;
 /// With real Linux to be built twice first.
 const LIMIT: Duration = Duration::from_secs(30 * 60);
 
-/// Sensors, a hardware monitor, a clock and a memory. Buffers and events are not among them: real Linux runs in real time,
-/// and a machine that is busy would make differences that are none.
+/// Sensors, a hardware monitor, a clock and a memory. Buffers and events are not among them: real Linux runs in real
+/// time, and a machine that is busy would make differences that are none.
 const SCENARIOS: [&str; 9] = [
     "adxl345",
     "ak8975",
