@@ -21,7 +21,7 @@ usage: cargo xtask COMMAND
 
   setup                     install what is missing on this machine
   demo [-- ARGS]            run adxl345 and bmg160 in two domains; ARGS go to `linux-compat run`
-  test [--quick] [FILTER]   run the test suite; --quick leaves aarch64 and the fuzzers out
+  test [--quick] [FILTER]   run the test suite; --quick leaves aarch64, fuzzers, oracle out
   aarch64                   the domain side on aarch64, under an emulator; a part of test
   oracle [ARGS]             compare drivers in domains with the same on real Linux; --help tells more
   check [NAME ...]          formatting, lints, documentation and the house rules
