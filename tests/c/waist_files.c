@@ -330,6 +330,8 @@ static void pseudo_file_systems_carry_inodes(void)
 	if (expect(!IS_ERR(inode))) {
 		expect(inode->i_sb == mount->mnt_sb);
 		expect(inode->i_mapping == &inode->i_data);
+		iput(inode);
+		rcu_barrier();
 	}
 	expect_eq(simple_pin_fs(&pseudo, &pinned, &count), 0);
 	expect(pinned);
