@@ -299,14 +299,6 @@ static void files_hold_inodes_of_others(void)
 	expect_eq(carriers, 0);
 }
 
-static void nobody_is_told_by_a_signal(void)
-{
-	struct fasync_struct *nobody = NULL;
-
-	kill_fasync(&nobody, SIGIO, POLL_IN);
-	expect(!nobody);
-}
-
 static int fills(struct fs_context *fc)
 {
 	return init_pseudo(fc, 0x7a57) ? 0 : -ENOMEM;
@@ -354,7 +346,6 @@ static const struct ktap_case cases[] = {
 	KTAP_CASE(buffers_are_read_piecemeal),
 	KTAP_CASE(small_operations_do_what_they_say),
 	KTAP_CASE(names_are_hashed),
-	KTAP_CASE(nobody_is_told_by_a_signal),
 	KTAP_CASE(pseudo_file_systems_carry_inodes),
 	KTAP_CASE(files_hold_inodes_of_others),
 };
