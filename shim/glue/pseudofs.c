@@ -74,7 +74,7 @@ int simple_pin_fs(struct file_system_type *type, struct vfsmount **mount,
 		  int *count)
 {
 	if (!*mount) {
-		struct vfsmount *m = new_mount(type);
+		struct vfsmount *m = kern_mount(type);
 
 		if (IS_ERR(m))
 			return PTR_ERR(m);
@@ -90,23 +90,6 @@ void simple_release_fs(struct vfsmount **mount, int *count)
 		*mount = NULL;
 }
 
-struct inode *alloc_anon_inode(struct super_block *sb)
-{
-	struct inode *inode = kzalloc(sizeof(*inode), GFP_KERNEL);
-
-	if (!inode)
-		return ERR_PTR(-ENOMEM);
-	inode->i_sb = sb;
-	inode->i_mode = S_IRUSR | S_IWUSR;
-	inode->i_mapping = &inode->i_data;
-	inode->i_data.host = inode;
-	xa_init_flags(&inode->i_data.i_pages,
-		      XA_FLAGS_LOCK_IRQ | XA_FLAGS_ACCOUNT);
-	init_rwsem(&inode->i_data.i_mmap_rwsem);
-	atomic_set(&inode->i_count, 1);
-	return inode;
-}
-
 void inode_init_once(struct inode *inode)
 {
 	memset(inode, 0, sizeof(*inode));
@@ -115,6 +98,9 @@ void inode_init_once(struct inode *inode)
 	INIT_LIST_HEAD(&inode->i_sb_list);
 	spin_lock_init(&inode->i_lock);
 	init_rwsem(&inode->i_rwsem);
+	xa_init_flags(&inode->i_data.i_pages,
+		      XA_FLAGS_LOCK_IRQ | XA_FLAGS_ACCOUNT);
+	init_rwsem(&inode->i_data.i_mmap_rwsem);
 }
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 8, 0)
@@ -125,11 +111,16 @@ void __iget(struct inode *inode)
 }
 #endif
 
-/* An inode inside an object of the file system's own. */
+/* An inode, inside an object of the file system's own if it has such. */
 struct inode *new_inode_pseudo(struct super_block *sb)
 {
-	struct inode *inode = sb->s_op->alloc_inode(sb);
+	const struct super_operations *ops = sb->s_op;
+	struct inode *inode;
 
+	if (ops && ops->alloc_inode)
+		inode = ops->alloc_inode(sb);
+	else
+		inode = kmalloc(sizeof(*inode), GFP_KERNEL);
 	if (!inode)
 		return NULL;
 	/* The object may have been another's before. */
@@ -143,12 +134,21 @@ struct inode *new_inode_pseudo(struct super_block *sb)
 	return inode;
 }
 
+struct inode *alloc_anon_inode(struct super_block *sb)
+{
+	struct inode *inode = new_inode_pseudo(sb);
+
+	if (!inode)
+		return ERR_PTR(-ENOMEM);
+	inode->i_mode = S_IRUSR | S_IWUSR;
+	return inode;
+}
+
 static void free_inode(struct rcu_head *head)
 {
 	struct inode *inode = container_of(head, struct inode, i_rcu);
 	const struct super_operations *ops = inode->i_sb->s_op;
 
-	/* One of alloc_anon_inode lies in nobody's object. */
 	if (ops && ops->free_inode)
 		ops->free_inode(inode);
 	else

@@ -299,6 +299,26 @@ static void files_hold_inodes_of_others(void)
 	expect_eq(carriers, 0);
 }
 
+/* Whoever makes the inode or the mount, the file system's operations are asked. */
+static void inodes_come_from_their_file_system(void)
+{
+	struct vfsmount *pinned = NULL;
+	struct inode *inode;
+	int count = 0;
+
+	expect_eq(simple_pin_fs(&carrying, &pinned, &count), 0);
+	if (!expect(pinned && pinned->mnt_sb->s_op == &carrier_ops))
+		return;
+	inode = alloc_anon_inode(pinned->mnt_sb);
+	if (expect(!IS_ERR(inode))) {
+		expect_eq(carriers, 1);
+		iput(inode);
+		rcu_barrier();
+		expect_eq(carriers, 0);
+	}
+	simple_release_fs(&pinned, &count);
+}
+
 static int fills(struct fs_context *fc)
 {
 	return init_pseudo(fc, 0x7a57) ? 0 : -ENOMEM;
@@ -348,6 +368,7 @@ static const struct ktap_case cases[] = {
 	KTAP_CASE(names_are_hashed),
 	KTAP_CASE(pseudo_file_systems_carry_inodes),
 	KTAP_CASE(files_hold_inodes_of_others),
+	KTAP_CASE(inodes_come_from_their_file_system),
 };
 
 /* The device: what is written can be read once; poll tells of it. */
