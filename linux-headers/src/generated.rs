@@ -15,6 +15,7 @@ use std::io::ErrorKind;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 /// Makes `include/generated` for one tree and configuration. Returns the directory above it, and the directory above
@@ -231,19 +232,26 @@ pub(crate) fn bounds(
 fn compile_bounds(tree: &Tree, root: &Path, flags: &[String], arch: Arch) -> Result<(String, String), TreeError> {
     let source = tree.dir.join("kernel/bounds.c");
     let gcc = arch.tool("gcc");
-    let depends = root.join(format!(".bounds-{}.d", std::process::id()));
-    let io = |error| TreeError::Io {
-        path: PathBuf::from(&gcc),
-        error,
+    // Threads of one process may make the same configuration's.
+    static SERIAL: AtomicUsize = AtomicUsize::new(0);
+    let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
+    let depends = root.join(format!(".bounds-{}-{serial}.d", std::process::id()));
+    let io = |path: &Path| {
+        let path = path.to_owned();
+        move |error| TreeError::Io { path, error }
     };
     let mut command = Command::new(&gcc);
     command.args(flags).args(["-S", "-o", "-", "-MD", "-MF"]);
-    let out = command.arg(&depends).arg(&source).output().map_err(io)?;
+    let out = command
+        .arg(&depends)
+        .arg(&source)
+        .output()
+        .map_err(io(Path::new(&gcc)))?;
     if !out.status.success() {
         let message = String::from_utf8_lossy(&out.stderr).into_owned();
         return Err(TreeError::Compiler { path: source, message });
     }
-    let read = fs::read_to_string(&depends).map_err(io)?;
+    let read = fs::read_to_string(&depends).map_err(io(&depends))?;
     // It is in nobody's way if it stays.
     let _ = fs::remove_file(&depends);
     let mut symbols = BTreeSet::new();
