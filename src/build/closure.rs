@@ -37,6 +37,17 @@ pub enum Origin {
     Shim,
 }
 
+impl Origin {
+    /// Whether it is the driver's own, whose objects of the tree are `roots`.
+    pub(super) fn is_own(self, roots: &[u32]) -> bool {
+        match self {
+            Self::Upstream(file) => roots.contains(&file),
+            Self::Outside => true,
+            Self::Shim => false,
+        }
+    }
+}
+
 /// An object in the image.
 pub struct Node {
     /// Where it came from.
@@ -93,8 +104,8 @@ struct Work<'a> {
     broken: HashSet<(u32, String)>,
     given_up: HashMap<String, Option<String>>,
     called: HashSet<String>,
-    removable: HashSet<u32>,
-    removes_outside: bool,
+    /// The driver's own objects of the tree, if it can be removed.
+    removable: Option<&'a [u32]>,
     read: Option<&'a ReadObjects>,
 }
 
@@ -110,10 +121,8 @@ pub struct Parts<'a> {
     pub glue: &'a [Object],
     /// Of those, drivers of hardware that the board does not have: linked only if something calls them.
     pub idle: &'a [Object],
-    /// Of the roots, those whose exit functions are kept: the driver can be removed.
-    pub removable: &'a [u32],
-    /// So are those of what is no part of the tree.
-    pub removes_outside: bool,
+    /// The driver's exit functions are kept: it can be removed.
+    pub is_removable: bool,
     /// The shim.
     pub shim: Vec<Arc<ObjFile>>,
     /// Object files that were read before, for a process that builds many images.
@@ -162,8 +171,7 @@ pub fn close(
         broken: HashSet::new(),
         given_up: HashMap::new(),
         called: HashSet::new(),
-        removable: parts.removable.iter().copied().collect(),
-        removes_outside: parts.removes_outside,
+        removable: parts.is_removable.then_some(parts.roots),
         read: parts.read,
     };
     for file in parts.shim {
@@ -292,13 +300,9 @@ impl Work<'_> {
             );
         }
         let number = self.nodes.len();
+        let is_removable = self.removable.is_some_and(|roots| origin.is_own(roots));
         for (index, section) in (0u32..).zip(&file.sections) {
-            let is_exit = section.name == EXITCALL
-                && match origin {
-                    Origin::Upstream(file) => self.removable.contains(&file),
-                    Origin::Outside => self.removes_outside,
-                    Origin::Shim => false,
-                };
+            let is_exit = is_removable && section.name == EXITCALL;
             if is_root && self.script.keeps(&section.name) || is_exit {
                 self.todo.push((number, index));
             }

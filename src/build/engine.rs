@@ -175,12 +175,10 @@ impl<'a> Build<'a> {
         let (glue, idle) = self.glue(board)?;
         let mut entry = request.extra_roots.clone();
         entry.extend(script.entry.clone().filter(|_| request.shim_archive.is_some()));
-        let own: &[u32] = if request.is_module { &plan.roots } else { &[] };
         let parts = Parts {
             roots: &plan.roots,
             beside: &plan.beside,
-            removable: own,
-            removes_outside: request.is_module,
+            is_removable: request.is_module,
             outside: &plan.found.outside,
             glue: &glue,
             idle: &idle,
@@ -440,14 +438,9 @@ impl<'a> Build<'a> {
         let (request, memory) = (self.request, &self.session.memory);
         let path_of = |node: &closure::Node| node.compiled.as_ref().map(|compiled| compiled.path.clone());
         let objects: Vec<PathBuf> = closed.in_link_order().filter_map(path_of).collect();
-        let is_own = |node: &&closure::Node| match node.origin {
-            Origin::Upstream(file) => plan.roots.contains(&file),
-            Origin::Outside => true,
-            Origin::Shim => false,
-        };
         let own: Vec<PathBuf> = closed
             .in_link_order()
-            .filter(|node| request.is_module && is_own(node))
+            .filter(|node| request.is_module && node.origin.is_own(&plan.roots))
             .filter_map(path_of)
             .collect();
         let fragment = hot.fragment();

@@ -124,8 +124,7 @@ impl World {
         let parts = Parts {
             roots: &roots,
             beside: &[],
-            removable: &[],
-            removes_outside: false,
+            is_removable: false,
             read: None,
             outside: &[],
             glue: &glue,
