@@ -13,7 +13,6 @@ use super::kbuild::{Kbuild, Object};
 use super::overlay;
 use super::progress::Progress;
 use linux_headers::flags::{HOT, Setup, architecture_dir};
-use linux_headers::kconfig::Config;
 use linux_headers::{Tree, cache};
 use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, HashSet};
@@ -55,8 +54,9 @@ pub struct Compiler<'a> {
     version: String,
     /// The flags in every object's key.
     common: String,
-    /// Symbols that the configuration answers otherwise than its base.
-    turned: Vec<String>,
+    places: Places,
+    /// Symbols that the configuration answers otherwise than its base, and their values, as numbers of [`Words`].
+    turned: Vec<(u32, u32)>,
     known: Option<&'a Known>,
 }
 
@@ -162,12 +162,6 @@ impl<'a> Compiler<'a> {
             common.push_str(&stored(&places, flag));
             common.push('\n');
         }
-        let other = |a: &Config, b: &Config| -> Vec<String> {
-            let is_other = |(symbol, value): &(&str, &str)| b.get(symbol) != *value;
-            a.iter().filter(is_other).map(|(symbol, _)| symbol.to_owned()).collect()
-        };
-        let mut turned = other(&setup.config, &setup.base);
-        turned.extend(other(&setup.base, &setup.config));
         Self {
             tree,
             kbuild,
@@ -182,7 +176,8 @@ impl<'a> Compiler<'a> {
             progress: Progress::default(),
             version,
             common,
-            turned,
+            places,
+            turned: Vec::new(),
             known: None,
         }
     }
@@ -190,6 +185,14 @@ impl<'a> Compiler<'a> {
     /// Uses, and adds to, what this process knows of objects, and shows no progress.
     #[must_use]
     pub fn knowing(mut self, known: &'a Known) -> Self {
+        let (config, base) = (&self.setup.config, &self.setup.base);
+        let symbols = config.iter().chain(base.iter()).map(|(symbol, _)| symbol);
+        let turned = symbols.filter(|symbol| config.get(symbol) != base.get(symbol));
+        let mut words = known.words.lock().unwrap_or_else(PoisonError::into_inner);
+        self.turned = turned
+            .map(|symbol| (words.number(symbol), words.number(config.get(symbol))))
+            .collect();
+        drop(words);
         self.known = Some(known);
         self.progress = Progress::hidden();
         self
@@ -222,10 +225,9 @@ impl<'a> Compiler<'a> {
         if self.driver.0.contains(&object.source) {
             own.extend(self.driver.1.iter().cloned());
         }
-        let places = places(self.tree, self.setup);
         let mut key = format!("{}\n{}\n{}\n{}", self.cc, self.version, object.source, self.common);
         for flag in &own {
-            key.push_str(&stored(&places, flag));
+            key.push_str(&stored(&self.places, flag));
             key.push('\n');
         }
         if overlay::is_one(&object.source) {
@@ -285,11 +287,6 @@ impl<'a> Compiler<'a> {
     /// The object that this process knows to hold under this configuration.
     fn recall(&self, key: &str) -> Option<Compiled> {
         let known = self.known?;
-        let turned: Vec<(u32, u32)> = {
-            let mut words = known.words.lock().unwrap_or_else(PoisonError::into_inner);
-            let number = |symbol: &String| (words.number(symbol), words.number(self.setup.config.get(symbol)));
-            self.turned.iter().map(number).collect()
-        };
         let objects = known.objects.lock().unwrap_or_else(PoisonError::into_inner);
         let holds = |checked: &&Checked| {
             let as_now = |(symbol, value): &(u32, u32)| {
@@ -299,7 +296,7 @@ impl<'a> Compiler<'a> {
                     .is_none_or(|(_, then)| then == value)
             };
             let is_so = |(symbol, value): &(String, String)| self.setup.config.get(symbol) == value;
-            checked.off_base.iter().all(is_so) && turned.iter().all(as_now)
+            checked.off_base.iter().all(is_so) && self.turned.iter().all(as_now)
         };
         Some(objects.get(key)?.iter().find(holds)?.compiled.clone())
     }
@@ -426,7 +423,6 @@ impl<'a> Compiler<'a> {
             object: String::new(),
         };
         let mut symbols = std::collections::BTreeSet::new();
-        let places = places(self.tree, self.setup);
         for word in depfile.replace("\\\n", " ").split_whitespace().skip(1) {
             if word.ends_with("generated/autoconf.h") {
                 continue;
@@ -436,7 +432,7 @@ impl<'a> Compiler<'a> {
             } else {
                 self.tree.dir.join(word).display().to_string()
             };
-            let stored = stored(&places, &word);
+            let stored = stored(&self.places, &word);
             let Some(facts) = self.memory.facts(&self.real(&stored)) else {
                 continue;
             };
@@ -454,15 +450,15 @@ impl<'a> Compiler<'a> {
     }
 
     fn real(&self, stored: &str) -> PathBuf {
-        for (mark, dir) in places(self.tree, self.setup) {
+        for (mark, dir) in &self.places {
             if let Some(rest) = stored.strip_prefix(mark) {
                 let rest = rest.trim_start_matches('/');
                 // What all configurations have in common is looked at in one place.
                 let shared = self.setup.shared.join(rest);
-                return if mark == GENERATED && shared.exists() {
+                return if *mark == GENERATED && shared.exists() {
                     shared
                 } else {
-                    Path::new(&dir).join(rest)
+                    Path::new(dir).join(rest)
                 };
             }
         }
@@ -471,7 +467,9 @@ impl<'a> Compiler<'a> {
 }
 
 /// The directories that may lie elsewhere on another day, and what the cache calls them.
-fn places(tree: &Tree, setup: &Setup) -> [(&'static str, String); 3] {
+type Places = [(&'static str, String); 3];
+
+fn places(tree: &Tree, setup: &Setup) -> Places {
     let text = |dir: &Path| dir.display().to_string();
     [
         (GENERATED, text(&setup.generated)),
@@ -480,7 +478,7 @@ fn places(tree: &Tree, setup: &Setup) -> [(&'static str, String); 3] {
     ]
 }
 
-fn stored(places: &[(&'static str, String); 3], text: &str) -> String {
+fn stored(places: &Places, text: &str) -> String {
     let mut text = text.to_owned();
     for (mark, dir) in places {
         if text.contains(dir.as_str()) {
