@@ -12,7 +12,7 @@ use super::index::compatibles_of;
 use super::kbuild::Object;
 use super::link::Link;
 use super::lookup;
-use super::memo::{self, images_dir};
+use super::memo;
 use super::report::{Changed, MissingSymbol, Report, Source, Timings, Why};
 use super::request::{BuildRequest, Built, Emit};
 use super::script::Script;
@@ -146,14 +146,10 @@ impl<'a> Build<'a> {
         self.save();
         self.timings.link_ms = ms(step);
         self.timings.total_ms = ms(start);
-        let (image, debug) = outputs(&self.images().join(&image_dir), request.emit);
+        let (image, debug) = outputs(&self.request.images_dir().join(&image_dir), request.emit);
         report.image_bytes = std::fs::metadata(&image).map(|meta| meta.len()).unwrap_or_default();
         report.timings = self.timings.clone();
         Ok((Built { image, debug, report }, image_dir))
-    }
-
-    fn images(&self) -> PathBuf {
-        self.request.images.clone().unwrap_or_else(images_dir)
     }
 
     /// Keeps what was learnt of files; who makes many images does so at the end.
@@ -460,13 +456,13 @@ impl<'a> Build<'a> {
             key.push_str(&format!("{name} {}\n", missing.is_called));
         }
         let name = hash::text(&key)[..32].to_owned();
-        let dir = self.images().join(&name);
+        let dir = self.request.images_dir().join(&name);
         if outputs(&dir, request.emit).0.exists() {
             return Ok(name);
         }
         // Made beside its place, so that an interrupted link leaves no half image; others may make the same one now.
         let thread = std::thread::current().id();
-        let beside = self.images().join(format!(".{name}-{}-{thread:?}", std::process::id()));
+        let beside = dir.with_file_name(format!(".{name}-{}-{thread:?}", std::process::id()));
         let link = Link {
             objects,
             archive: request.shim_archive.as_deref(),

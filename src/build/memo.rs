@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 /// The engine itself: another engine may build another image from the same files.
-const ENGINE: [&str; 10] = [
+const ENGINE: [&str; 13] = [
     include_str!("closure.rs"),
     include_str!("compile.rs"),
     include_str!("engine.rs"),
@@ -21,7 +21,10 @@ const ENGINE: [&str; 10] = [
     include_str!("link.rs"),
     include_str!("lookup.rs"),
     include_str!("objfile.rs"),
+    include_str!("overlay.rs"),
     include_str!("report.rs"),
+    include_str!("unreached.rs"),
+    include_str!("vendor.rs"),
     include_str!("workshop.rs"),
 ];
 
@@ -84,7 +87,7 @@ pub(super) fn keep(memo: PathBuf, inputs: &[PathBuf], image_dir: String, report:
 pub(super) fn recall(memo: &Path, request: &BuildRequest, start: Instant) -> Option<Built> {
     let memo: Memo = postcard::from_bytes(&std::fs::read(memo).ok()?).ok()?;
     let same = memo.inputs.iter().all(|(path, stamp)| Stamp::of(path) == Some(*stamp));
-    let (image, debug) = outputs(&images_dir().join(&memo.image_dir), request.emit);
+    let (image, debug) = outputs(&request.images_dir().join(&memo.image_dir), request.emit);
     if !same || !image.exists() {
         return None;
     }
@@ -97,7 +100,29 @@ pub(super) fn recall(memo: &Path, request: &BuildRequest, start: Instant) -> Opt
     Some(Built { image, debug, report })
 }
 
-/// The cache's directory of images.
-pub(super) fn images_dir() -> PathBuf {
-    cache::dir().join("images")
+#[cfg(test)]
+mod tests {
+    use super::{BuildRequest, Report, keep, recall};
+    use linux_headers::{Series, Tree};
+    use std::time::Instant;
+
+    #[test]
+    fn an_image_is_found_where_it_was_made() {
+        let dir = std::env::temp_dir().join(format!("memo-{}", std::process::id()));
+        let tree = Tree {
+            dir: dir.clone(),
+            series: Series::V6_12,
+            full_version: "6.12.0".to_owned(),
+            manifest: None,
+        };
+        let mut request = BuildRequest::new(tree, "chip");
+        request.images = Some(dir.join("mine"));
+        let image = dir.join("mine/made/image");
+        linux_headers::cache::write_atomic(&image, b"an image").expect("writes");
+        let memo = dir.join("memo");
+        keep(memo.clone(), &[], "made".to_owned(), &Report::default()).expect("keeps");
+        let built = recall(&memo, &request, Instant::now()).map(|built| built.image);
+        let _ = std::fs::remove_dir_all(&dir);
+        assert_eq!(built, Some(image));
+    }
 }

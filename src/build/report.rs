@@ -73,7 +73,7 @@ pub struct Timings {
 }
 
 /// The report on one image.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Report {
     /// The driver, as it was asked for.
     pub driver: String,

@@ -2,7 +2,7 @@
 //! What a build is asked for, and what it gives.
 
 use super::report::Report;
-use linux_headers::{Arch, Profile, Tree};
+use linux_headers::{Arch, Profile, Tree, cache};
 use std::path::PathBuf;
 
 /// What the linker makes.
@@ -90,6 +90,11 @@ impl BuildRequest {
             is_module: false,
             images: None,
         }
+    }
+
+    /// Where images are made.
+    pub(super) fn images_dir(&self) -> PathBuf {
+        self.images.clone().unwrap_or_else(|| cache::dir().join("images"))
     }
 }
 
