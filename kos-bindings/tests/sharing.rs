@@ -59,6 +59,24 @@ fn a_domain_that_was_not_made_for_it_maps_nothing() {
 }
 
 #[test]
+fn a_domain_shares_as_much_memory_as_it_may() {
+    let kernel = kernel();
+    let reader = start(&kernel, &sharing("reader"));
+    // It makes two pages.
+    for (name, memory_bytes) in [("short", 2 * 4096 - 1), ("enough", 2 * 4096)] {
+        let mut spec = sharing(name);
+        spec.limits.memory_bytes = memory_bytes;
+        let (_domain, mut client) = start_beside(&kernel, spec, &reader);
+        let handle = client.handle();
+        let answer = call(&mut client, handle, mid::SHARE, name.as_bytes()).expect("an answer");
+        match name {
+            "short" => assert_eq!(answer, Retcode::FAIL.0.to_le_bytes()),
+            _ => assert_eq!(&answer[2..], name.as_bytes()),
+        }
+    }
+}
+
+#[test]
 fn what_a_domain_holds_and_may_call_is_the_same() {
     let kernel = kernel();
     let domain = start(&kernel, &sharing("bare"));
