@@ -3,8 +3,8 @@
 
 mod common;
 
-use common::{call, kernel_with, mid, spec, start};
-use kos_bindings::hosted::{ChannelSpec, Config, DomainSpec, Rights};
+use common::{call, kernel, mid, spec, start};
+use kos_bindings::hosted::{ChannelSpec, DomainHandle, DomainSpec, Kernel, LocalClient, Rights};
 use kos_bindings::nk::Retcode;
 
 fn sharing(name: &str) -> DomainSpec {
@@ -14,19 +14,24 @@ fn sharing(name: &str) -> DomainSpec {
     }
 }
 
-#[test]
-fn a_domain_reads_what_its_peer_writes_and_gets_at_nothing_else() {
-    let kernel = kernel_with(Config::default());
-    let reader = start(&kernel, &sharing("reader"));
-    let mut spec = sharing("writer");
+/// Starts a domain that calls `other` as `back`, and makes a client of it.
+fn start_beside(kernel: &Kernel, mut spec: DomainSpec, other: &DomainHandle) -> (DomainHandle, LocalClient) {
     spec.channels.push(ChannelSpec {
         name: "back".into(),
         riid: 0,
-        endpoint: reader.endpoint(),
+        endpoint: other.endpoint(),
         rights: Rights::CALL,
     });
-    let writer = start(&kernel, &spec);
-    let mut client = kernel.client("tester", &writer).expect("a client");
+    let domain = start(kernel, &spec);
+    let client = kernel.client("tester", &domain).expect("a client");
+    (domain, client)
+}
+
+#[test]
+fn a_domain_reads_what_its_peer_writes_and_gets_at_nothing_else() {
+    let kernel = kernel();
+    let reader = start(&kernel, &sharing("reader"));
+    let (writer, mut client) = start_beside(&kernel, sharing("writer"), &reader);
     let handle = client.handle();
     let first = call(&mut client, handle, mid::SHARE, b"first").expect("an answer");
     let [attacks, refused, text @ ..] = first.as_slice() else {
@@ -45,25 +50,35 @@ fn a_domain_reads_what_its_peer_writes_and_gets_at_nothing_else() {
 
 #[test]
 fn a_domain_that_was_not_made_for_it_maps_nothing() {
-    let kernel = kernel_with(Config::default());
+    let kernel = kernel();
     let reader = start(&kernel, &sharing("reader"));
-    let mut spec = spec("writer");
-    spec.channels.push(ChannelSpec {
-        name: "back".into(),
-        riid: 0,
-        endpoint: reader.endpoint(),
-        rights: Rights::CALL,
-    });
-    let writer = start(&kernel, &spec);
-    let mut client = kernel.client("tester", &writer).expect("a client");
+    let (_writer, mut client) = start_beside(&kernel, spec("writer"), &reader);
     let handle = client.handle();
     let answer = call(&mut client, handle, mid::SHARE, b"text").expect("an answer");
     assert_eq!(answer, Retcode::FAIL.0.to_le_bytes());
 }
 
 #[test]
+fn a_domain_shares_as_much_memory_as_it_may() {
+    let kernel = kernel();
+    let reader = start(&kernel, &sharing("reader"));
+    // It makes two pages.
+    for (name, memory_bytes) in [("short", 2 * 4096 - 1), ("enough", 2 * 4096)] {
+        let mut spec = sharing(name);
+        spec.limits.memory_bytes = memory_bytes;
+        let (_domain, mut client) = start_beside(&kernel, spec, &reader);
+        let handle = client.handle();
+        let answer = call(&mut client, handle, mid::SHARE, name.as_bytes()).expect("an answer");
+        match name {
+            "short" => assert_eq!(answer, Retcode::FAIL.0.to_le_bytes()),
+            _ => assert_eq!(&answer[2..], name.as_bytes()),
+        }
+    }
+}
+
+#[test]
 fn what_a_domain_holds_and_may_call_is_the_same() {
-    let kernel = kernel_with(Config::default());
+    let kernel = kernel();
     let domain = start(&kernel, &sharing("bare"));
     let files = std::fs::read_dir(format!("/proc/{}/fd", domain.pid())).expect("its files");
     assert_eq!(files.count(), 0, "no file until it maps something");
@@ -88,17 +103,9 @@ fn open_files() -> usize {
 
 #[test]
 fn a_domain_receives_on_listeners_and_lines_of_its_own() {
-    let kernel = kernel_with(Config::default());
+    let kernel = kernel();
     let other = start(&kernel, &spec("other"));
-    let mut spec = spec("own");
-    spec.channels.push(ChannelSpec {
-        name: "back".into(),
-        riid: 0,
-        endpoint: other.endpoint(),
-        rights: Rights::CALL,
-    });
-    let domain = start(&kernel, &spec);
-    let mut client = kernel.client("tester", &domain).expect("a client");
+    let (_domain, mut client) = start_beside(&kernel, spec("own"), &other);
     let handle = client.handle();
     let done = std::sync::atomic::AtomicBool::new(false);
     let codes = std::thread::scope(|scope| {

@@ -22,7 +22,7 @@ use crate::port::PAGE;
 const HIGH: Range<u64> = 1 << 32..1 << 40;
 const LOW: Range<u64> = 1 << 30..1 << 32;
 /// The largest order of a block: 256 MiB.
-const MAX_ORDER: u64 = 16;
+const MAX_ORDER: u32 = 16;
 
 /// An access of a device to memory that it may not reach.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,12 +67,12 @@ fn bytes_of(order: u32) -> u64 {
 /// Returns the order and count of the blocks of a buffer.
 fn blocks(bytes: u64, order: u64) -> Result<(u32, u64), Retcode> {
     let is_whole = bytes != 0 && bytes.is_multiple_of(PAGE as u64);
-    if !is_whole || order > MAX_ORDER {
-        return Err(Retcode::INVALID_ARGUMENT);
-    }
+    let from = u32::try_from(order)
+        .ok()
+        .filter(|order| *order <= MAX_ORDER && is_whole);
+    let from = from.ok_or(Retcode::INVALID_ARGUMENT)?;
     let fits = |order: &u32| bytes.div_ceil(bytes_of(*order)) <= u64::from(MAX_FRAMES);
-    let from = u32::try_from(order).map_err(|_| Retcode::INVALID_ARGUMENT)?;
-    let order = (from..=16).find(fits).ok_or(Retcode::FAIL)?;
+    let order = (from..=MAX_ORDER).find(fits).ok_or(Retcode::FAIL)?;
     Ok((order, bytes.div_ceil(bytes_of(order))))
 }
 

@@ -255,7 +255,8 @@ impl<T: Transport> Kn<T> {
     }
 
     /// Maps `length` bytes of DMA buffer `buffer` from `offset`; returns the mapping, for [`Kn::revoke_resource`], and
-    /// the address.
+    /// the address. To a sandboxed domain that shares memory the mapping is only granted: the handle is the invalid
+    /// one, and instead of the address comes the place in the file.
     ///
     /// # Errors
     ///

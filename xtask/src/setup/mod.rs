@@ -150,7 +150,12 @@ const ORACLE: [Need; 4] = [
 const BROWSER: [Need; 1] = [Need {
     what: "chromium",
     why: "opens the pages that `diff` and `report` write, for their tests",
-    is_there: || run::find("chromium").is_some(),
+    // As `tests/browser.rs` looks for it.
+    is_there: || {
+        ["chromium", "chromium-browser", "google-chrome"]
+            .iter()
+            .any(|name| run::find(name).is_some())
+    },
     packages: &["chromium"],
 }];
 

@@ -4,6 +4,7 @@
 
 use core::ffi::c_void;
 
+use kos_bindings::idl::io;
 use kos_bindings::kn::{DmaFrame, DmaInfo as Info};
 use kos_bindings::nk::{Handle, Retcode};
 
@@ -12,7 +13,7 @@ use crate::process::kn;
 
 const PAGE: usize = 4096;
 const ORDER_BITS: u32 = 5;
-const MAX_FRAMES: usize = 32;
+const MAX_FRAMES: usize = io::MAX_FRAMES as usize;
 
 /// `DmaInfo`, with all the descriptors that there may be.
 #[repr(C)]

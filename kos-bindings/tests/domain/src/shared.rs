@@ -59,27 +59,7 @@ fn try_share<'a>(caller: &'a mut Caller, boot: Boot, request: Parts<'_>) -> Resu
         unsafe { at.wrapping_add(to).write_volatile(*from) };
     }
     let back = boot.channel("back").map_or(0, |channel| channel.handle);
-    let handles = u8::from(memory.is_some());
-    let size = 24 + 16 * u32::from(handles);
-    let room = caller.request();
-    let header = Header {
-        size,
-        handles,
-        mid: super::mid::SHARED,
-        ..Header::read(request.constant).map_err(|_| Retcode::FAIL)?
-    };
-    room.constant[..size as usize].fill(0);
-    header.pack().put(room.constant, 0).map_err(|_| Retcode::FAIL)?;
-    HandleDesc::INVALID.put(room.constant, 8).map_err(|_| Retcode::FAIL)?;
-    if let Some(memory) = memory {
-        HandleDesc::all(memory)
-            .put(room.constant, 24)
-            .map_err(|_| Retcode::FAIL)?;
-    }
-    let lens = Lens {
-        constant: size as usize,
-        arena: 0,
-    };
+    let lens = message(caller.request(), super::mid::SHARED, memory)?;
     caller.call(Handle(back), lens)
 }
 
@@ -237,28 +217,33 @@ fn try_recv_ex(domain: &mut Domain, back: u32) -> [Result<(), Retcode>; 8] {
     ]
 }
 
-fn message(room: PartsMut<'_>, mid: u16, handle: Handle) -> Result<Lens, Retcode> {
+/// Writes a request of method `mid` that has `handle`, or none.
+fn message(room: PartsMut<'_>, mid: u16, handle: Option<Handle>) -> Result<Lens, Retcode> {
+    let handles = u8::from(handle.is_some());
+    let size = 24 + 16 * u32::from(handles);
     let header = Header {
-        size: 40,
-        handles: 1,
+        size,
+        handles,
         is_error: false,
         riid: RIID,
         mid,
     };
-    room.constant[..40].fill(0);
-    header.pack().put(room.constant, 0).map_err(|_| Retcode::FAIL)?;
-    HandleDesc::INVALID.put(room.constant, 8).map_err(|_| Retcode::FAIL)?;
-    HandleDesc::all(handle)
-        .put(room.constant, 24)
-        .map_err(|_| Retcode::FAIL)?;
+    let constant = &mut room.constant[..size as usize];
+    constant.fill(0);
+    let mut put = || {
+        header.pack().put(constant, 0)?;
+        HandleDesc::INVALID.put(constant, 8)?;
+        handle.map_or(Ok(()), |handle| HandleDesc::all(handle).put(constant, 24))
+    };
+    put().map_err(|_| Retcode::FAIL)?;
     Ok(Lens {
-        constant: 40,
+        constant: size as usize,
         arena: 0,
     })
 }
 
 fn hand_over(caller: &mut Caller, back: u32, object: Handle) -> Result<(), Retcode> {
-    let lens = message(caller.request(), super::mid::CALL_OWN, object)?;
+    let lens = message(caller.request(), super::mid::CALL_OWN, Some(object))?;
     caller.call(Handle(back), lens).map(drop)
 }
 
@@ -269,7 +254,7 @@ pub fn call_own(caller: &mut Caller, request: Parts<'_>, response: PartsMut<'_>)
         return Lens::default();
     };
     caller.set_timeout_ns(5_000_000);
-    let outcome = message(caller.request(), super::mid::ECHO, desc.handle)
+    let outcome = message(caller.request(), super::mid::ECHO, Some(desc.handle))
         .and_then(|lens| caller.call(desc.handle, lens).map(drop));
     caller.set_timeout_ns(u64::MAX);
     let code = outcome.err().map_or(0, |code| code.0);
