@@ -29,6 +29,8 @@
 
 pub mod adxl345;
 pub mod ak8975;
+#[cfg(test)]
+mod any_bytes;
 pub mod at24;
 #[cfg(test)]
 mod bench;

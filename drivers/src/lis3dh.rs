@@ -228,7 +228,7 @@ impl RegModel for Lis3dh {
         if reg & INCREMENT == 0 {
             reg
         } else {
-            INCREMENT | (reg + 1) & 0x3f
+            INCREMENT | reg.wrapping_add(1) & 0x3f
         }
     }
 }
