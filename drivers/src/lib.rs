@@ -42,6 +42,7 @@ pub mod board;
 pub mod calendar;
 pub mod chip;
 pub mod convert;
+mod data_status;
 pub mod ds1307;
 pub mod ds3231;
 pub mod dts;
