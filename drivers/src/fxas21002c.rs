@@ -118,14 +118,13 @@ impl Fxas21002c {
     }
 
     fn mode_changed(&mut self, old: u8, new: u8) {
-        let delay = match (old & (ACTIVE | READY), self.start_up) {
+        let delay = match old & (ACTIVE | READY) {
             _ if new & ACTIVE == 0 => return self.sampler.stop(),
             // Another data rate.
-            (ACTIVE.., _) if old == new => return,
-            (ACTIVE.., _) => self.period_ns(),
-            (_, StartUp::Instant) => 0,
-            (READY, StartUp::DataSheet) => FROM_READY_NS + self.period_ns(),
-            (_, StartUp::DataSheet) => FROM_STANDBY_NS + self.period_ns(),
+            ACTIVE.. if old == new => return,
+            ACTIVE.. => self.period_ns(),
+            READY => self.start_up.delay(FROM_READY_NS + self.period_ns()),
+            _ => self.start_up.delay(FROM_STANDBY_NS + self.period_ns()),
         };
         self.sampler.start(self.now + delay);
     }

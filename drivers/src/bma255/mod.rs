@@ -157,11 +157,7 @@ impl Bma255 {
     }
 
     fn wake(&mut self) {
-        let delay = match self.start_up {
-            StartUp::Instant => 0,
-            StartUp::DataSheet => START_UP_NS,
-        };
-        self.sampler.start(self.now + delay);
+        self.sampler.start(self.now + self.start_up.delay(START_UP_NS));
     }
 
     /// Power-on and soft reset: normal mode, with all registers as in the map.

@@ -15,7 +15,7 @@ pub(crate) mod interrupt;
 #[cfg(test)]
 mod tests;
 
-use crate::chip::{ChipOptions, PINS, RegModel, SpiCommand, StartUp, Status};
+use crate::chip::{ChipOptions, PINS, RegModel, StartUp, Status};
 use crate::convert::quantise;
 use crate::regs::RegFile;
 use crate::sampler::Sampler;
@@ -144,12 +144,7 @@ impl Bmg160 {
     }
 
     fn wake(&mut self, start_up_ns: u64) {
-        let delay = if self.start_up == StartUp::Instant {
-            0
-        } else {
-            start_up_ns
-        };
-        self.sampler.start(self.now + delay);
+        self.sampler.start(self.now + self.start_up.delay(start_up_ns));
     }
 
     fn is_suspended(&self) -> bool {
@@ -299,13 +294,5 @@ impl RegModel for Bmg160 {
         };
         // Modes 0 and 3, most significant bit first.
         matches!(mode & 0x03, 0 | 3) && mode & 0x1c == wires
-    }
-
-    fn spi_command(&self, byte: u8) -> SpiCommand {
-        SpiCommand {
-            reg: byte & 0x7f,
-            read: byte & 0x80 != 0,
-            increment: true,
-        }
     }
 }

@@ -176,10 +176,7 @@ impl Mma8452 {
             self.sampler.stop();
         } else if old & ACTIVE == 0 {
             self.before = None;
-            let delay = match self.start_up {
-                StartUp::Instant => 0,
-                StartUp::DataSheet => TURN_ON_NS + 2 * self.period_ns(),
-            };
+            let delay = self.start_up.delay(TURN_ON_NS + 2 * self.period_ns());
             self.sampler.start(self.now + delay);
         }
     }
