@@ -7,7 +7,7 @@
 //! FIFO, the other interrupts, offset compensation, steps, self-test and the magnetometer's interface (their registers
 //! only store).
 
-use crate::chip::{ChipOptions, NEVER, Pin, RegModel, SpiCommand, StartUp, Status};
+use crate::chip::{ChipOptions, NEVER, Pin, RegModel, StartUp, Status};
 use crate::convert::quantise;
 use crate::regs::RegFile;
 use crate::sampler::Sampler;
@@ -234,8 +234,7 @@ impl Bmi160 {
         if mode != NORMAL {
             sampler.stop();
         } else if !sampler.is_running() {
-            let delay = if self.start_up == StartUp::Instant { 0 } else { start_ns };
-            sampler.start(self.now + delay);
+            sampler.start(self.now + self.start_up.delay(start_ns));
         }
     }
 
@@ -255,11 +254,7 @@ impl Bmi160 {
     fn configured(&mut self, reg: u8) {
         let is_acc = matches!(reg, reg::ACC_CONF | reg::ACC_RANGE);
         let conf = if is_acc { reg::ACC_CONF } else { reg::GYR_CONF };
-        let delay = if self.start_up == StartUp::Instant {
-            0
-        } else {
-            self.period_ns(conf)
-        };
+        let delay = self.start_up.delay(self.period_ns(conf));
         let now = self.now;
         let sampler = if is_acc { &mut self.acc } else { &mut self.gyr };
         if sampler.is_running() {
@@ -340,14 +335,6 @@ impl RegModel for Bmi160 {
     fn spi_accepts(&self, mode: u32) -> bool {
         // Modes 0 and 3, four wires, most significant bit first.
         matches!(mode & 0x03, 0 | 3) && mode & 0x18 == 0
-    }
-
-    fn spi_command(&self, byte: u8) -> SpiCommand {
-        SpiCommand {
-            reg: byte & 0x7f,
-            read: byte & 0x80 != 0,
-            increment: true,
-        }
     }
 }
 

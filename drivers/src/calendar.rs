@@ -120,11 +120,6 @@ impl Ticks {
         self.next = NEVER;
     }
 
-    /// Whether it goes.
-    pub fn is_running(&self) -> bool {
-        self.next != NEVER
-    }
-
     /// When the next second is over, or [`NEVER`].
     pub fn next(&self) -> u64 {
         self.next

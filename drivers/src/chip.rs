@@ -387,6 +387,16 @@ pub enum StartUp {
     DataSheet,
 }
 
+impl StartUp {
+    /// How long it takes here to do what takes `ns` by the data sheet.
+    pub fn delay(self, ns: u64) -> u64 {
+        match self {
+            StartUp::Instant => 0,
+            StartUp::DataSheet => ns,
+        }
+    }
+}
+
 /// The chips that a board can carry: `compatible` strings and how to make the chip.
 pub const CHIPS: &[(&str, Make)] = &[
     ("adi,adxl345", |options| {

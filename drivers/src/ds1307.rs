@@ -30,17 +30,6 @@ const OUT: u8 = 0x80;
 const RAM: u8 = 0x08;
 const LAST: u8 = 0x3f;
 
-/// The counters' registers.
-const CLOCK: [u8; 7] = [
-    reg::SECONDS,
-    reg::MINUTES,
-    reg::HOURS,
-    reg::DAY,
-    reg::DATE,
-    reg::MONTH,
-    reg::YEAR,
-];
-
 /// The chip.
 pub struct Ds1307 {
     regs: RegFile<0x40>,
@@ -56,10 +45,10 @@ pub struct Ds1307 {
 impl Default for Ds1307 {
     /// A chip before power-on: the first [`advance`](RegModel::advance) switches it on.
     fn default() -> Self {
-        let regs = RegFile::new(&reg::MAP);
-        let clock = CLOCK.map(|field| regs.get(field));
+        // The counters are the first registers.
+        let clock = std::array::from_fn(|at| reg::MAP.reset[at]);
         Ds1307 {
-            regs,
+            regs: RegFile::new(&reg::MAP),
             ram: [0; 56],
             now: 0,
             clock,

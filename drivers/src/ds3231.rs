@@ -49,17 +49,6 @@ const IS_WEEKDAY: u8 = 0x40;
 /// From one temperature conversion to the next (data sheet, "Temperature registers").
 const CONVERSION_NS: u64 = 64_000_000_000;
 
-/// The counters' registers.
-const CLOCK: [u8; 7] = [
-    reg::SECONDS,
-    reg::MINUTES,
-    reg::HOURS,
-    reg::DAY,
-    reg::DATE,
-    reg::MONTH,
-    reg::YEAR,
-];
-
 /// The chip.
 pub struct Ds3231 {
     regs: RegFile<0x20>,
@@ -75,10 +64,10 @@ pub struct Ds3231 {
 impl Default for Ds3231 {
     /// A chip before power-on: the first [`advance`](RegModel::advance) switches it on.
     fn default() -> Self {
-        let regs = RegFile::new(&reg::MAP);
-        let clock = CLOCK.map(|field| regs.get(field));
+        // The counters are the first registers.
+        let clock = std::array::from_fn(|at| reg::MAP.reset[at]);
         Ds3231 {
-            regs,
+            regs: RegFile::new(&reg::MAP),
             now: 0,
             clock,
             copy: clock,

@@ -20,8 +20,7 @@
 //! | `no-irq` | the interrupt pins stay at rest |
 //!
 //! Chips that talk in frames (the NFC controllers) have more. Each may bear `=N`: it is the N-th frame from now on,
-//! else the
-//! first.
+//! else the first.
 //!
 //! | fault | what happens |
 //! |---|---|

@@ -10,6 +10,7 @@
 
 use crate::chip::{ChipOptions, NEVER, PINS, Pin, RegModel, StartUp, Status};
 use crate::convert::quantise;
+use crate::data_status::DataStatus;
 use crate::regs::RegFile;
 use crate::sampler::Sampler;
 use crate::stimulus::Stimulus;
@@ -56,8 +57,6 @@ const FS_DOUBLE: u8 = 0x01;
 /// INT_SRC_FLAG.
 const BOOT_END: u8 = 0x08;
 const SRC_DRDY: u8 = 0x01;
-/// DR_STATUS: all axes have new data.
-const ZYXDR: u8 = 0x08;
 
 /// Sensitivity at ±2000 °/s: 62.5 m°/s per LSB (data sheet, table 3); each smaller range doubles it.
 const LSB_PER_DEGREE: f64 = 16.0;
@@ -73,7 +72,7 @@ pub struct Fxas21002c {
     sampler: Sampler,
     latest: [i16; 3],
     /// DR_STATUS.
-    data_status: u8,
+    data_status: DataStatus,
 }
 
 impl Fxas21002c {
@@ -85,7 +84,7 @@ impl Fxas21002c {
             now: 0,
             sampler: Sampler::default(),
             latest: [0; 3],
-            data_status: 0,
+            data_status: DataStatus::default(),
         }
     }
 
@@ -105,8 +104,7 @@ impl Fxas21002c {
         self.latest = std::array::from_fn(|axis| quantise(world.rate_at(axis, time_ns).to_degrees() * scale, 16));
         let [temp, _] = quantise(world.temp, 8).to_le_bytes();
         self.regs.set(reg::TEMP, temp);
-        // Data that was not read is overwritten.
-        self.data_status = (self.data_status & 0x0f) << 4 | ZYXDR | 0x07;
+        self.data_status.sampled(0x07);
     }
 
     fn data_byte(&mut self, which: u8) -> u8 {
@@ -115,25 +113,18 @@ impl Fxas21002c {
         if which & 1 != 0 {
             return low;
         }
-        // The axis' flags go, and with the last of them the common ones.
-        self.data_status &= !(0x11 << axis);
-        for (axes, common) in [(0x07, 0x08), (0x70, 0x80)] {
-            if self.data_status & axes == 0 {
-                self.data_status &= !common;
-            }
-        }
+        self.data_status.read(axis);
         high
     }
 
     fn mode_changed(&mut self, old: u8, new: u8) {
-        let delay = match (old & (ACTIVE | READY), self.start_up) {
+        let delay = match old & (ACTIVE | READY) {
             _ if new & ACTIVE == 0 => return self.sampler.stop(),
             // Another data rate.
-            (ACTIVE.., _) if old == new => return,
-            (ACTIVE.., _) => self.period_ns(),
-            (_, StartUp::Instant) => 0,
-            (READY, StartUp::DataSheet) => FROM_READY_NS + self.period_ns(),
-            (_, StartUp::DataSheet) => FROM_STANDBY_NS + self.period_ns(),
+            ACTIVE.. if old == new => return,
+            ACTIVE.. => self.period_ns(),
+            READY => self.start_up.delay(FROM_READY_NS + self.period_ns()),
+            _ => self.start_up.delay(FROM_STANDBY_NS + self.period_ns()),
         };
         self.sampler.start(self.now + delay);
     }
@@ -154,7 +145,7 @@ impl RegModel for Fxas21002c {
     fn status(&self) -> Status {
         let config = self.regs.get(reg::CTRL_REG2);
         let is_enabled = config & INT_EN_DRDY != 0;
-        let is_ready = is_enabled && self.data_status & ZYXDR != 0;
+        let is_ready = is_enabled && self.data_status.is_new();
         let on_int1 = config & INT_CFG_DRDY != 0;
         let pin = |is_mine: bool| Pin::output(is_ready && is_mine, config & IPOL != 0, config & PP_OD != 0);
         let pins: [Pin; PINS] = [pin(on_int1), pin(!on_int1)];
@@ -168,8 +159,8 @@ impl RegModel for Fxas21002c {
         }
         match reg & 0x1f {
             // Without the FIFO, STATUS is DR_STATUS.
-            reg::STATUS | reg::DR_STATUS => self.data_status,
-            reg::INT_SRC_FLAG => BOOT_END | if self.data_status & ZYXDR != 0 { SRC_DRDY } else { 0 },
+            reg::STATUS | reg::DR_STATUS => self.data_status.byte(),
+            reg::INT_SRC_FLAG => BOOT_END | if self.data_status.is_new() { SRC_DRDY } else { 0 },
             reg => self.data_byte(reg - reg::OUT_X_MSB),
         }
     }

@@ -147,10 +147,7 @@ impl<const IS_MPU: bool> Gyro<IS_MPU> {
     }
 
     fn wake(&mut self) {
-        self.sampler.start(match self.start_up {
-            StartUp::Instant => self.now,
-            StartUp::DataSheet => self.now + START_UP_NS,
-        });
+        self.sampler.start(self.now + self.start_up.delay(START_UP_NS));
         self.interrupts |= CLOCK_READY;
     }
 

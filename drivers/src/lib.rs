@@ -29,6 +29,8 @@
 
 pub mod adxl345;
 pub mod ak8975;
+#[cfg(test)]
+mod any_bytes;
 pub mod at24;
 #[cfg(test)]
 mod bench;
@@ -40,6 +42,7 @@ pub mod board;
 pub mod calendar;
 pub mod chip;
 pub mod convert;
+mod data_status;
 pub mod ds1307;
 pub mod ds3231;
 pub mod dts;

@@ -10,6 +10,7 @@
 
 use crate::chip::{ChipOptions, NEVER, PINS, Pin, RegModel, StartUp, Status};
 use crate::convert::quantise;
+use crate::data_status::DataStatus;
 use crate::regs::RegFile;
 use crate::sampler::Sampler;
 use crate::stimulus::{STANDARD_GRAVITY, Stimulus};
@@ -71,8 +72,6 @@ const I1_ZYXDA: u8 = 0x10;
 const HR: u8 = 0x08;
 /// CTRL_REG6: the pins are active low.
 const INT_POLARITY: u8 = 0x02;
-/// STATUS_REG: all axes have new data; the lower three bits are the axes. The upper four are the overruns.
-const ZYXDA: u8 = 0x08;
 
 /// mg per LSB of 12 bits in each range (data sheet, table 4).
 const MG_PER_LSB: [f64; 4] = [1.0, 2.0, 4.0, 12.0];
@@ -95,7 +94,7 @@ pub struct Lis3dh {
     sampler: Sampler,
     latest: [i16; 3],
     /// STATUS_REG.
-    data_status: u8,
+    data_status: DataStatus,
     /// The data-ready signal: it ends with the first axis that is read.
     is_ready: bool,
 }
@@ -109,7 +108,7 @@ impl Lis3dh {
             now: 0,
             sampler: Sampler::default(),
             latest: [0; 3],
-            data_status: 0,
+            data_status: DataStatus::default(),
             is_ready: false,
         }
     }
@@ -146,8 +145,7 @@ impl Lis3dh {
             let mg = world.accel_at(axis, time_ns) / STANDARD_GRAVITY * 1000.0;
             self.latest[axis] = quantise(mg / mg_per_lsb, bits) << (16 - bits);
         }
-        // Data that was not read is overrun.
-        self.data_status = (self.data_status & 0x0f) << 4 | ZYXDA | axes;
+        self.data_status.sampled(axes);
         self.is_ready = true;
     }
 
@@ -157,13 +155,7 @@ impl Lis3dh {
         if which & 1 == 0 {
             return low;
         }
-        // The axis' flags go, and with the last of them the common ones.
-        self.data_status &= !(0x11 << axis);
-        for (axes, common) in [(0x07, 0x08), (0x70, 0x80)] {
-            if self.data_status & axes == 0 {
-                self.data_status &= !common;
-            }
-        }
+        self.data_status.read(axis);
         self.is_ready = false;
         high
     }
@@ -205,7 +197,7 @@ impl RegModel for Lis3dh {
             return self.regs.get(reg);
         }
         match reg & 0x3f {
-            reg::STATUS_REG => self.data_status,
+            reg::STATUS_REG => self.data_status.byte(),
             reg => self.data_byte(reg - reg::OUT_X_L),
         }
     }
@@ -228,7 +220,7 @@ impl RegModel for Lis3dh {
         if reg & INCREMENT == 0 {
             reg
         } else {
-            INCREMENT | (reg + 1) & 0x3f
+            INCREMENT | reg.wrapping_add(1) & 0x3f
         }
     }
 }

@@ -3,8 +3,7 @@
 //! hostile.
 //!
 //! What must hold, whatever comes over the bus and the lines: nothing panics, time goes on, and after its reset the
-//! chip
-//! does what it did at first.
+//! chip does what it did at first.
 #![no_main]
 
 use board::{BoardOptions, I2cData, I2cMsg, SimBoard, SpiXfer, Stimulus};

@@ -19,7 +19,6 @@
  *                   if arg is empty; answers with the result (8 bytes) and arg
  *   D fd data       one write to an open file; answers with the count
  *   P fd events ms  polls; answers with what is there
- *   E fd            opens an IIO device's events; answers with the number
  *   C fd            closes
  *   K               the kernel's log since the last K, as /dev/kmsg has it
  *   S ms            sleeps
@@ -272,17 +271,6 @@ static int poll_fd(int fd, short events, int ms)
 	return 0;
 }
 
-/* The command is that of include/uapi/linux/iio/events.h. */
-static int open_events(int fd)
-{
-	int events;
-
-	if (ioctl(fd, _IOR('i', 0x90, int), &events) < 0)
-		return errno;
-	addf("%d", events);
-	return 0;
-}
-
 static int kernel_log(int fd)
 {
 	char record[8192];
@@ -364,9 +352,6 @@ static void run(char *line, int log)
 	}
 	case 'P':
 		failed = poll_fd(atoi(words[1]), (short)atoi(words[2]), atoi(words[3]));
-		break;
-	case 'E':
-		failed = open_events(atoi(words[1]));
 		break;
 	case 'C':
 		failed = close(atoi(words[1])) ? errno : 0;

@@ -68,7 +68,13 @@ pub(crate) struct DomainSide {
 }
 
 /// `IIO_GET_EVENT_FD_IOCTL` (`include/uapi/linux/iio/events.h`): the number of a new file.
-const GET_EVENT_FD: u32 = 0x8004_6990;
+fn get_event_fd() -> Command {
+    Command {
+        number: 0x8004_6990,
+        value: 0,
+        arg: vec![0; 4],
+    }
+}
 
 fn file_number(arg: &[u8]) -> Result<u32, Failure> {
     let number = arg
@@ -183,11 +189,7 @@ impl Side for DomainSide {
     }
 
     fn event_file(&mut self, file: i64) -> Result<i64, Failure> {
-        let file = self.file(file)?;
-        let (_, arg) = self
-            .client
-            .device_ioctl(file, GET_EVENT_FD, 0, &[0; 4])
-            .map_err(failure)?;
+        let (_, arg) = self.ioctl(file, &get_event_fd())?;
         self.files.push(DeviceFile::made_by_driver(file_number(&arg)?));
         i64::try_from(self.files.len() - 1).map_err(|error| Failure::Machine(error.into()))
     }
@@ -332,7 +334,8 @@ impl Side for LinuxSide {
     }
 
     fn event_file(&mut self, file: i64) -> Result<i64, Failure> {
-        self.machine.event_file(file)
+        let (_, arg) = self.ioctl(file, &get_event_fd())?;
+        Ok(file_number(&arg)?.into())
     }
 
     fn ioctl(&mut self, file: i64, command: &Command) -> Result<(i64, Vec<u8>), Failure> {

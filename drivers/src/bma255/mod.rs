@@ -1,25 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Bosch Sensortec BMA255: three-axis accelerometer, 12 bits, ±2 g to ±16 g, on I²C.
 //!
-//! Written from the data sheet (Bosch Sensortec, BST-BMA255-DS004). Its interrupt controller is the one of the
-//! BMG160 ([`crate::bmg160`]), whose latching is used here. Modelled: the data path with all ranges and bandwidths,
-//! new-data flags and register shadowing, temperature, normal, suspend and deep-suspend mode, soft reset, the FIFO,
-//! and the new-data, FIFO and slope (any-motion) interrupts with mapping, latching, polarity and output driver.
+//! Written from the data sheet (Bosch Sensortec, BST-BMA255-DS004). Its FIFO and its interrupt controller are those of
+//! the BMG160 ([`crate::bmg160`]), whose FIFO and latching are used here. Modelled: the data path with all ranges and
+//! bandwidths, new-data flags and register shadowing, temperature, normal, suspend and deep-suspend mode, soft reset,
+//! the FIFO, and the new-data, FIFO and slope (any-motion) interrupts with mapping, latching, polarity and output
+//! driver.
 //!
 //! Not modelled: the filters (a sample is the stimulus at its moment), the duty cycle of low-power mode, the other
 //! motion interrupts, offset compensation and self-test (their registers only store), the non-volatile memory, SPI.
 
-mod fifo;
 #[cfg(test)]
 mod tests;
 
+use crate::bmg160::fifo::Fifo;
 use crate::bmg160::interrupt::{Motion, cause};
 use crate::chip::{ChipOptions, NEVER, PINS, Pin, RegModel, StartUp, Status};
 use crate::convert::quantise;
 use crate::regs::RegFile;
 use crate::sampler::Sampler;
 use crate::stimulus::{STANDARD_GRAVITY, Stimulus};
-use fifo::Fifo;
 
 crate::registers! {
     /// The registers (data sheet, "Register map").
@@ -110,13 +110,11 @@ const START_UP_NS: u64 = 1_800_000;
 /// The new-data interrupt is released this long before the next sample.
 const NEW_DATA_GAP_NS: u64 = 50_000;
 
-/// One sample, 12 bits each.
-type Sample = [i16; 3];
+/// Frames of the FIFO.
+const FIFO_DEPTH: usize = 32;
 
-/// A sample's word as registers and FIFO show it: 12 bits at the top.
-fn word(value: i16) -> [u8; 2] {
-    (value << 4).to_le_bytes()
-}
+/// One sample, 12 bits each; registers and FIFO show them at the top of a word.
+type Sample = [i16; 3];
 
 /// The chip.
 pub struct Bma255 {
@@ -129,7 +127,7 @@ pub struct Bma255 {
     fresh: [bool; 3],
     /// Shadowing: the upper half of each axis as it was when the lower half was read.
     shadow: [Option<u8>; 3],
-    fifo: Fifo,
+    fifo: Fifo<FIFO_DEPTH>,
     slope: Motion,
     /// Slopes above the threshold in a row.
     slopes: u8,
@@ -159,11 +157,7 @@ impl Bma255 {
     }
 
     fn wake(&mut self) {
-        let delay = match self.start_up {
-            StartUp::Instant => 0,
-            StartUp::DataSheet => START_UP_NS,
-        };
-        self.sampler.start(self.now + delay);
+        self.sampler.start(self.now + self.start_up.delay(START_UP_NS));
     }
 
     /// Power-on and soft reset: normal mode, with all registers as in the map.
@@ -199,7 +193,7 @@ impl Bma255 {
         self.fresh = [true; 3];
         let [temp, _] = quantise((world.temp - TEMP_CENTRE) * 2.0, 8).to_le_bytes();
         self.regs.set(reg::ACCD_TEMP, temp);
-        self.fifo.push(self.latest);
+        self.fifo.push(self.latest.map(|value| value << 4));
         if self.regs.has(reg::INT_EN_1, DATA_EN) {
             self.new_data_until = time_ns + self.period_ns() - NEW_DATA_GAP_NS;
         }
@@ -222,7 +216,7 @@ impl Bma255 {
 
     fn data_byte(&mut self, which: u8) -> u8 {
         let axis = usize::from(which / 2) % 3;
-        let [low, high] = word(self.latest[axis]);
+        let [low, high] = (self.latest[axis] << 4).to_le_bytes();
         if which & 1 == 0 {
             if !self.regs.has(reg::ACCD_HBW, SHADOW_OFF) {
                 self.shadow[axis] = Some(high);
@@ -237,10 +231,12 @@ impl Bma255 {
     fn data_status(&self) -> u8 {
         let enabled = self.regs.get(reg::INT_EN_1);
         let flag = |enable: u8, is_set: bool, bit: u8| if enabled & enable != 0 && is_set { bit } else { 0 };
+        // 0 is no watermark.
+        let watermark = self.regs.get(reg::FIFO_CONFIG_0);
         flag(DATA_EN, self.now < self.new_data_until, DATA_INT)
             | flag(
                 WATERMARK_EN,
-                self.fifo.is_at(self.regs.get(reg::FIFO_CONFIG_0)),
+                watermark != 0 && self.fifo.holds(watermark),
                 WATERMARK_INT,
             )
             | flag(FULL_EN, self.fifo.is_full(), FULL_INT)

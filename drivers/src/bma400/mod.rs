@@ -214,10 +214,7 @@ impl Bma400 {
             self.sampler.stop();
             self.engine.stop();
         } else if old & POWER_MODE == 0 {
-            let delay = match self.start_up {
-                StartUp::Instant => 0,
-                StartUp::DataSheet => WAKE_NS + self.period_ns(),
-            };
+            let delay = self.start_up.delay(WAKE_NS + self.period_ns());
             self.sampler.start(self.now + delay);
             self.engine.start(self.now + delay);
         }

@@ -10,12 +10,12 @@
 //! Not modelled: the filters (a sample is the stimulus at its moment), offset compensation (its registers only store),
 //! the non-volatile memory, tags in FIFO frames, and the duty cycle of the advanced power-save mode.
 
-mod fifo;
+pub(crate) mod fifo;
 pub(crate) mod interrupt;
 #[cfg(test)]
 mod tests;
 
-use crate::chip::{ChipOptions, PINS, RegModel, SpiCommand, StartUp, Status};
+use crate::chip::{ChipOptions, PINS, RegModel, StartUp, Status};
 use crate::convert::quantise;
 use crate::regs::RegFile;
 use crate::sampler::Sampler;
@@ -82,6 +82,8 @@ const SUSPEND: u8 = 0x80;
 const DEEP_SUSPEND: u8 = 0x20;
 const FAST_POWER_UP: u8 = 0x80;
 const SHADOW_OFF: u8 = 0x40;
+/// FIFO_WM_EN.
+const WATERMARK_ON: u8 = 0x80;
 const SPI_3WIRE: u8 = 0x01;
 const BIST_TRIGGER: u8 = 0x01;
 /// The rate is plausible, and the test is done without a finding.
@@ -95,6 +97,9 @@ const TEMP_CENTRE: f64 = 23.0;
 const START_UP_NS: u64 = 30_000_000;
 const FAST_START_UP_NS: u64 = 10_000_000;
 
+/// Frames of the FIFO.
+const FIFO_DEPTH: usize = 100;
+
 /// One sample as the output registers show it.
 type Sample = [i16; 3];
 
@@ -107,7 +112,7 @@ pub struct Bmg160 {
     latest: Sample,
     /// Shadowing: the upper half of each axis as it was when the lower half was read.
     shadow: [Option<u8>; 3],
-    fifo: Fifo,
+    fifo: Fifo<FIFO_DEPTH>,
     engine: Engine,
     has_power: bool,
 }
@@ -139,12 +144,7 @@ impl Bmg160 {
     }
 
     fn wake(&mut self, start_up_ns: u64) {
-        let delay = if self.start_up == StartUp::Instant {
-            0
-        } else {
-            start_up_ns
-        };
-        self.sampler.start(self.now + delay);
+        self.sampler.start(self.now + self.start_up.delay(start_up_ns));
     }
 
     fn is_suspended(&self) -> bool {
@@ -184,6 +184,15 @@ impl Bmg160 {
         self.shadow[axis].take().unwrap_or(high)
     }
 
+    /// Whether the FIFO interrupt's condition holds: the watermark is exceeded, or without one the FIFO is full.
+    fn has_fifo_event(&self) -> bool {
+        if self.regs.has(reg::FIFO_WM_EN, WATERMARK_ON) {
+            self.fifo.holds((self.regs.get(reg::FIFO_CONFIG_0) & 0x7f) + 1)
+        } else {
+            self.fifo.is_full()
+        }
+    }
+
     fn power_changed(&mut self, old: u8, new: u8) {
         let asleep = SUSPEND | DEEP_SUSPEND;
         if new & asleep != 0 {
@@ -215,7 +224,7 @@ impl RegModel for Bmg160 {
     }
 
     fn status(&self) -> Status {
-        let has_fifo_event = self.fifo.has_event(&self.regs);
+        let has_fifo_event = self.has_fifo_event();
         let pins = std::array::from_fn::<_, PINS, _>(|pin| self.engine.pin(&self.regs, pin, self.now, has_fifo_event));
         let mut next_event = self.engine.next_release(&self.regs, self.now);
         if self.engine.needs_samples(&self.regs) {
@@ -232,9 +241,7 @@ impl RegModel for Bmg160 {
             reg @ reg::RATE_X_LSB..=reg::RATE_Z_MSB => self.rate_byte(reg - reg::RATE_X_LSB),
             reg::FIFO_STATUS => self.fifo.status(),
             reg::FIFO_DATA => self.fifo.read_byte(),
-            reg => self
-                .engine
-                .status(&self.regs, reg, self.now, self.fifo.has_event(&self.regs)),
+            reg => self.engine.status(&self.regs, reg, self.now, self.has_fifo_event()),
         }
     }
 
@@ -287,13 +294,5 @@ impl RegModel for Bmg160 {
         };
         // Modes 0 and 3, most significant bit first.
         matches!(mode & 0x03, 0 | 3) && mode & 0x1c == wires
-    }
-
-    fn spi_command(&self, byte: u8) -> SpiCommand {
-        SpiCommand {
-            reg: byte & 0x7f,
-            read: byte & 0x80 != 0,
-            increment: true,
-        }
     }
 }

@@ -9,7 +9,9 @@
 //! | only open-drain outputs at rest | high: the board's pull-up |
 //! | nobody | low: the board's pull-down |
 
+use super::SimBoard;
 use crate::chip::Pin;
+use crate::errno::Errno;
 
 /// Told of each change of a line: its number and its new level. Called with the board locked: it must not call back.
 pub type LineSink = Box<dyn Fn(u32, bool) + Send>;
@@ -128,4 +130,91 @@ impl Lines {
 fn level_of(drivers: &[Option<Pin>]) -> bool {
     let any = |pin| drivers.contains(&Some(pin));
     !any(Pin::Low) && (any(Pin::High) || any(Pin::Float))
+}
+
+impl SimBoard {
+    /// Sets who is told of line changes; lines that are high already are told at once.
+    pub fn set_line_sink(&mut self, sink: LineSink) {
+        self.lines.set_sink(sink);
+    }
+
+    /// Number of GPIO lines.
+    pub fn line_count(&self) -> u32 {
+        self.lines.count()
+    }
+
+    /// Level of a line.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if there is no such line.
+    pub fn line(&mut self, line: u32) -> Result<bool, Errno> {
+        self.catch_up();
+        self.lines.level(line).ok_or(Errno::EINVAL)
+    }
+
+    /// Sets the value of a line that the domain drives.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if there is no such line, `EPERM` if it is an input.
+    pub fn set_line(&mut self, line: u32, value: bool) -> Result<(), Errno> {
+        self.catch_up();
+        if !self.line_is_output(line)? {
+            return Err(Errno::EPERM);
+        }
+        self.lines.set_out(line, true, value).ok_or(Errno::EINVAL)?;
+        self.tell_inputs(line);
+        Ok(())
+    }
+
+    /// Whether the domain drives the line.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if there is no such line.
+    pub fn line_is_output(&self, line: u32) -> Result<bool, Errno> {
+        self.lines.is_out(line).ok_or(Errno::EINVAL)
+    }
+
+    /// Makes the line an output with this value, or an input.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if there is no such line, `EBUSY` if a chip drives it: two outputs on a wire burn.
+    pub fn set_line_direction(&mut self, line: u32, is_output: bool, value: bool) -> Result<(), Errno> {
+        self.catch_up();
+        if is_output && self.lines.has_chip(line) {
+            return Err(Errno::EBUSY);
+        }
+        self.lines.set_out(line, is_output, value).ok_or(Errno::EINVAL)?;
+        self.tell_inputs(line);
+        Ok(())
+    }
+
+    /// Drives a line from outside the board, as a button or a test does; `None` lets go of it.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if there is no such line.
+    pub fn drive_line(&mut self, line: u32, pin: Option<Pin>) -> Result<(), Errno> {
+        self.catch_up();
+        self.lines.drive_outside(line, pin).ok_or(Errno::EINVAL)?;
+        self.tell_inputs(line);
+        Ok(())
+    }
+
+    /// After a line may have changed: tells the chips that it drives. A chip's output does not drive another's input.
+    fn tell_inputs(&mut self, line: u32) {
+        for at in 0..self.inputs.len() {
+            let input = self.inputs[at];
+            if input.line == line {
+                let level = self.lines.level(line) == Some(true);
+                let chip = &mut self.slots[input.slot].chip;
+                chip.advance(self.now, &self.world);
+                chip.set_input(input.pin, level);
+                self.settle(input.slot);
+            }
+        }
+    }
 }

@@ -13,12 +13,14 @@ mod shared;
 mod spi;
 #[cfg(test)]
 mod tests;
+mod time;
 
 pub use build::BoardError;
 pub use i2c::{I2cData, I2cMsg, I2cTransfer, flags};
 pub use lines::{LineSink, MAX_LINES};
 pub use shared::{Events, SharedBoard};
 pub use spi::{SpiTransfer, SpiXfer};
+pub use time::Clock;
 
 use crate::chip::{Chip, ChipOptions, Make, NEVER, PINS, Pin, Status};
 use crate::errno::Errno;
@@ -26,16 +28,6 @@ use crate::fault::{Fault, FaultError, FaultKind, Faults};
 use crate::stimulus::Stimulus;
 use crate::transcript::Transcript;
 use lines::{Driver, Lines};
-
-/// Where the board's time comes from, in ns.
-#[derive(Default)]
-pub enum Clock {
-    /// From the board itself: it starts at 0 and moves with transfers and with [`SimBoard::advance`].
-    #[default]
-    Virtual,
-    /// From outside: a monotonic clock.
-    Real(Box<dyn Fn() -> u64 + Send>),
-}
 
 /// Comes between the chips and the domain: changes the bytes of a read, or makes the transfer fail.
 pub type Liar = Box<dyn FnMut(&mut [u8]) -> Result<(), Errno> + Send>;
@@ -60,12 +52,6 @@ enum BusKind {
     I2c,
     Spi,
 }
-
-/// Under the real clock, a longer gap is not gone through event by event.
-const CATCH_UP_NS: u64 = 1_000_000_000;
-
-/// Time stops here, after 146 years, so that adding a period to it cannot overflow whatever a domain asks for.
-const END_OF_TIME: u64 = 1 << 62;
 
 /// In [`Bus::chips`]: nobody has this address.
 const NO_CHIP: u8 = 0xff;
@@ -152,42 +138,6 @@ impl SimBoard {
             .iter()
             .filter(move |bus| bus.kind == kind)
             .map(|bus| bus.channel.as_str())
-    }
-
-    /// Board time in ns.
-    pub fn now_ns(&self) -> u64 {
-        match &self.clock {
-            Clock::Virtual => self.now,
-            // A clock that steps back must not turn time round.
-            Clock::Real(clock) => clock().max(self.now),
-        }
-    }
-
-    /// Whether the board's time is virtual.
-    pub fn is_virtual(&self) -> bool {
-        matches!(self.clock, Clock::Virtual)
-    }
-
-    /// When the hardware next does something by itself.
-    pub fn next_event(&self) -> Option<u64> {
-        (self.next_event != NEVER).then_some(self.next_event)
-    }
-
-    /// Moves time to `until_ns` or to the next hardware event, whichever is first, lets what is due then happen, and
-    /// returns the time. Under the real clock time moves by itself: this only catches up with it.
-    ///
-    /// With nothing to wait for, neither `until_ns` (`u64::MAX`) nor an event, virtual time stands still.
-    pub fn advance(&mut self, until_ns: u64) -> u64 {
-        match self.clock {
-            Clock::Virtual => {
-                let target = until_ns.min(self.next_event);
-                if target != NEVER {
-                    self.run_to(target.max(self.now));
-                }
-            }
-            Clock::Real(_) => self.catch_up(),
-        }
-        self.now
     }
 
     /// Changes what the chips feel, from now on.
@@ -307,128 +257,6 @@ impl SimBoard {
         self.transcript.as_ref()
     }
 
-    /// Sets who is told of line changes; lines that are high already are told at once.
-    pub fn set_line_sink(&mut self, sink: LineSink) {
-        self.lines.set_sink(sink);
-    }
-
-    /// Number of GPIO lines.
-    pub fn line_count(&self) -> u32 {
-        self.lines.count()
-    }
-
-    /// Level of a line.
-    ///
-    /// # Errors
-    ///
-    /// `EINVAL` if there is no such line.
-    pub fn line(&mut self, line: u32) -> Result<bool, Errno> {
-        self.catch_up();
-        self.lines.level(line).ok_or(Errno::EINVAL)
-    }
-
-    /// Sets the value of a line that the domain drives.
-    ///
-    /// # Errors
-    ///
-    /// `EINVAL` if there is no such line, `EPERM` if it is an input.
-    pub fn set_line(&mut self, line: u32, value: bool) -> Result<(), Errno> {
-        self.catch_up();
-        if !self.line_is_output(line)? {
-            return Err(Errno::EPERM);
-        }
-        self.lines.set_out(line, true, value).ok_or(Errno::EINVAL)?;
-        self.tell_inputs(line);
-        Ok(())
-    }
-
-    /// Whether the domain drives the line.
-    ///
-    /// # Errors
-    ///
-    /// `EINVAL` if there is no such line.
-    pub fn line_is_output(&self, line: u32) -> Result<bool, Errno> {
-        self.lines.is_out(line).ok_or(Errno::EINVAL)
-    }
-
-    /// Makes the line an output with this value, or an input.
-    ///
-    /// # Errors
-    ///
-    /// `EINVAL` if there is no such line, `EBUSY` if a chip drives it: two outputs on a wire burn.
-    pub fn set_line_direction(&mut self, line: u32, is_output: bool, value: bool) -> Result<(), Errno> {
-        self.catch_up();
-        if is_output && self.lines.has_chip(line) {
-            return Err(Errno::EBUSY);
-        }
-        self.lines.set_out(line, is_output, value).ok_or(Errno::EINVAL)?;
-        self.tell_inputs(line);
-        Ok(())
-    }
-
-    /// Drives a line from outside the board, as a button or a test does; `None` lets go of it.
-    ///
-    /// # Errors
-    ///
-    /// `EINVAL` if there is no such line.
-    pub fn drive_line(&mut self, line: u32, pin: Option<Pin>) -> Result<(), Errno> {
-        self.catch_up();
-        self.lines.drive_outside(line, pin).ok_or(Errno::EINVAL)?;
-        self.tell_inputs(line);
-        Ok(())
-    }
-
-    /// After a line may have changed: tells the chips that it drives. A chip's output does not drive another's input.
-    fn tell_inputs(&mut self, line: u32) {
-        for at in 0..self.inputs.len() {
-            let input = self.inputs[at];
-            if input.line == line {
-                let level = self.lines.level(line) == Some(true);
-                let chip = &mut self.slots[input.slot].chip;
-                chip.advance(self.now, &self.world);
-                chip.set_input(input.pin, level);
-                self.settle(input.slot);
-            }
-        }
-    }
-
-    /// Brings the board to the present of its clock.
-    #[inline]
-    fn catch_up(&mut self) {
-        if let Clock::Real(_) = self.clock {
-            self.catch_up_with_clock();
-        }
-    }
-
-    fn catch_up_with_clock(&mut self) {
-        let now = self.now_ns();
-        // Nobody has looked for long (the machine slept): the chips themselves skip what is lost anyway.
-        if now - self.now > CATCH_UP_NS {
-            self.now = now;
-            for index in 0..self.slots.len() {
-                self.slots[index].chip.advance(now, &self.world);
-                self.settle(index);
-            }
-        }
-        self.run_to(now);
-    }
-
-    /// Lets all events up to `target` happen, each at its time, and makes `target` the present.
-    fn run_to(&mut self, target: u64) {
-        let target = target.min(END_OF_TIME).max(self.now);
-        while self.next_event <= target {
-            self.now = self.next_event.max(self.now);
-            for index in 0..self.slots.len() {
-                let slot = &mut self.slots[index];
-                if slot.next_event <= self.now {
-                    slot.chip.advance(self.now, &self.world);
-                    self.settle(index);
-                }
-            }
-        }
-        self.now = target;
-    }
-
     /// After something happened to a chip: carries its pins to the lines and its wish for time to the board.
     #[inline]
     fn settle(&mut self, index: usize) {
@@ -482,22 +310,6 @@ impl SimBoard {
         match self.buses.get(id.0) {
             Some(bus) if bus.kind == kind => Ok(id.0),
             _ => Err(Errno::ENODEV),
-        }
-    }
-
-    /// How long a transfer of so many bits takes is how far the virtual clock moves.
-    #[inline]
-    fn spend(&mut self, bits: u64, ns_per_bit: u64, extra_ns: u64) {
-        if let Clock::Virtual = self.clock {
-            let end = self
-                .now
-                .saturating_add(bits.saturating_mul(ns_per_bit))
-                .saturating_add(extra_ns);
-            if end >= self.next_event.min(END_OF_TIME) {
-                self.run_to(end);
-            } else {
-                self.now = end;
-            }
         }
     }
 }

@@ -15,6 +15,7 @@ mod tests;
 
 use crate::chip::{ChipOptions, NEVER, PINS, Pin, RegModel, StartUp, Status};
 use crate::convert::quantise;
+use crate::data_status::DataStatus;
 use crate::regs::RegFile;
 use crate::sampler::Sampler;
 use crate::stimulus::{STANDARD_GRAVITY, Stimulus};
@@ -76,8 +77,6 @@ const PP_OD: u8 = 0x01;
 const SRC_TRANS: u8 = 0x20;
 const SRC_FF_MT: u8 = 0x04;
 const SRC_DRDY: u8 = 0x01;
-/// STATUS: all axes have new data; the lower three bits are the axes. The upper four are the overwrites.
-const ZYXDR: u8 = 0x08;
 
 /// Sensitivity at ±2 g (data sheet, table 2); each wider range halves it.
 const LSB_PER_G: f64 = 1024.0;
@@ -105,7 +104,7 @@ pub struct Mma8452 {
     sampler: Sampler,
     latest: [i16; 3],
     /// STATUS.
-    data_status: u8,
+    data_status: DataStatus,
     motion: Detector,
     transient: Detector,
     before: Option<[f64; 3]>,
@@ -120,7 +119,7 @@ impl Mma8452 {
             now: 0,
             sampler: Sampler::default(),
             latest: [0; 3],
-            data_status: 0,
+            data_status: DataStatus::default(),
             motion: Detector::default(),
             transient: Detector::default(),
             before: None,
@@ -144,8 +143,7 @@ impl Mma8452 {
             world.accel_at(axis, time_ns) / STANDARD_GRAVITY + offset
         });
         self.latest = g.map(|g| quantise(g * lsb_per_g, 12));
-        // Data that was not read is overwritten.
-        self.data_status = (self.data_status & 0x0f) << 4 | ZYXDR | 0x07;
+        self.data_status.sampled(0x07);
         let change = self
             .before
             .map_or([0.0; 3], |before| std::array::from_fn(|axis| g[axis] - before[axis]));
@@ -158,13 +156,7 @@ impl Mma8452 {
         let axis = which / 2;
         let [high, low] = (self.latest[usize::from(axis) % 3] << 4).to_be_bytes();
         if which & 1 == 0 {
-            // The axis' flags go, and with the last of them the common ones.
-            self.data_status &= !(0x11 << axis);
-            for (axes, common) in [(0x07, 0x08), (0x70, 0x80)] {
-                if self.data_status & axes == 0 {
-                    self.data_status &= !common;
-                }
-            }
+            self.data_status.read(axis);
             return high;
         }
         low
@@ -173,7 +165,7 @@ impl Mma8452 {
     /// INT_SOURCE: what is there and enabled.
     fn source(&self) -> u8 {
         let flag = |is_set: bool, bit: u8| if is_set { bit } else { 0 };
-        let all = flag(self.data_status & ZYXDR != 0, SRC_DRDY)
+        let all = flag(self.data_status.is_new(), SRC_DRDY)
             | flag(self.motion.is_active(), SRC_FF_MT)
             | flag(self.transient.is_active(), SRC_TRANS);
         all & self.regs.get(reg::CTRL_REG4)
@@ -184,10 +176,7 @@ impl Mma8452 {
             self.sampler.stop();
         } else if old & ACTIVE == 0 {
             self.before = None;
-            let delay = match self.start_up {
-                StartUp::Instant => 0,
-                StartUp::DataSheet => TURN_ON_NS + 2 * self.period_ns(),
-            };
+            let delay = self.start_up.delay(TURN_ON_NS + 2 * self.period_ns());
             self.sampler.start(self.now + delay);
         }
     }
@@ -223,7 +212,7 @@ impl RegModel for Mma8452 {
             return self.regs.get(reg);
         }
         match reg & 0x3f {
-            reg::STATUS => self.data_status,
+            reg::STATUS => self.data_status.byte(),
             reg::SYSMOD => u8::from(self.is_active()),
             reg::INT_SOURCE => self.source(),
             reg::FF_MT_SRC => self.motion.read_motion(&self.regs),

@@ -2,10 +2,8 @@
 //! What a reader chip does by itself: polling, anticollision, selection, and ISO-DEP.
 //!
 //! The reader's side of ISO/IEC 14443-3 and -4 (the proximity coupling device, PCD), as a chip such as PN7150 or PN532
-//! has
-//! it in its firmware. Everything happens at once; [`Pcd::elapsed`] says how long it took on the air, and the chip
-//! shows the
-//! result that much later.
+//! has it in its firmware. Everything happens at once; [`Pcd::elapsed`] says how long it took on the air, and the chip
+//! shows the result that much later.
 
 use super::rf::{Bits, Field, Heard, with_crc, without_crc};
 use super::tag::isodep::{FRAME_SIZES, pcb};
@@ -58,8 +56,7 @@ struct Blocks {
 }
 
 /// How long a reader waits for a frame that no session times, in ns: a Type 2 tag has 5 ms (Digital 1.0, FDT of READ),
-/// 10 ms for
-/// WRITE.
+/// 10 ms for WRITE.
 const WAIT_NS: u64 = 10_000_000;
 /// How long it waits during anticollision, in ns.
 const WAIT_SHORT_NS: u64 = 100_000;
@@ -325,8 +322,7 @@ impl Pcd {
     }
 
     /// One block and the one that follows it: with the present number, asked for again if it gets lost, with all the
-    /// time
-    /// that the card asks for.
+    /// time that the card asks for.
     fn block(&mut self, pcb: u8, inf: &[u8]) -> Result<Vec<u8>, RfError> {
         let Blocks { number, waiting_ns, .. } = *self.blocks.as_ref().ok_or(RfError::Protocol)?;
         let mut send = [&[pcb | number], inf].concat();

@@ -11,12 +11,10 @@
 //!
 //! A command is acknowledged by a frame of its own, then answered by another; P70_IRQ is low while one waits. Each read
 //! begins with a byte that says whether one does (6.2.4). A read of that byte alone takes nothing; a longer one takes
-//! the
-//! frame, and NACK brings it again. ACK from the host ends a command that runs.
+//! the frame, and NACK brings it again. ACK from the host ends a command that runs.
 //!
 //! Not modelled: being a target (its commands wait for a reader that never comes), NFC-B, FeliCa and Jewel (nothing is
-//! found),
-//! MIFARE Classic authentication, the SAM; registers and ports hold what is written and do nothing.
+//! found), MIFARE Classic authentication, the SAM; registers and ports hold what is written and do nothing.
 
 mod commands;
 pub mod frame;

@@ -187,8 +187,7 @@ impl Control {
         // Status; features: discovery by host and merging, routing, battery; how many interfaces.
         let head = [status::OK, 0x03, 0x1e, 0x03, 0x00, 0x08];
         // Two logical connections, routing table 720 bytes, control payload 255, large parameters 2; then NXP,
-        // hardware,
-        // ROM and firmware versions.
+        // hardware, ROM and firmware versions.
         let tail = [
             0x02,
             0xd0,

@@ -4,14 +4,13 @@
 //! NXP describes this protocol only to its customers; what is here is what captures of hosts and chips agree on:
 //!
 //! ```text
-//! length (10 bits) and, as bit 10, "more chunks follow", high byte first · payload · CRC-16 of all that, high byte
-//! first
+//! length (10 bits) and, as bit 10, "more chunks follow", high byte first
+//! · payload · CRC-16 of all that, high byte first
 //! to the chip: an opcode and its data          to the host: a status and three bytes of 0
 //! ```
 //!
 //! The loader checks lengths, CRCs and chunks. It takes any content: only NXP can sign firmware, and nobody here can
-//! check
-//! the signature.
+//! check the signature.
 
 use crc::{CRC_16_IBM_3740, Crc};
 

@@ -16,8 +16,7 @@
 //! (UM10936, 3.6). Reading when nothing waits is not acknowledged.
 //!
 //! Not modelled: listening, NFC-B, NFC-F, NFC-V and MIFARE Classic; the TAG-CMD interface and logical connections;
-//! standby with
-//! its unacknowledged first write.
+//! standby with its unacknowledged first write.
 
 mod config;
 mod control;

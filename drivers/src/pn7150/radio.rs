@@ -10,10 +10,8 @@
 //! ```
 //!
 //! With [`StartUp::Instant`](crate::chip::StartUp::Instant) a tag is found, and its activation told, when it comes
-//! near: as if
-//! polling took no time. With the data sheet's times it is found by the next poll, every TOTAL_DURATION, and what is
-//! sent
-//! on the air takes the time that it takes.
+//! near: as if polling took no time. With the data sheet's times it is found by the next poll, every TOTAL_DURATION,
+//! and what is sent on the air takes the time that it takes.
 
 use super::RESPONSE_NS;
 use super::nci::{self, NFC_A_POLL, interface, mt, op, protocol, status};

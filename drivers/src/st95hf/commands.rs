@@ -276,8 +276,7 @@ impl Commands {
 }
 
 /// What was received (table 15): result, length, bytes, and three bytes that say how it went. In a split frame, the
-/// first
-/// byte holds what is missing of a byte of which `split` bits have been sent.
+/// first byte holds what is missing of a byte of which `split` bits have been sent.
 fn received(heard: &Heard, split: usize) -> Vec<u8> {
     let padding = vec![false; split];
     let bits = [&padding[..], heard.bits.as_slice()].concat();

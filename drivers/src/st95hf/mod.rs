@@ -9,14 +9,11 @@
 //! | `commands` | commands and their answers |
 //!
 //! Each SPI message begins with a control byte: 0 sends a command, 1 resets, 2 reads the answer, 3 asks whether one
-//! waits
-//! (4.2.2). IRQ_OUT is low while an answer waits. A reset, or power-on, leads to a state in which the chip waits for a
-//! low
-//! pulse at IRQ_IN (3.2), if the board wires that pin.
+//! waits (4.2.2). IRQ_OUT is low while an answer waits. A reset, or power-on, leads to a state in which the chip waits
+//! for a low pulse at IRQ_IN (3.2), if the board wires that pin.
 //!
 //! Not modelled: card emulation (LISTEN, SEND and ACFILTER find no such protocol selected), ISO/IEC 15693, 14443-B and
-//! 18092
-//! (nobody answers), parity that the host computes, tag detection's calibration, long frames from the host.
+//! 18092 (nobody answers), parity that the host computes, tag detection's calibration, long frames from the host.
 
 mod commands;
 #[cfg(test)]

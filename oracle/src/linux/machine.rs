@@ -229,11 +229,6 @@ impl Machine {
         self.number(&format!("P {file} {events} {}", limit.as_millis()))
     }
 
-    /// Opens the events of an open IIO device.
-    pub(crate) fn event_file(&mut self, file: i64) -> Result<i64, Failure> {
-        self.number(&format!("E {file}"))
-    }
-
     pub(crate) fn close(&mut self, file: i64) -> Result<(), Failure> {
         self.ask(&format!("C {file}")).map(drop)
     }

@@ -4,8 +4,7 @@
 //! [`IsoDep`] is a card that answers RATS and then hands whole APDUs to an [`Application`]. Long commands and answers
 //! go
 //! in chained blocks; the rules by which block numbers advance and blocks are sent again are named as the standard
-//! names
-//! them (7.5.4 and 7.5.5).
+//! names them (7.5.4 and 7.5.5).
 
 use super::{Answer, Card, Identity, Next};
 

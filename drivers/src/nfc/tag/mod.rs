@@ -2,10 +2,8 @@
 //! Tags: what is near a reader and answers it.
 //!
 //! A [`Tag`] is one physical thing: copies of it are the same, so what is written to it stays while it is away and
-//! while
-//! readers and domains come and go. It consists of a [`Card`], which does one thing once it is selected, and of what
-//! all
-//! cards of type A have in common ([`nfca`]): polling, anticollision, selection, halt.
+//! while readers and domains come and go. It consists of a [`Card`], which does one thing once it is selected, and of
+//! what all cards of type A have in common ([`nfca`]): polling, anticollision, selection, halt.
 //!
 //! | module | what it is |
 //! |---|---|

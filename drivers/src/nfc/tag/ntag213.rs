@@ -41,8 +41,7 @@ const WRITE_NS: u64 = 4_100_000;
 const VERSION: [u8; 8] = [0x00, 0x04, 0x04, 0x02, 0x01, 0x00, 0x0f, 0x03];
 
 /// As it comes from the factory, from page 3 on (8.5.6): the capability container, a lock control TLV that says where
-/// the
-/// dynamic lock bytes are, and an empty NDEF message.
+/// the dynamic lock bytes are, and an empty NDEF message.
 const DELIVERY: [u8; 12] = [0xe1, 0x10, 0x12, 0x00, 0x01, 0x03, 0xa0, 0x0c, 0x34, 0x03, 0x00, 0xfe];
 /// Where the NDEF TLV begins.
 const NDEF_TLV: usize = USER * 4 + 5;

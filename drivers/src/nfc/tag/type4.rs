@@ -2,10 +2,8 @@
 //! An NFC Forum Type 4 tag: an NDEF application on an ISO-DEP card.
 //!
 //! NFC Forum Type 4 Tag 2.0: an application with a capability container and one NDEF file, both read by READ BINARY,
-//! the
-//! NDEF file written by UPDATE BINARY. What one of these moves at the most fits into one frame of 256 bytes, as with
-//! ST's M24SR:
-//! not every reader chains blocks.
+//! the NDEF file written by UPDATE BINARY. What one of these moves at the most fits into one frame of 256 bytes, as
+//! with ST's M24SR: not every reader chains blocks.
 
 use super::isodep::{Application, IsoDep, Params};
 use super::{Identity, ndef};
