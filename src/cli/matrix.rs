@@ -255,7 +255,7 @@ fn page(tables: &[Table]) -> String {
             ("modules", total.modules.to_string()),
             ("unload clean", total.reached(Level::UnloadsClean).to_string()),
             ("their lines", total.clean_lines.to_string()),
-            ("changed lines", total.changed.to_string()),
+            ("changed files", total.changed.to_string()),
         ]);
         page.table(&totals(&table.subsystems));
         page.table(&modules(&table.rows));
