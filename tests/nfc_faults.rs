@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Acceptance: a controller or a tag that misbehaves costs its exchange and no more. The client gets an answer or an
-//! errno in
-//! bounded time, the domain lives, and after the adapter has been switched off and on the next poll works.
+//! errno in bounded time, the domain lives, and after the adapter has been switched off and on the next poll works.
 
 use linux_compat::nfc::tag;
 use linux_compat::nfc::{Adapter, Nfc, NfcError, ndef};
@@ -74,8 +73,7 @@ impl Reader {
 }
 
 /// Puts each fault that the chip can have into a read, at several places of it. `resets_chip`: the driver resets the
-/// chip when the
-/// adapter is switched on.
+/// chip when the adapter is switched on.
 fn survives(driver: &str, chip: &str, resets_chip: bool) {
     let message = ndef::of_uri(URI).expect("a record");
     let mut reader = Reader::start(driver);

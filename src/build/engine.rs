@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! The steps of a build, in order.
 
+mod plan;
+
+use self::plan::Plan;
 use super::cancel;
 use super::closure::{self, Closure, Origin, Parts};
 use super::compile::Compiler;
@@ -11,7 +14,6 @@ use super::hot::Hot;
 use super::index::compatibles_of;
 use super::kbuild::Object;
 use super::link::Link;
-use super::lookup;
 use super::memo;
 use super::report::{Changed, MissingSymbol, Report, Source, Timings, Why};
 use super::request::{BuildRequest, Built, Emit};
@@ -19,7 +21,7 @@ use super::script::Script;
 use super::unreached::Unreached;
 use super::waist::Waist;
 use super::workshop::{Learnt, Session};
-use linux_headers::flags::{self, Profile, Setup};
+use linux_headers::flags::{self, Profile};
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -71,16 +73,6 @@ pub(super) struct Build<'a> {
     timings: Timings,
     /// Every file that the result depends on.
     inputs: Vec<Arc<Path>>,
-}
-
-/// What a build is made of.
-struct Plan {
-    found: lookup::Found,
-    setup: Setup,
-    /// The driver's objects.
-    roots: Vec<u32>,
-    /// Those of the board's other devices.
-    beside: Vec<u32>,
 }
 
 impl<'a> Build<'a> {
@@ -207,80 +199,6 @@ impl<'a> Build<'a> {
         let path = flags::architecture_dir().join(name);
         self.inputs.push(Arc::from(path.as_path()));
         path
-    }
-
-    /// Finds the driver and the configuration that it wants.
-    fn plan(&mut self, board: &[Device]) -> Result<Plan, BuildError> {
-        let (session, request) = (self.session, self.request);
-        let (tree, index) = (&request.tree, &session.index);
-        let found = lookup::driver(tree, index, &request.driver, board)?;
-        if request.board_dtb.is_some() && lookup::symbols_of(&request.driver).next().is_none() {
-            lookup::wants_node(index, &request.driver, &found, board)?;
-        }
-        let (mut roots, mut beside) = (
-            found.objects.clone(),
-            lookup::board_drivers(index, board, &found.modules),
-        );
-        if !request.is_module {
-            roots.append(&mut beside);
-        }
-        self.inputs
-            .extend(found.read.iter().map(|path| Arc::from(path.as_path())));
-        let wishes = self.wishes(roots.iter().chain(&beside));
-        self.inputs
-            .extend(session.kconfig.files.iter().map(|path| Arc::from(path.as_path())));
-        let setup = session.common.setup(tree, &session.kconfig, &wishes)?;
-        for series in [
-            format!("config/{}.config", tree.series),
-            "config/debug.config".to_owned(),
-        ] {
-            self.ours(&series);
-        }
-        if let Some(symbol) = lookup::symbols_of(&request.driver).find(|symbol| !setup.config.is_on(symbol)) {
-            let unmet = setup.config.unmet.iter().find(|unmet| unmet.symbol == symbol);
-            return Err(BuildError::Config {
-                symbol: symbol.to_owned(),
-                depends: unmet.map_or_else(|| "something".to_owned(), |unmet| unmet.depends.clone()),
-            });
-        }
-        for objects in [&mut roots, &mut beside] {
-            objects.retain(|root| {
-                let object = index.kbuild.objects.get(*root as usize);
-                object.is_some_and(|object| object.is_enabled(&setup.config))
-            });
-        }
-        let is_driver_in = !found.outside.is_empty() || roots.iter().any(|root| found.objects.contains(root));
-        if !is_driver_in {
-            let unmet = setup.config.unmet.first();
-            let symbol = unmet.map_or_else(
-                || wishes.last().cloned().unwrap_or_default(),
-                |unmet| unmet.symbol.clone(),
-            );
-            let depends = unmet.map_or_else(|| "something".to_owned(), |unmet| unmet.depends.clone());
-            return Err(BuildError::Config { symbol, depends });
-        }
-        Ok(Plan {
-            found,
-            setup,
-            roots,
-            beside,
-        })
-    }
-
-    /// The configuration symbols that objects want on.
-    fn wishes<'o>(&self, objects: impl Iterator<Item = &'o u32>) -> Vec<String> {
-        let all = &self.session.index.kbuild.objects;
-        let mut wishes: Vec<String> = self.request.wishes.clone();
-        for object in objects.filter_map(|object| all.get(*object as usize)) {
-            // A part of a module that has a condition of its own is the configuration's business, not the driver's.
-            let of_module = all.iter().filter(|other| other.module == object.module);
-            let most = of_module.map(|other| other.guards.len()).min().unwrap_or_default();
-            let guards = object.guards.iter().take(most).filter_map(|guard| guard.symbol());
-            wishes.extend(guards.map(str::to_owned));
-        }
-        wishes.sort();
-        wishes.dedup();
-        wishes
     }
 
     /// The shim's C files; apart from them those that drive hardware which the board does not have.

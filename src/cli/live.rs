@@ -292,13 +292,13 @@ mod tests {
     use super::*;
     use crate::cli::run::Quantity;
     use linux_compat::iio::unit_of;
+    use ratatui::Terminal;
+    use ratatui::backend::TestBackend;
 
     fn quantity(id: &str, kind: &str) -> Quantity {
         let (id, unit) = (id.to_owned(), unit_of(kind));
         Quantity { id, unit }
     }
-    use ratatui::Terminal;
-    use ratatui::backend::TestBackend;
 
     fn screen() -> Screen {
         let mut screen = Screen::default();

@@ -6,14 +6,13 @@ use super::{Outcome, catch_signals};
 use anyhow::{Context, Result};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
-use linux_compat::build::Workshop;
+use linux_compat::build::{Workshop, hash};
 use linux_compat::html::{Cell, Column, Page, Table as HtmlTable};
 use linux_compat::matrix::{self, Level, Limits, Maker, Row, Selection, Table, Total};
 use linux_compat::output::write_whole;
 use linux_compat::skeleton::Bindings;
 use linux_compat::system::{ClockKind, System, SystemOptions};
 use linux_headers::{Locate, Profile, Series, Tree, cache};
-use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
 use std::io::Write;
 use std::path::PathBuf;
@@ -162,12 +161,7 @@ fn one_tree(args: &MatrixArgs, tree: &Tree, series: Series, stop: &AtomicBool) -
 /// Where the rows of a run are kept until it is over, by what was asked for.
 fn rows_file(args: &MatrixArgs, tree: &Tree) -> PathBuf {
     let asked = format!("{}\n{}", tree.dir.display(), args.what.join("\n"));
-    let mut name = String::new();
-    for byte in Sha256::digest(asked).iter().take(8) {
-        // Writing to a String cannot fail.
-        let _ = write!(name, "{byte:02x}");
-    }
-    let file = format!("{}-{name}.jsonl", tree.full_version);
+    let file = format!("{}-{}.jsonl", tree.full_version, &hash::text(&asked)[..16]);
     cache::dir().join("matrix").join(file)
 }
 
@@ -255,7 +249,7 @@ fn page(tables: &[Table]) -> String {
             ("modules", total.modules.to_string()),
             ("unload clean", total.reached(Level::UnloadsClean).to_string()),
             ("their lines", total.clean_lines.to_string()),
-            ("changed lines", total.changed.to_string()),
+            ("changed files", total.changed.to_string()),
         ]);
         page.table(&totals(&table.subsystems));
         page.table(&modules(&table.rows));

@@ -5,7 +5,7 @@
 
 use super::FiguresError;
 use super::levels::Matrix;
-use crate::build::Report;
+use crate::build::{Report, hash};
 use crate::diff::count::{Change, Lines};
 use crate::diff::glue;
 use linux_headers::manifest::hash_of;
@@ -13,7 +13,6 @@ use linux_headers::{Locate, Tree};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
-use std::fmt::Write;
 use std::path::Path;
 
 /// One file.
@@ -115,7 +114,7 @@ impl<'a> Upstream<'a> {
         let file = UpstreamFile {
             path: path.to_owned(),
             counts,
-            sha256: hex(&found),
+            sha256: hash::hex(&found),
             pristine,
             changed_lines,
         };
@@ -142,7 +141,7 @@ impl<'a> Upstream<'a> {
             pristine,
             modified: files.len() as u64 - pristine,
             modified_headers: self.headers.keys().cloned().collect(),
-            sha256: hex(&all.finalize()),
+            sha256: hash::hex(&all.finalize().into()),
         };
         let changed: u64 = files
             .iter()
@@ -173,12 +172,4 @@ fn changed(tree: &Tree, path: &str, data: &[u8], expected: [u8; 32]) -> Result<C
         return Err(unproven("changed, and the package's own copy is not at hand"));
     }
     Ok(crate::diff::changed_lines(Path::new(path), &original, data))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

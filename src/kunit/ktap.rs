@@ -129,6 +129,13 @@ pub fn parse<'a>(log: impl IntoIterator<Item = &'a str>) -> Vec<Suite> {
                 suite.outcome = Some(result.outcome);
                 suites.extend(open.take());
             }
+            // A suite whose own initialisation fails says no more than this.
+            (0, None) if result.outcome == Outcome::NotOk => suites.push(Suite {
+                name: result.name.to_owned(),
+                cases: Vec::new(),
+                outcome: Some(Outcome::NotOk),
+                lines: std::mem::take(&mut before),
+            }),
             (1, Some(suite)) => {
                 suite.cases.push(Case {
                     name: result.name.to_owned(),
@@ -180,6 +187,19 @@ mod tests {
         assert_eq!(suites[0].outcome, Some(Outcome::NotOk));
         assert_eq!((suites[1].name.as_str(), suites[1].outcome), ("b", None));
         assert_eq!(suites[1].cases, [case("one", Outcome::Ok, 0)]);
+    }
+
+    #[test]
+    fn a_suite_that_cannot_begin_is_not_lost() {
+        let suites =
+            parse("    # Subtest: a\n    ok 1 x\nok 1 a\n    # failed to initialize (-12)\nnot ok 2 b".lines());
+        assert_eq!(suites.len(), 2);
+        assert_eq!((suites[0].name.as_str(), suites[0].outcome), ("a", Some(Outcome::Ok)));
+        assert_eq!(
+            (suites[1].name.as_str(), suites[1].outcome),
+            ("b", Some(Outcome::NotOk))
+        );
+        assert_eq!(suites[1].lines, ["    # failed to initialize (-12)"]);
     }
 
     #[test]

@@ -60,19 +60,6 @@ impl Linux {
         self.suites.contains_key(suite)
     }
 
-    /// Whether there is a run of this series at all.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.suites.is_empty()
-    }
-
-    /// The suites.
-    pub fn suites(&self) -> impl Iterator<Item = (&str, &[Case])> {
-        self.suites
-            .iter()
-            .map(|(name, cases)| (name.as_str(), cases.as_slice()))
-    }
-
     /// Compares a suite that ran here, case by case.
     #[must_use]
     pub fn compare(&self, suite: &Suite) -> Compared {
@@ -106,8 +93,15 @@ impl Linux {
                 ));
             }
         }
-        if suite.outcome.is_none() {
-            compared.wrong.push(format!("{name}: it did not end"));
+        let has_failed_case = suite.cases.iter().any(|case| case.outcome == Outcome::NotOk);
+        match suite.outcome {
+            None => compared.wrong.push(format!("{name}: it did not end")),
+            Some(Outcome::NotOk) if !has_failed_case => {
+                compared
+                    .wrong
+                    .push(format!("{name}: not ok, though none of its cases is"));
+            }
+            Some(_) => {}
         }
         let passes = |cases: &[Case]| cases.iter().filter(|case| case.outcome == Outcome::Ok).count();
         compared.expected = if there.is_empty() {
@@ -164,6 +158,16 @@ mod tests {
             let wrong = linux.compare(&here(&cases)).wrong;
             assert!(wrong.len() == 1 && wrong[0].contains(word), "{word}: {wrong:?}");
         }
+    }
+
+    #[test]
+    fn a_suite_that_fails_without_a_case_is_wrong() {
+        let mut suite = here(&[]);
+        suite.outcome = Some(Outcome::NotOk);
+        let wrong = Linux::default().compare(&suite).wrong;
+        assert_eq!(wrong, ["s: not ok, though none of its cases is"]);
+        suite.cases = here(&[("a", Outcome::NotOk, 0)]).cases;
+        assert_eq!(Linux::default().compare(&suite).wrong, ["s.a: not ok"]);
     }
 
     #[test]

@@ -335,7 +335,7 @@ fn describe(row: &mut Row, built: &Built) {
 
 /// What the last probe of the board's chip returned, as `initcall_debug` has it told (drivers/base/dd.c).
 fn probe_of(domain: &Domain) -> Option<i32> {
-    let results = domain.log().into_iter().rev().filter_map(|line| {
+    domain.log().into_iter().rev().find_map(|line| {
         let rest = line.text.trim_start().strip_prefix("probe of ")?.to_owned();
         let (device, rest) = rest.split_once(" returned ")?;
         // Devices of an I²C bus are called by its number, those of an SPI bus by its name.
@@ -343,9 +343,7 @@ fn probe_of(domain: &Domain) -> Option<i32> {
         // The driver core makes a probe's error positive, to tell it from its own.
         let code: i32 = rest.split_whitespace().next()?.parse().ok()?;
         is_chip.then_some(-code.abs())
-    });
-    let mut results = results;
-    results.next()
+    })
 }
 
 /// How a domain died, in a line: the cause, and the innermost functions.

@@ -93,6 +93,17 @@ fn what_is_written_is_read_again_at_every_length() {
 }
 
 #[test]
+fn a_first_message_stands_behind_the_blocks_that_are_there() {
+    const LOCK: [u8; 5] = [1, 3, 0xa0, 0x0c, 0x34];
+    for end in [0xfe, 0] {
+        let mut tag = pages([0xe1, 0x10, 18, 0], &LOCK);
+        tag.0[4 + LOCK.len()] = end;
+        Type2::open(&mut tag).unwrap().unwrap().write(&[7, 8, 9]).unwrap();
+        assert_eq!(tag.0[4..15], [&LOCK[..], &[3, 3, 7, 8, 9, 0xfe]].concat());
+    }
+}
+
+#[test]
 fn a_message_that_does_not_fit_leaves_the_tag_alone() {
     let mut tag = pages([0xe1, 0x10, 18, 0], &[3, 1, 0xaa, 0xfe]);
     let before = tag.0.clone();

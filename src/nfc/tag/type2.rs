@@ -30,12 +30,12 @@ pub struct Type2<'a, E> {
     is_writable: bool,
 }
 
-/// Where the message is, in bytes from page 4 on.
+/// Where the message is, or where there is room for one, in bytes from page 4 on.
 struct Block {
     /// Its type byte.
     at: usize,
-    /// Its value.
-    value: std::ops::Range<usize>,
+    /// Its value, if there is a message.
+    value: Option<std::ops::Range<usize>>,
 }
 
 impl<'a, E: Exchange> Type2<'a, E> {
@@ -74,10 +74,8 @@ impl<'a, E: Exchange> Type2<'a, E> {
     /// The blocks are not as they must be; the tag has left.
     pub fn read(&mut self) -> Result<Vec<u8>, NfcError> {
         let (memory, block) = self.find()?;
-        Ok(block
-            .and_then(|block| memory.get(block.value))
-            .unwrap_or_default()
-            .to_vec())
+        let message = block.value.and_then(|value| memory.get(value));
+        Ok(message.unwrap_or_default().to_vec())
     }
 
     /// Writes the message in the order of the specification: no message, then its bytes, then its length. A tag that
@@ -90,8 +88,7 @@ impl<'a, E: Exchange> Type2<'a, E> {
         if !self.is_writable {
             return Err(NfcError::Tag("the tag is read-only".to_owned()));
         }
-        let (mut memory, block) = self.find()?;
-        let at = block.map_or(0, |block| block.at);
+        let (mut memory, Block { at, .. }) = self.find()?;
         let head = header(message.len());
         let needed = head.len() + message.len();
         let room = self.size.saturating_sub(at);
@@ -139,10 +136,11 @@ impl<'a, E: Exchange> Type2<'a, E> {
         }
     }
 
-    /// Reads as far as the message's end, and finds it.
-    fn find(&mut self) -> Result<(Vec<u8>, Option<Block>), NfcError> {
+    /// Reads as far as the message's end, and finds it. Without a message there is room for one behind the last block:
+    /// those before it, such as lock control, stay.
+    fn find(&mut self) -> Result<(Vec<u8>, Block), NfcError> {
         let mut memory = Vec::new();
-        let mut at = 0;
+        let (mut at, mut free) = (0, 0);
         while at < self.size {
             let kind = self.byte(&mut memory, at)?;
             match kind {
@@ -172,11 +170,13 @@ impl<'a, E: Exchange> Type2<'a, E> {
                 if let Some(last) = value.end.checked_sub(1) {
                     self.byte(&mut memory, last)?;
                 }
-                return Ok((memory, Some(Block { at, value })));
+                let value = Some(value);
+                return Ok((memory, Block { at, value }));
             }
             at = value.end;
+            free = at;
         }
-        Ok((memory, None))
+        Ok((memory, Block { at: free, value: None }))
     }
 
     fn byte(&mut self, memory: &mut Vec<u8>, at: usize) -> Result<u8, NfcError> {
