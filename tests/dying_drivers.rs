@@ -178,6 +178,7 @@ fn the_command_tells_the_death_and_shows_the_other_domain_on() {
     ]);
     running.wait_out("{\"driver\":\"adxl345\"");
     let mut open = place.start(&["cat", DYING, "dying/sleep"]);
+    open.wait_until("asleep", |_| place.run(&["cat", DYING, "dying/asleep"]).out == "1\n");
     place
         .run(&["cat", DYING, "dying/null"])
         .fails(1, &["read dying/null: the domain has ended"]);

@@ -118,11 +118,20 @@ static ssize_t hoard_show(struct kobject *kobj, struct kobj_attribute *attr, cha
 	return sysfs_emit(buf, "%d\n", blocks);
 }
 
+static unsigned int asleep;
+
 /* A request that stays open: the domain serves others meanwhile. */
 static ssize_t sleep_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
 {
+	asleep++;
 	msleep(3600 * 1000);
+	asleep--;
 	return sysfs_emit(buf, "slept\n");
+}
+
+static ssize_t asleep_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%u\n", asleep);
 }
 
 static ssize_t alive_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
@@ -139,6 +148,7 @@ static struct kobj_attribute spin_attribute = __ATTR_RO(spin);
 static struct kobj_attribute exhaust_attribute = __ATTR_RO(exhaust);
 static struct kobj_attribute hoard_attribute = __ATTR_RO(hoard);
 static struct kobj_attribute sleep_attribute = __ATTR_RO(sleep);
+static struct kobj_attribute asleep_attribute = __ATTR_RO(asleep);
 static struct kobj_attribute alive_attribute = __ATTR_RO(alive);
 
 static struct attribute *dying_attrs[] = {
@@ -151,6 +161,7 @@ static struct attribute *dying_attrs[] = {
 	&exhaust_attribute.attr,
 	&hoard_attribute.attr,
 	&sleep_attribute.attr,
+	&asleep_attribute.attr,
 	&alive_attribute.attr,
 	NULL,
 };
