@@ -9,7 +9,8 @@
 //! 2. all descriptors are closed, and no new one is possible (`RLIMIT_NOFILE` 0; 1 if it may map shared memory: then
 //!    the kernel is first handed what it answers such mappings with);
 //! 3. fault signals go to an alternate stack;
-//! 4. the seccomp program from the blob is installed.
+//! 4. the image's pages are mapped, all at once;
+//! 5. the seccomp program from the blob is installed.
 //!
 //! Where a step fails, the exit status names it: see [`step`].
 #![expect(
@@ -144,11 +145,14 @@ pub(super) fn exit(code: i32) -> ! {
 }
 
 const AT_NULL: usize = 0;
+const AT_PHDR: usize = 3;
+const AT_PHNUM: usize = 5;
 const AT_SYSINFO_EHDR: usize = 33;
 
 /// What the auxiliary vector says.
 #[derive(Default)]
 struct Aux {
+    segments: (usize, usize),
     vdso: usize,
     in_process: usize,
 }
@@ -171,6 +175,8 @@ unsafe fn read_aux(sp: *const usize) -> Aux {
         let [key, value] = unsafe { at.cast::<[usize; 2]>().read() };
         match key {
             AT_NULL => return aux,
+            AT_PHDR => aux.segments.0 = value,
+            AT_PHNUM => aux.segments.1 = value,
             AT_SYSINFO_EHDR => aux.vdso = value,
             AT_IN_PROCESS => aux.in_process = value,
             _ => {}
@@ -220,6 +226,8 @@ pub unsafe fn entry(sp: *const usize, main: EntryFn) -> ! {
     // any more.
     let blob = unsafe { core::slice::from_raw_parts(blob_at, usize::try_from(boot.blob_bytes).unwrap_or(0)) };
     if host.is_none() {
+        // SAFETY: Linux says where the image's own program headers lie.
+        unsafe { map_image(aux.segments) };
         shut(blob, &boot);
     }
     // SAFETY: mapped for good; this is the one place that makes the caller and the listener.
@@ -258,6 +266,38 @@ fn map_blob(boot: &BootInfo) -> *mut u8 {
     match usize::try_from(boot.blob_bytes) {
         Ok(0) | Err(_) => PAGE as *mut u8,
         Ok(bytes) => map(bytes, PROT_READ, PORT_BYTES, step::MAP_BLOB),
+    }
+}
+
+/// Makes the image's pages present, in a call for each segment where each page that is touched would be a fault. What
+/// Linux cannot (before 5.14) comes by faults as ever.
+///
+/// # Safety
+///
+/// `at` is the address of `count` program headers of this image, which is not relocated.
+unsafe fn map_image((at, count): (usize, usize)) {
+    const MADV_POPULATE_READ: usize = 22;
+    const MADV_POPULATE_WRITE: usize = 23;
+    const PT_LOAD: usize = 1;
+    const PF_W: usize = 2;
+    if at == 0 {
+        return;
+    }
+    // SAFETY: our caller's promise; an `Elf64_Phdr` is seven words, of which the first holds kind and flags.
+    let segments = unsafe { core::slice::from_raw_parts(at as *const [usize; 7], count) };
+    for &[kind, _, address, _, in_file, ..] in segments {
+        if kind & 0xffff_ffff != PT_LOAD {
+            continue;
+        }
+        let start = address & !(PAGE - 1);
+        let bytes = (address + in_file).next_multiple_of(PAGE) - start;
+        let advice = if kind >> 32 & PF_W == 0 {
+            MADV_POPULATE_READ
+        } else {
+            MADV_POPULATE_WRITE
+        };
+        // SAFETY: the pages keep their contents.
+        unsafe { sys::call(sys::MADVISE, [start, bytes, advice, 0, 0, 0]) };
     }
 }
 

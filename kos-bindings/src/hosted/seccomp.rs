@@ -20,6 +20,7 @@ const PROT_READ_WRITE: u64 = 3;
 const MAP_PRIVATE_ANONYMOUS_NORESERVE: u64 = 0x4022;
 const MAP_SHARED: u64 = 1;
 const MADV_DONTNEED: u64 = 4;
+const MADV_POPULATE_WRITE: u64 = 23;
 const FUTEX_WAIT_BITSET: u64 = 9;
 const FUTEX_WAKE_BITSET: u64 = 10;
 const CLOCK_MONOTONIC: u64 = 1;
@@ -43,7 +44,7 @@ pub const ALLOWED: [(&str, i64); 8] = [
     ("mmap", libc::SYS_mmap),
     // Commits reserved pages and makes guard pages; never PROT_EXEC.
     ("mprotect", libc::SYS_mprotect),
-    // Gives memory back; MADV_DONTNEED only.
+    // Gives memory back, or takes it before it is touched; MADV_DONTNEED and MADV_POPULATE_WRITE only.
     ("madvise", libc::SYS_madvise),
     // Gives address space back.
     ("munmap", libc::SYS_munmap),
@@ -78,7 +79,10 @@ fn rules_for(nr: i64, shares: bool) -> Result<Vec<Rule>, BackendError> {
             rules
         }
         libc::SYS_mprotect => vec![rule(vec![no_exec])?],
-        libc::SYS_madvise => vec![rule(vec![equals(2, MADV_DONTNEED)?])?],
+        libc::SYS_madvise => vec![
+            rule(vec![equals(2, MADV_DONTNEED)?])?,
+            rule(vec![equals(2, MADV_POPULATE_WRITE)?])?,
+        ],
         _ => vec![],
     })
 }

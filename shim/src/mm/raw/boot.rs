@@ -5,6 +5,9 @@ use super::heap::{FRAME_BYTES, PAGE_SHIFT, PAGE_SIZE};
 use crate::mm::{ffi::vars, pages};
 use core::cell::Cell;
 
+/// What every domain has taken when its driver is bound.
+const EARLY_BYTES: usize = 32 * PAGE_SIZE;
+
 /// Claims a heap of `len` bytes from the microkernel. Called once, before anything allocates.
 ///
 /// # Returns
@@ -16,6 +19,11 @@ pub fn claim(len: usize) -> bool {
     };
     // SAFETY: fresh zeroed pages that nobody else knows, kept for the life of the domain.
     unsafe { init(heap, len) };
+    let first = vars::memory_start.0.get();
+    if vars::memory_end.0.get() - first >= EARLY_BYTES {
+        // SAFETY: pages of the heap, which nobody has been given yet.
+        unsafe { kos_bindings::domain::mem::populate(core::ptr::with_exposed_provenance_mut(first), EARLY_BYTES) };
+    }
     true
 }
 
