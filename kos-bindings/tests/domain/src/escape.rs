@@ -42,6 +42,8 @@ pub fn try_all(text: &mut [u8]) -> usize {
         ("mmap shared", 9, [0, 4096, 3, 0x21, usize::MAX, 0]),
         ("mmap fixed", 9, [here, 4096, 3, 0x4032, usize::MAX, 0]),
         ("mprotect executable", 10, [here, 4096, 5, 0, 0, 0]),
+        ("madvise of huge pages", 28, [here, 4096, 14, 0, 0, 0]),
+        ("madvise to free later", 28, [here, 4096, 8, 0, 0, 0]),
         ("socket unix", 41, [1, 1, 0, 0, 0, 0]),
         ("socket inet", 41, [2, 1, 0, 0, 0, 0]),
         ("socketpair", 53, [1, 1, 0, here, 0, 0]),
