@@ -258,3 +258,64 @@ fn the_page_of_the_figures_renders_and_sorts() {
     assert_eq!(found["sorted"], true);
     assert!(found["page"].as_u64().expect("a width") <= 360, "{found}");
 }
+
+#[test]
+fn the_page_of_a_matrix_sorts_filters_and_fits_a_telephone_and_paper() {
+    let place = Place::new();
+    let page = place.path().join("page.html").display().to_string();
+    if chromium().is_none() {
+        return;
+    }
+    // The last has no exit function: it stays where it met its chips.
+    let modules = ["adxl345_i2c", "bma180", "lm75", "tps65910"];
+    let mut args = vec!["matrix", "--html", &page];
+    args.extend(modules);
+    place.run(&args).succeeds();
+    let found = look(
+        &place,
+        r#"
+        const modules = table(doc, "Modules"), subsystems = table(doc, "Subsystems"), out = {};
+        out.facts = [...doc.querySelectorAll("dl.facts dd")].map((d) => d.textContent);
+        out.subsystems = first(subsystems).sort();
+        header(modules, "level").querySelector("button").click();
+        out.worst = first(modules)[0];
+        header(modules, "level").querySelector("button").click();
+        out.best = shown(modules).map((r) => r.cells[header(modules, "level").cellIndex].firstChild.textContent);
+        const controls = modules.closest("section").querySelector(".controls");
+        const sum = () => modules.tFoot.rows[0].cells[header(modules, "lines").cellIndex].textContent;
+        out.all = sum();
+        set(controls.querySelector("select[aria-label=subsystem]"), "iio/accel");
+        out.accelerometers = first(modules).sort();
+        out.fewer = sum();
+        set(controls.querySelector("select[aria-label=subsystem]"), "");
+        set(controls.querySelector("select[aria-label=level]"), "meets hardware");
+        out.short = first(modules);
+        set(controls.querySelector("select[aria-label=level]"), "");
+        set(controls.querySelector("input"), "LM75");
+        out.named = first(modules);
+        frame.width = 360;
+        await tick();
+        out.page = doc.documentElement.scrollWidth;
+        return out;"#,
+    )
+    .expect("a browser, as before");
+    assert_eq!(
+        (&found["facts"][0], &found["facts"][1]),
+        (&"4".into(), &"3".into()),
+        "{found}"
+    );
+    assert_eq!(found["subsystems"], serde_json::json!(["hwmon", "iio/accel", "mfd"]));
+    let clean = "unloads clean";
+    assert_eq!(
+        found["best"],
+        serde_json::json!([clean, clean, clean, "meets hardware"])
+    );
+    assert_eq!(found["worst"], "tps65910");
+    assert_eq!(found["accelerometers"], serde_json::json!(["adxl345_i2c", "bma180"]));
+    assert_ne!(found["all"], found["fewer"]);
+    assert_eq!(found["short"], serde_json::json!(["tps65910"]));
+    assert_eq!(found["named"], serde_json::json!(["lm75"]));
+    assert!(found["page"].as_u64().expect("a width") <= 360, "{found}");
+    let sheets = sheets(&place).expect("a browser, as before");
+    assert!((1..=3).contains(&sheets), "{sheets}");
+}
