@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! What descriptions say of our drivers.
 
-use super::{Domain, FIXED, files, init_yaml, locator};
+use super::{Domain, FIXED, StartError, files, init_yaml, locator, start};
 use crate::Board;
 use crate::policy::{Devices, Needs};
 use std::path::Path;
@@ -132,4 +132,86 @@ fn descriptions_of_all_boards_fit_together() {
 
     let twice = locator(&[domains[0], domains[0]]).unwrap_err();
     assert_eq!(twice.message, "task `driver.Adxl345` is already there, at line 0");
+}
+
+/// A house with two clocks and one who looks at them: endpoints of one interface, numbered by their class.
+const HOUSE: &str = "
+entities:
+- name: demo.House
+- name: demo.Guest
+  connections:
+  - target: demo.House
+    id: clocks
+- name: demo.Stranger
+";
+
+fn house(interface: &str) -> kos_init::System {
+    let class = format!("task class demo.House endpoints {{ hall : {interface} attic : {interface} }}");
+    let mut library = kos_idl::Library::new(kos_idl::Files::texts([
+        (
+            "linuxcompat/Clock.idl",
+            include_str!("../../kos-bindings/idl/linuxcompat/Clock.idl"),
+        ),
+        ("demo/Lamp.idl", "package demo.Lamp interface { Set(in UInt8 level); }"),
+        ("demo/House.edl", class.as_str()),
+        ("demo/Guest.edl", "task class demo.Guest"),
+        ("demo/Stranger.edl", "task class demo.Stranger"),
+    ]));
+    let init = kos_init::Init::parse("init.yaml", HOUSE).unwrap();
+    kos_init::System::check(&init, &mut library, &kos_init::Rules::default()).unwrap()
+}
+
+#[test]
+fn what_an_init_yaml_describes_runs_on_the_hosted_kernel_and_nothing_else() {
+    use kos_bindings::hosted::{Config, Kernel};
+    use kos_bindings::idl::clock::{AdvanceReq, AdvanceRes};
+    use kos_bindings::nk::{Handle, Retcode, Transport};
+
+    let kernel = Kernel::new(Config::default()).unwrap();
+    let tasks = start(&kernel, &house("linuxcompat.Clock")).unwrap();
+    assert_eq!(
+        tasks.keys().collect::<Vec<_>>(),
+        ["demo.Guest", "demo.House", "demo.Stranger"]
+    );
+    let mut server = tasks["demo.House"].attach().unwrap();
+    std::thread::spawn(move || {
+        let listener = server.service_locator_register("clocks");
+        while let Ok(received) = server.recv(listener) {
+            let (handle, client) = (received.reply_handle, received.thread);
+            let riid = u16::from_le_bytes([received.message.constant[4], received.message.constant[5]]);
+            let lens = AdvanceRes {
+                now_ns: 100 + u64::from(riid),
+            }
+            .encode(server.response())
+            .unwrap();
+            server.response().constant[4..6].copy_from_slice(&riid.to_le_bytes());
+            let _ = server.reply(handle, client, lens);
+        }
+    });
+    let mut guest = tasks["demo.Guest"].attach().unwrap();
+    let clocks = guest.service_locator_connect("clocks");
+    let mut ask = |riid: u16| {
+        let lens = AdvanceReq { until_ns: 7 }.encode(guest.request()).unwrap();
+        guest.request().constant[4..6].copy_from_slice(&riid.to_le_bytes());
+        guest.call(clocks, lens).map(|answer| answer.constant[24])
+    };
+    assert_eq!(ask(0), Ok(100), "the hall's");
+    assert_eq!(ask(1), Ok(101), "the attic's");
+    assert_eq!(ask(2), Err(Retcode::INVALID_ARGUMENT), "there is no third");
+    assert_eq!(guest.service_locator_get_riid(clocks, "attic"), Some(1));
+    let stranger = tasks["demo.Stranger"].attach().unwrap();
+    assert_eq!(stranger.service_locator_connect("clocks"), Handle::INVALID);
+}
+
+#[test]
+fn an_interface_that_the_kernel_does_not_know_is_not_served_unchecked() {
+    use kos_bindings::hosted::{Config, Kernel};
+
+    let kernel = Kernel::new(Config::default()).unwrap();
+    let error = start(&kernel, &house("demo.Lamp")).unwrap_err();
+    assert!(matches!(error, StartError::Interface { .. }));
+    assert_eq!(
+        error.to_string(),
+        "demo.House: endpoint hall: the kernel has no interface `demo.Lamp`"
+    );
 }
