@@ -5,18 +5,19 @@ use std::collections::BTreeMap;
 
 use kos_bindings::hosted::{Error, Kernel, Served, Task, TaskSpec};
 use kos_bindings::idl::INTERFACES;
+use kos_bindings::nk::Interface;
 use kos_init::{Process, System};
 
 /// Why a solution could not be started.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
-    /// An endpoint answers an interface that the kernel does not know, so nothing could be checked there.
-    #[error("{process}: endpoint {endpoint}: the kernel has no interface `{interface}`")]
+    /// A class answers, or asks the policy by, an interface that the kernel does not know, so nothing could be checked.
+    #[error("{process}: {endpoint}: the kernel has no interface `{interface}`")]
     Interface {
         /// The process that has it.
         process: String,
-        /// The endpoint.
+        /// The endpoint, or `security`.
         endpoint: String,
         /// Its interface.
         interface: String,
@@ -36,8 +37,10 @@ pub enum StartError {
 pub fn start(kernel: &Kernel, system: &System) -> Result<BTreeMap<String, Task>, StartError> {
     let mut tasks = BTreeMap::new();
     for process in &system.processes {
+        let security = process.security.as_deref();
         let spec = TaskSpec {
             class: process.class.clone(),
+            security: security.map(|name| known(process, "security", name)).transpose()?,
             ..TaskSpec::new(&process.task)
         };
         tasks.insert(process.task.clone(), kernel.task(&spec)?);
@@ -56,17 +59,21 @@ pub fn start(kernel: &Kernel, system: &System) -> Result<BTreeMap<String, Task>,
     Ok(tasks)
 }
 
+fn known(process: &Process, endpoint: &str, name: &str) -> Result<&'static Interface, StartError> {
+    let found = INTERFACES.iter().find(|interface| interface.name == name).copied();
+    found.ok_or_else(|| StartError::Interface {
+        process: process.task.clone(),
+        endpoint: endpoint.to_owned(),
+        interface: name.to_owned(),
+    })
+}
+
 fn served(process: &Process) -> Result<Vec<Served>, StartError> {
-    let known = |name: &str| INTERFACES.iter().find(|interface| interface.name == name).copied();
     let endpoints = process.endpoints.iter().map(|endpoint| {
         Ok(Served {
             name: endpoint.name.clone(),
             riid: endpoint.riid,
-            interface: known(&endpoint.interface).ok_or_else(|| StartError::Interface {
-                process: process.task.clone(),
-                endpoint: endpoint.name.clone(),
-                interface: endpoint.interface.clone(),
-            })?,
+            interface: known(process, &format!("endpoint {}", endpoint.name), &endpoint.interface)?,
         })
     });
     endpoints.collect()

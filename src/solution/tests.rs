@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! What descriptions say of our drivers.
 
-use super::{Domain, FIXED, StartError, files, init_yaml, locator, start};
+use super::{Domain, FIXED, StartError, files, init_yaml, locator, plan, start};
 use crate::Board;
 use crate::policy::{Devices, Needs};
 use std::path::Path;
@@ -154,7 +154,11 @@ fn house(interface: &str) -> kos_init::System {
         ),
         ("demo/Lamp.idl", "package demo.Lamp interface { Set(in UInt8 level); }"),
         ("demo/House.edl", class.as_str()),
-        ("demo/Guest.edl", "task class demo.Guest"),
+        (
+            "linuxcompat/Log.idl",
+            include_str!("../../kos-bindings/idl/linuxcompat/Log.idl"),
+        ),
+        ("demo/Guest.edl", "task class demo.Guest security linuxcompat.Log"),
         ("demo/Stranger.edl", "task class demo.Stranger"),
     ]));
     let init = kos_init::Init::parse("init.yaml", HOUSE).unwrap();
@@ -199,7 +203,12 @@ fn what_an_init_yaml_describes_runs_on_the_hosted_kernel_and_nothing_else() {
     assert_eq!(ask(1), Ok(101), "the attic's");
     assert_eq!(ask(2), Err(Retcode::INVALID_ARGUMENT), "there is no third");
     assert_eq!(guest.service_locator_get_riid(clocks, "attic"), Some(1));
-    let stranger = tasks["demo.Stranger"].attach().unwrap();
+    assert!(
+        guest.kn().handle_security_connect().is_ok(),
+        "its class has a security interface"
+    );
+    let mut stranger = tasks["demo.Stranger"].attach().unwrap();
+    assert_eq!(stranger.kn().handle_security_connect(), Err(Retcode::NOT_CONNECTED));
     assert_eq!(stranger.service_locator_connect("clocks"), Handle::INVALID);
 }
 
@@ -214,4 +223,73 @@ fn an_interface_that_the_kernel_does_not_know_is_not_served_unchecked() {
         error.to_string(),
         "demo.House: endpoint hall: the kernel has no interface `demo.Lamp`"
     );
+}
+
+/// The drivers of our boards, each by its class alone.
+#[test]
+fn an_init_yaml_names_drivers_by_their_classes() {
+    for driver in [
+        "adxl345",
+        "adxl345_spi",
+        "bmg160",
+        "st95hf",
+        "nxp-nci",
+        "pn533_i2c",
+        "inv-mpu6050",
+        "rtc-ds1307",
+    ] {
+        let needs = needs(driver);
+        let class = crate::policy::class_of_driver(driver);
+        let domain = Domain {
+            needs: &needs,
+            class: &class,
+        };
+        let planned = plan("init.yaml", &init_yaml(&[domain]).to_string()).unwrap_or_else(|error| panic!("{error}"));
+        let [planned] = &planned[..] else { panic!("{planned:?}") };
+        assert_eq!(
+            planned.board.path(),
+            Board::of_driver(driver).unwrap().path(),
+            "{driver}"
+        );
+        assert!(planned.channels.has_client);
+        let names: Vec<_> = planned.channels.servers.iter().map(|(id, _)| id.as_str()).collect();
+        let wanted: Vec<_> = needs.channels.iter().map(|channel| channel.name.as_str()).collect();
+        assert_eq!(names[..wanted.len()], wanted[..], "{driver}");
+    }
+}
+
+#[test]
+fn an_init_yaml_that_cannot_run_here_says_why() {
+    let driver = "entities:\n- name: driver.Adxl345\n";
+    for (text, message) in [
+        ("entities: []", "init.yaml"),
+        ("entities:\n- name: server.Log\n", "init.yaml: no process is a driver"),
+        (
+            "entities:\n- name: driver.Nosuch\n",
+            "init.yaml:2:9: class `driver.Nosuch`: no board for \"nosuch\"",
+        ),
+        (
+            "entities:\n- name: driver.Adxl345\n  path: bmg160\n",
+            "init.yaml:3:9: the class of the driver \"bmg160\" is `driver.Bmg160`, not `driver.Adxl345`",
+        ),
+        (
+            "entities:\n- name: kl.core.DCM\n",
+            "init.yaml:2:9: class `kl.core.DCM`: only drivers, their servers and linuxcompat.Client run here",
+        ),
+        (
+            &format!("{driver}  connections: [{{target: server.Log, id: log}}]\n"),
+            "init.yaml:3:26: there is no task `server.Log`",
+        ),
+        (
+            &format!("{driver}- name: server.I2c7\n"),
+            "init.yaml:3:9: class `server.I2c7`",
+        ),
+        (
+            &format!("{driver}{}", driver.replace("entities:\n", "")),
+            "already there",
+        ),
+    ] {
+        let error = plan("init.yaml", text).unwrap_err().to_string();
+        assert!(error.contains(message), "{text}\n{error}");
+    }
 }
