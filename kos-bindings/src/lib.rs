@@ -10,8 +10,8 @@
 //!   libc, no heap. With the feature `kasperskyos` the same over the SDK's C API.
 //! * `hosted` (feature): the trusted side: the kernel, its sandboxed processes, its doors for
 //!   clients.
-//! * `connection`: a client's end of such a door, in the client's process. `inproc`: a domain inside its client, where nobody
-//!   is kept from anybody. Both are found under `hosted`.
+//! * `connection`: a client's end of such a door, in the client's process. `inproc`: a domain inside its
+//!   client, where nobody is kept from anybody. Both are found under `hosted`.
 #![no_std]
 
 #[cfg(feature = "hosted")]

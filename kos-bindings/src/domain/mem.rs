@@ -59,7 +59,8 @@ pub fn map_mdl<T: Transport>(
     map_granted(at, length, prot)
 }
 
-/// As [`map_mdl`], of the DMA buffer `buffer`. A device that was let at it ([`Kn::begin_dma`]) writes there at any time.
+/// As [`map_mdl`], of the DMA buffer `buffer`. A device that was let at it ([`Kn::begin_dma`]) writes there at any
+/// time.
 ///
 /// # Errors
 ///
@@ -75,7 +76,8 @@ pub fn map_dma<T: Transport>(
     map_granted(at, length, prot)
 }
 
-/// Makes the one mapping that the kernel granted: it said where in its file the memory lies, and answers what is just so.
+/// Makes the one mapping that the kernel granted: it said where in its file the memory lies, and answers what is just
+/// so.
 fn map_granted(at: usize, length: usize, prot: u32) -> Result<*mut u8, Retcode> {
     const MAP_SHARED: usize = 1;
     // SAFETY: a fresh mapping at an address that the kernel chooses takes no memory from anybody.

@@ -43,7 +43,7 @@ pub(crate) struct Buffer {
     pub(crate) memory: Mdl,
     /// Which ways it goes, where it lies.
     flags: u32,
-    /// How the cache is used. Memory is coherent on the machines that this runs on, so it is kept and told, and no more.
+    /// How the cache is used. Memory is coherent on the machines that this runs on, so it is only kept and told.
     cache: AtomicU32,
     /// The least order that was asked for.
     pub(crate) order: u64,

@@ -240,8 +240,8 @@ pub struct DmaInfo {
 
 impl<T: Transport> Kn<T> {
     /// Makes a DMA buffer of `bytes`, whole pages, in blocks of two to the power of `order` pages or larger ones;
-    /// `flags` are of [`io::DMA_TO_DEVICE`], [`io::DMA_FROM_DEVICE`], [`io::DMA_ZONE32`], and one that [`Kn::modify_dma`]
-    /// can set.
+    /// `flags` are of [`io::DMA_TO_DEVICE`], [`io::DMA_FROM_DEVICE`], [`io::DMA_ZONE32`], and one that
+    /// [`Kn::modify_dma`] can set.
     ///
     /// # Errors
     ///

@@ -245,8 +245,8 @@ impl<T: Transport> Kn<T> {
         Ok(())
     }
 
-    /// Makes a handle to ask the security policy with: [`Transport::call`] on it, with a request of the security interface
-    /// of the caller's class, says whether the policy grants.
+    /// Makes a handle to ask the security policy with: [`Transport::call`] on it, with a request of the security
+    /// interface of the caller's class, says whether the policy grants.
     ///
     /// # Errors
     ///

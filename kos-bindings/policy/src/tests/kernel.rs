@@ -17,7 +17,7 @@ request dst=Server endpoint=gpio method=Get { f.enter {sid : dst_sid, state : \"
 response src=Server { grant () }
 request dst=kl.core.Core { grant () }
 response src=kl.core.Core { grant () }
-security src=Client method=Write { assert (message.level == 6) }
+security src=Client interface=linuxcompat.Log method=Write { assert (message.level == 6) }
 ";
 
 fn kernel(policy: &str) -> (Kernel, Live) {
@@ -47,7 +47,7 @@ fn server(kernel: &Kernel, client: &Task, name: &str) -> Task {
     std::thread::spawn(move || {
         while let Ok(received) = thread.recv(listener) {
             let (handle, client) = (received.reply_handle, received.thread);
-            let lens = gpio::GetRes { is_high: 1 }.encode(thread.response()).unwrap();
+            let lens = gpio::GetRes { value: 1 }.encode(thread.response()).unwrap();
             let _ = thread.reply(handle, client, lens);
         }
     });

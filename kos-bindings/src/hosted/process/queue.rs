@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The requests that wait for a domain, and whose turn it is.
 //!
-//! Turns are between *parties* ([`Task::party`](crate::hosted::task::Task)): all connections of one program are one, so
-//! who opens a hundred is served no more often than who opened one. Each request gets a tag when it comes: one more than
-//! that of the request served last, or than the last one of its own party that waits. The least tag is served next, of
-//! equal ones the oldest (start-time fair queueing, each request costing the same). So of two parties each is served
-//! every second time, whatever the other has waiting, and nothing is kept of a party that has nothing waiting.
+//! Turns are between *parties* ([`Task::party`](crate::hosted::task::Task)): all connections of one program are one,
+//! so who opens a hundred is served no more often than who opened one. Each request gets a tag when it comes: one more
+//! than that of the request served last, or than the last one of its own party that waits. The least tag is served
+//! next, of equal ones the oldest (start-time fair queueing, each request costing the same). So of two parties each is
+//! served every second time, whatever the other has waiting, and nothing is kept of a party that has nothing waiting.
 
 use std::vec::Vec;
 
 use super::Request;
 use crate::hosted::shared::Message;
 
-/// The most requests of one party that a domain works on at once; more wait until one of them is answered. It is half of
-/// the workers that a driver's domain has, so a party whose requests all sleep leaves the others as many.
+/// The most requests of one party that a domain works on at once; more wait until one of them is answered. It is half
+/// of the workers that a driver's domain has, so a party whose requests all sleep leaves the others as many.
 pub(crate) const MAX_IN_SERVICE: usize = 16;
 
 /// Requests that wait, in the order of their coming.

@@ -27,8 +27,8 @@ struct scenario {
 };
 
 /* By file, each ended by a null name. */
-extern const struct scenario ipc_scenarios[], late_scenarios[], handle_scenarios[], notice_scenarios[], machine_scenarios[],
-	boundary_scenarios[];
+extern const struct scenario ipc_scenarios[], late_scenarios[], handle_scenarios[], notice_scenarios[],
+	machine_scenarios[], boundary_scenarios[];
 
 /* The Rust side: what failed, and the machine. */
 void harness_failed(const char *file, int line, const char *what, long long found, long long wanted);
