@@ -10,11 +10,15 @@
 //!   libc, no heap. With the feature `kasperskyos` the same over the SDK's C API.
 //! * `hosted` (feature): the trusted side: the kernel, its sandboxed processes, its doors for
 //!   clients.
+//! * `connection`: a client's end of such a door, in the client's process. `inproc`: a domain inside its
+//!   client, where nobody is kept from anybody. Both are found under `hosted`.
 #![no_std]
 
 #[cfg(feature = "hosted")]
 extern crate std;
 
+#[cfg(feature = "hosted")]
+mod connection;
 #[cfg(not(feature = "kasperskyos"))]
 pub mod domain;
 #[cfg(feature = "kasperskyos")]
@@ -23,6 +27,8 @@ pub mod domain;
 #[cfg(feature = "hosted")]
 pub mod hosted;
 pub mod idl;
+#[cfg(feature = "hosted")]
+pub mod inproc;
 pub mod kn;
 pub mod nk;
 pub mod port;

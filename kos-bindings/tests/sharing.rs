@@ -4,7 +4,7 @@
 mod common;
 
 use common::{call, kernel, mid, spec, start};
-use kos_bindings::hosted::{ChannelSpec, DomainHandle, DomainSpec, Kernel, LocalClient, Rights};
+use kos_bindings::hosted::{ChannelSpec, DmaFault, DomainHandle, DomainSpec, Kernel, LocalClient, Rights};
 use kos_bindings::nk::Retcode;
 
 fn sharing(name: &str) -> DomainSpec {
@@ -73,6 +73,58 @@ fn a_domain_shares_as_much_memory_as_it_may() {
             "short" => assert_eq!(answer, Retcode::FAIL.0.to_le_bytes()),
             _ => assert_eq!(&answer[2..], name.as_bytes()),
         }
+    }
+}
+
+fn word(bytes: &[u8]) -> u64 {
+    u64::from_le_bytes(bytes.try_into().expect("eight bytes"))
+}
+
+#[test]
+fn a_sandboxed_domain_and_a_device_share_a_dma_buffer() {
+    let kernel = kernel();
+    let device = kernel.dma();
+    let domain = start(&kernel, &sharing("driver"));
+    let mut client = kernel.client("tester", &domain).expect("a client");
+    let handle = client.handle();
+    let at = word(&call(&mut client, handle, mid::DMA, b"to the device").expect("an answer"));
+    let mut got = [0; 13];
+    device.read(at, &mut got).expect("it was let");
+    assert_eq!(&got, b"to the device");
+    for text in [&b"from the device"[..], b"once more"] {
+        device.write(at + 4096, &[text, &[0]].concat()).expect("it was let");
+        let answer = call(&mut client, handle, mid::DMA, b"look").expect("an answer");
+        assert_eq!(answer, text);
+    }
+    assert_eq!(device.write(at + 2 * 4096, &[1]), Err(DmaFault), "beyond its end");
+    assert_eq!(
+        word(&call(&mut client, handle, mid::DMA, b"end").expect("an answer")),
+        0
+    );
+    assert_eq!(device.read(at, &mut got), Err(DmaFault), "it is let no longer");
+    assert!(domain.death().is_none());
+    // What a domain leaves behind is out of reach, too.
+    let domain = start(&kernel, &sharing("brief"));
+    let mut client = kernel.client("tester", &domain).expect("a client");
+    let handle = client.handle();
+    let at = word(&call(&mut client, handle, mid::DMA, b"mine").expect("an answer"));
+    assert_eq!(device.read(at, &mut got[..4]), Ok(()));
+    domain.kill();
+    assert!(domain.wait_death(common::SOON).is_some());
+    assert_eq!(device.read(at, &mut got[..4]), Err(DmaFault));
+}
+
+#[test]
+fn a_dma_buffer_needs_leave_to_share_and_is_paid_for() {
+    let kernel = kernel();
+    let mut poor = sharing("poor");
+    poor.limits.memory_bytes = 2 * 4096 - 1;
+    for spec in [spec("alone"), poor] {
+        let domain = start(&kernel, &spec);
+        let mut client = kernel.client("tester", &domain).expect("a client");
+        let handle = client.handle();
+        let answer = word(&call(&mut client, handle, mid::DMA, b"x").expect("an answer"));
+        assert_eq!(answer, u64::from(Retcode::FAIL.0.cast_unsigned()), "{}", spec.name);
     }
 }
 

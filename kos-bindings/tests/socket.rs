@@ -5,11 +5,14 @@ mod common;
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex, mpsc};
+use std::time::{Duration, Instant};
 
-use common::{call, kernel, mid, spec, start};
+use common::{SOON, call, kernel, mid, spec, start};
 use kos_bindings::hosted::socket::{Connection, Door, directory, list};
-use kos_bindings::nk::Retcode;
+use kos_bindings::hosted::{ChannelSpec, Kernel, Rights};
+use kos_bindings::nk::{Lens, Parts, PartsMut, Retcode};
+use kos_bindings::port::FOREVER;
 
 /// The directory comes from the environment, so one test at a time uses it.
 static ONE: Mutex<()> = Mutex::new(());
@@ -129,4 +132,135 @@ fn a_directory_that_others_can_enter_is_refused() {
     let error = Door::open(&kernel(), &path).expect_err("not private");
     assert_eq!(error.kind(), std::io::ErrorKind::PermissionDenied);
     std::fs::remove_dir(&path).expect("it is empty");
+}
+
+/// Waits until the kernel let `count` requests through, and they are where they wait.
+fn until_delivered(kernel: &Kernel, count: u64) {
+    let end = Instant::now() + SOON;
+    while kernel.counts().requests < count {
+        assert!(Instant::now() < end, "{:?}", kernel.counts());
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    std::thread::sleep(Duration::from_millis(30));
+}
+
+#[test]
+fn one_program_with_many_connections_gets_every_second_turn_at_the_most() {
+    const FLOOD: u64 = 40;
+    let _one = ONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let kernel = kernel();
+    let (open, gate) = mpsc::channel::<()>();
+    let order = Arc::new(Mutex::new(Vec::new()));
+    let noted = Arc::clone(&order);
+    // The domain asks it for each request, so it sees in what order they are served; the first is held.
+    let back = kernel.register("back", move |_, request: Parts<'_>, response: PartsMut<'_>| {
+        if request.arena == b"gate" {
+            gate.recv().map_err(|_| Retcode::FAIL)?;
+        } else {
+            noted.lock().expect("no panic").push(request.arena.to_vec());
+        }
+        response.constant[..request.constant.len()].copy_from_slice(request.constant);
+        Ok(Lens {
+            constant: request.constant.len(),
+            arena: 0,
+        })
+    });
+    let mut spec = spec("fair");
+    spec.channels.push(ChannelSpec {
+        name: "back".into(),
+        riid: 0,
+        endpoint: back,
+        rights: Rights::CALL,
+    });
+    let domain = start(&kernel, &spec);
+    let _door = Door::open(&kernel, &directory()).expect("a door");
+    std::thread::scope(|scope| {
+        let (kernel, domain) = (&kernel, &domain);
+        let ask = |text: &'static [u8]| {
+            let mut client = kernel.client("tester", domain).expect("a client");
+            scope.spawn(move || {
+                let handle = client.handle();
+                call(&mut client, handle, mid::UPCALL, text).expect("an answer");
+            });
+        };
+        ask(b"gate");
+        until_delivered(kernel, 2);
+        for _ in 0..FLOOD {
+            scope.spawn(|| {
+                let mut client = Connection::open("fair").expect("a connection");
+                let handle = client.handle();
+                call(&mut client, handle, mid::UPCALL, b"flood").expect("an answer");
+            });
+        }
+        until_delivered(kernel, 2 + FLOOD);
+        ask(b"one");
+        until_delivered(kernel, 3 + FLOOD);
+        ask(b"two");
+        until_delivered(kernel, 4 + FLOOD);
+        open.send(()).expect("the gate waits");
+    });
+    let order = order.lock().expect("no panic");
+    assert_eq!(order.len() as u64, FLOOD + 2, "the flood was served, too");
+    let at = |text: &[u8]| order.iter().position(|served| served == text).expect("served");
+    // They asked last, and wait for one request of the flood; in the order of asking they would be 40 and 41.
+    assert_eq!((at(b"one"), at(b"two")), (1, 2));
+}
+
+#[test]
+fn requests_of_one_program_that_are_never_answered_leave_others_room() {
+    let _one = ONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let kernel = kernel();
+    let domain = start(&kernel, &spec("room"));
+    let _door = Door::open(&kernel, &directory()).expect("a door");
+    let connect = || Connection::open("room").expect("a connection");
+    std::thread::scope(|scope| {
+        for number in 0..16 {
+            let mut client = connect();
+            scope.spawn(move || {
+                let handle = client.handle();
+                // One of them gives up after two seconds, the others when the domain ends.
+                client.set_timeout_ns(if number == 0 { 2_000_000_000 } else { FOREVER });
+                let _ = call(&mut client, handle, mid::NEVER, &[]);
+            });
+        }
+        until_delivered(&kernel, 16);
+        let mut late = connect();
+        late.set_timeout_ns(50_000_000);
+        let handle = late.handle();
+        let full = call(&mut late, handle, mid::ECHO, b"late");
+        let mut other = kernel.client("tester", &domain).expect("a client");
+        let handle = other.handle();
+        let served = call(&mut other, handle, mid::ECHO, b"other");
+        // Until one of the sixteen gives up.
+        late.set_timeout_ns(FOREVER);
+        let handle = late.handle();
+        let freed = call(&mut late, handle, mid::ECHO, b"late");
+        domain.kill();
+        assert_eq!(full, Err(Retcode::TIMEOUT), "sixteen are in service");
+        assert_eq!(served.as_deref(), Ok(&b"other"[..]));
+        assert_eq!(freed.as_deref(), Ok(&b"late"[..]));
+    });
+}
+
+#[test]
+fn one_program_does_not_take_all_places_at_the_door() {
+    let _one = ONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let kernel = kernel();
+    let _domain = start(&kernel, &spec("places"));
+    let _door = Door::open(&kernel, &directory()).expect("a door");
+    let mut all = Vec::new();
+    let refused = loop {
+        match Connection::open("places") {
+            Ok(connection) => all.push(connection),
+            Err(error) => break error,
+        }
+        assert!(all.len() <= 64, "of 256 places");
+    };
+    assert_eq!(all.len(), 64, "{refused}");
+    drop(all.pop());
+    let end = Instant::now() + SOON;
+    while Connection::open("places").is_err() {
+        assert!(Instant::now() < end, "a place that is free again");
+        std::thread::sleep(Duration::from_millis(5));
+    }
 }

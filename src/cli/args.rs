@@ -132,8 +132,11 @@ pub(crate) fn series(text: &str) -> Result<Series, String> {
 #[derive(Clone, Debug, Args)]
 pub(crate) struct RunArgs {
     /// Drivers: modules, chips, compatibles, or source files
-    #[arg(required = true, value_name = "DRIVER", value_parser = NonEmptyStringValueParser::new())]
+    #[arg(required_unless_present = "init", value_name = "DRIVER", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) drivers: Vec<String>,
+    /// Run the drivers of an init.yaml, with the channels that it gives them and no others
+    #[arg(long, value_name = "FILE.yaml", conflicts_with_all = ["drivers", "board"])]
+    pub(crate) init: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) kernel: KernelArgs,
     /// The board, instead of the one that comes with this package

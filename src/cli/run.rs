@@ -21,6 +21,7 @@ use anyhow::{Context, Result, anyhow};
 use linux_compat::build::Built;
 use linux_compat::iio::Unit;
 use linux_compat::policy::{Audit, OnAudit};
+use linux_compat::solution::{self, StaticChannels};
 use linux_compat::system::{ClockKind, DeathReport, DriverSpec, LogLine, System};
 use linux_compat::{Board, Domain};
 use std::io::IsTerminal;
@@ -89,6 +90,25 @@ const TICK: Duration = Duration::from_millis(40);
 struct Ready {
     spec: DriverSpec,
     built: Built,
+    channels: Option<StaticChannels>,
+}
+
+/// The drivers, each with its board and, from an `init.yaml`, its channels.
+fn wanted(args: &RunArgs, system: &System) -> Result<Vec<(String, Board, Option<StaticChannels>)>> {
+    let Some(path) = &args.init else {
+        let drivers = args.drivers.iter();
+        let with_board = drivers.map(|driver| {
+            let board = board(args.board.as_ref(), driver, system.tree())?;
+            Ok((driver.clone(), board, None))
+        });
+        return with_board.collect();
+    };
+    let name = path.display().to_string();
+    let text = std::fs::read_to_string(path).with_context(|| name.clone())?;
+    let planned = solution::plan(&name, &text)?.into_iter();
+    Ok(planned
+        .map(|planned| (planned.driver, planned.board, Some(planned.channels)))
+        .collect())
 }
 
 /// Runs drivers.
@@ -181,19 +201,19 @@ fn prepare(args: &RunArgs, system: &System) -> Result<Vec<Ready>> {
     let faults: Vec<Fault> = args.fault.iter().flat_map(|faults| faults.0.iter().cloned()).collect();
     let mut is_used = vec![false; faults.len()];
     let mut ready = Vec::new();
-    for driver in &args.drivers {
-        let board = board(args.board.as_ref(), driver, system.tree())?;
+    for (driver, board, channels) in wanted(args, system)? {
         let mine = faults_of(&board, &faults, &mut is_used);
-        let built = system.build(driver, &board).with_context(|| driver.clone())?;
+        let built = system.build(&driver, &board).with_context(|| driver.clone())?;
         ready.push(Ready {
             spec: DriverSpec {
                 stand_in: None,
-                name: driver.clone(),
+                name: driver,
                 board,
                 stimulus: stimulus.clone(),
                 faults: mine,
             },
             built,
+            channels,
         });
     }
     let unused = faults.iter().zip(&is_used).find(|(_, is_used)| !**is_used);
@@ -258,11 +278,11 @@ impl Run<'_> {
     }
 
     fn start(&mut self, ready: Ready) -> Result<()> {
-        let domain = Arc::new(
-            self.system
-                .start(&ready.spec, &ready.built)
-                .with_context(|| ready.spec.name.clone())?,
-        );
+        let started = match &ready.channels {
+            Some(channels) => self.system.start_connected(&ready.spec, &ready.built, channels),
+            None => self.system.start(&ready.spec, &ready.built),
+        };
+        let domain = Arc::new(started.with_context(|| ready.spec.name.clone())?);
         self.domains.push(Arc::clone(&domain));
         let reader = Reader {
             domain,

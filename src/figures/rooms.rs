@@ -22,7 +22,7 @@ pub struct Room {
 }
 
 /// The rooms, each with what is in it. A path is in the first room that has a beginning of it.
-const ROOMS: [(&str, bool, &[&str]); 14] = [
+const ROOMS: [(&str, bool, &[&str]); 15] = [
     ("tests", false, &["tests/", "kos-bindings/kasperskyos/hosted/tests/"]),
     ("shim, Rust", true, &["shim/src/", "shim/build.rs"]),
     ("shim, C", true, &["shim/glue/"]),
@@ -38,7 +38,8 @@ const ROOMS: [(&str, bool, &[&str]); 14] = [
         false,
         &["kos-bindings/src/domain/", "kos-bindings/kasperskyos/"],
     ),
-    ("kos-bindings: hosted kernel", false, &["kos-bindings/src/"]),
+    ("kos-bindings: hosted kernel", false, &["kos-bindings/src/hosted/"]),
+    ("kos-bindings: messages, clients", false, &["kos-bindings/src/"]),
     ("kos-bindings: languages", false, &["kos-bindings/"]),
     ("drivers: boards", false, &["drivers/boards/"]),
     ("drivers: chips and buses", false, &["drivers/"]),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! What descriptions say of our drivers.
 
-use super::{Domain, FIXED, files, init_yaml, locator};
+use super::{Domain, FIXED, StartError, files, init_yaml, locator, plan, start};
 use crate::Board;
 use crate::policy::{Devices, Needs};
 use std::path::Path;
@@ -132,4 +132,164 @@ fn descriptions_of_all_boards_fit_together() {
 
     let twice = locator(&[domains[0], domains[0]]).unwrap_err();
     assert_eq!(twice.message, "task `driver.Adxl345` is already there, at line 0");
+}
+
+/// A house with two clocks and one who looks at them: endpoints of one interface, numbered by their class.
+const HOUSE: &str = "
+entities:
+- name: demo.House
+- name: demo.Guest
+  connections:
+  - target: demo.House
+    id: clocks
+- name: demo.Stranger
+";
+
+fn house(interface: &str) -> kos_init::System {
+    let class = format!("task class demo.House endpoints {{ hall : {interface} attic : {interface} }}");
+    let mut library = kos_idl::Library::new(kos_idl::Files::texts([
+        (
+            "linuxcompat/Clock.idl",
+            include_str!("../../kos-bindings/idl/linuxcompat/Clock.idl"),
+        ),
+        ("demo/Lamp.idl", "package demo.Lamp interface { Set(in UInt8 level); }"),
+        ("demo/House.edl", class.as_str()),
+        (
+            "linuxcompat/Log.idl",
+            include_str!("../../kos-bindings/idl/linuxcompat/Log.idl"),
+        ),
+        ("demo/Guest.edl", "task class demo.Guest security linuxcompat.Log"),
+        ("demo/Stranger.edl", "task class demo.Stranger"),
+    ]));
+    let init = kos_init::Init::parse("init.yaml", HOUSE).unwrap();
+    kos_init::System::check(&init, &mut library, &kos_init::Rules::default()).unwrap()
+}
+
+#[test]
+fn what_an_init_yaml_describes_runs_on_the_hosted_kernel_and_nothing_else() {
+    use kos_bindings::hosted::{Config, Kernel};
+    use kos_bindings::idl::clock::{AdvanceReq, AdvanceRes};
+    use kos_bindings::nk::{Handle, Retcode, Transport};
+
+    let kernel = Kernel::new(Config::default()).unwrap();
+    let tasks = start(&kernel, &house("linuxcompat.Clock")).unwrap();
+    assert_eq!(
+        tasks.keys().collect::<Vec<_>>(),
+        ["demo.Guest", "demo.House", "demo.Stranger"]
+    );
+    let mut server = tasks["demo.House"].attach().unwrap();
+    std::thread::spawn(move || {
+        let listener = server.service_locator_register("clocks");
+        while let Ok(received) = server.recv(listener) {
+            let (handle, client) = (received.reply_handle, received.thread);
+            let riid = u16::from_le_bytes([received.message.constant[4], received.message.constant[5]]);
+            let lens = AdvanceRes {
+                now_ns: 100 + u64::from(riid),
+            }
+            .encode(server.response())
+            .unwrap();
+            server.response().constant[4..6].copy_from_slice(&riid.to_le_bytes());
+            let _ = server.reply(handle, client, lens);
+        }
+    });
+    let mut guest = tasks["demo.Guest"].attach().unwrap();
+    let clocks = guest.service_locator_connect("clocks");
+    let mut ask = |riid: u16| {
+        let lens = AdvanceReq { until_ns: 7 }.encode(guest.request()).unwrap();
+        guest.request().constant[4..6].copy_from_slice(&riid.to_le_bytes());
+        guest.call(clocks, lens).map(|answer| answer.constant[24])
+    };
+    assert_eq!(ask(0), Ok(100), "the hall's");
+    assert_eq!(ask(1), Ok(101), "the attic's");
+    assert_eq!(ask(2), Err(Retcode::INVALID_ARGUMENT), "there is no third");
+    assert_eq!(guest.service_locator_get_riid(clocks, "attic"), Some(1));
+    assert!(
+        guest.kn().handle_security_connect().is_ok(),
+        "its class has a security interface"
+    );
+    let mut stranger = tasks["demo.Stranger"].attach().unwrap();
+    assert_eq!(stranger.kn().handle_security_connect(), Err(Retcode::NOT_CONNECTED));
+    assert_eq!(stranger.service_locator_connect("clocks"), Handle::INVALID);
+}
+
+#[test]
+fn an_interface_that_the_kernel_does_not_know_is_not_served_unchecked() {
+    use kos_bindings::hosted::{Config, Kernel};
+
+    let kernel = Kernel::new(Config::default()).unwrap();
+    let error = start(&kernel, &house("demo.Lamp")).unwrap_err();
+    assert!(matches!(error, StartError::Interface { .. }));
+    assert_eq!(
+        error.to_string(),
+        "demo.House: endpoint hall: the kernel has no interface `demo.Lamp`"
+    );
+}
+
+/// The drivers of our boards, each by its class alone.
+#[test]
+fn an_init_yaml_names_drivers_by_their_classes() {
+    for driver in [
+        "adxl345",
+        "adxl345_spi",
+        "bmg160",
+        "st95hf",
+        "nxp-nci",
+        "pn533_i2c",
+        "inv-mpu6050",
+        "rtc-ds1307",
+    ] {
+        let needs = needs(driver);
+        let class = crate::policy::class_of_driver(driver);
+        let domain = Domain {
+            needs: &needs,
+            class: &class,
+        };
+        let planned = plan("init.yaml", &init_yaml(&[domain]).to_string()).unwrap_or_else(|error| panic!("{error}"));
+        let [planned] = &planned[..] else { panic!("{planned:?}") };
+        assert_eq!(
+            planned.board.path(),
+            Board::of_driver(driver).unwrap().path(),
+            "{driver}"
+        );
+        assert!(planned.channels.has_client);
+        let names: Vec<_> = planned.channels.servers.iter().map(|(id, _)| id.as_str()).collect();
+        let wanted: Vec<_> = needs.channels.iter().map(|channel| channel.name.as_str()).collect();
+        assert_eq!(names[..wanted.len()], wanted[..], "{driver}");
+    }
+}
+
+#[test]
+fn an_init_yaml_that_cannot_run_here_says_why() {
+    let driver = "entities:\n- name: driver.Adxl345\n";
+    for (text, message) in [
+        ("entities: []", "init.yaml"),
+        ("entities:\n- name: server.Log\n", "init.yaml: no process is a driver"),
+        (
+            "entities:\n- name: driver.Nosuch\n",
+            "init.yaml:2:9: class `driver.Nosuch`: no board for \"nosuch\"",
+        ),
+        (
+            "entities:\n- name: driver.Adxl345\n  path: bmg160\n",
+            "init.yaml:3:9: the class of the driver \"bmg160\" is `driver.Bmg160`, not `driver.Adxl345`",
+        ),
+        (
+            "entities:\n- name: kl.core.DCM\n",
+            "init.yaml:2:9: class `kl.core.DCM`: only drivers, their servers and linuxcompat.Client run here",
+        ),
+        (
+            &format!("{driver}  connections: [{{target: server.Log, id: log}}]\n"),
+            "init.yaml:3:26: there is no task `server.Log`",
+        ),
+        (
+            &format!("{driver}- name: server.I2c7\n"),
+            "init.yaml:3:9: class `server.I2c7`",
+        ),
+        (
+            &format!("{driver}{}", driver.replace("entities:\n", "")),
+            "already there",
+        ),
+    ] {
+        let error = plan("init.yaml", text).unwrap_err().to_string();
+        assert!(error.contains(message), "{text}\n{error}");
+    }
 }

@@ -9,6 +9,7 @@ use crate::board::{Board, ChannelKind};
 use crate::build::{Built, Report};
 use crate::client::Client;
 use crate::policy::{Needs, class_of_channel};
+use crate::solution::StaticChannels;
 use crate::symbol::Symbols;
 use ::board::board::Events;
 use ::board::server::{ClockServer, GpioServer, I2cServer, RemoteI2cServer, SpiServer};
@@ -77,6 +78,7 @@ pub struct Domain {
     tree_dir: PathBuf,
     decided_ns: u64,
     pins_clients: bool,
+    is_private: bool,
 }
 
 impl fmt::Debug for Domain {
@@ -92,7 +94,13 @@ impl fmt::Debug for Domain {
 const STOP_LIMIT: Duration = Duration::from_millis(500);
 
 impl Domain {
-    pub(super) fn start(system: &System, spec: &DriverSpec, built: &Built) -> Result<Self, SystemError> {
+    /// With `only` it has these channels, else all that its board asks for.
+    pub(super) fn start(
+        system: &System,
+        spec: &DriverSpec,
+        built: &Built,
+        only: Option<&StaticChannels>,
+    ) -> Result<Self, SystemError> {
         let System {
             kernel,
             policies,
@@ -118,6 +126,13 @@ impl Domain {
             let mut log = log.clone();
             move |riid, request, response| log.answer(riid, request, response)
         }));
+        if let Some(only) = only {
+            let channels = only.of(&domain.channels);
+            let driver = spec.name.clone();
+            domain.channels = channels.map_err(|class| SystemError::NoServer { driver, class })?;
+            domain.is_private = !only.has_client;
+        }
+        let is_private = domain.is_private;
         domain.lines = lines;
         domain.is_virtual_time = options.clock == ClockKind::Virtual;
         domain.start_ns = if domain.is_virtual_time { 0 } else { decided_ns };
@@ -143,6 +158,7 @@ impl Domain {
             tree_dir: tree.dir.clone(),
             decided_ns,
             pins_clients: options.pins_clients,
+            is_private,
         })
     }
 
@@ -216,8 +232,9 @@ impl Domain {
     ///
     /// # Errors
     ///
-    /// There is no memory for its port.
+    /// There is no memory for its port, or no client has a channel to it.
     pub fn client(&self) -> Result<Client, SystemError> {
+        self.check_channel(judge::CLIENT)?;
         match &self.place {
             Place::Process(handle) => {
                 let transport = self.kernel.client(judge::CLIENT, handle)?;
@@ -250,7 +267,17 @@ impl Domain {
         self.connect(judge::CLIENT, limit)
     }
 
+    /// Who runs it has a channel always.
+    fn check_channel(&self, class: &str) -> Result<(), SystemError> {
+        if self.is_private && class == judge::CLIENT {
+            let driver = self.name.clone();
+            return Err(SystemError::NoChannel { driver });
+        }
+        Ok(())
+    }
+
     fn connect(&self, class: &str, limit: Duration) -> Result<Client, SystemError> {
+        self.check_channel(class)?;
         let Place::Process(handle) = &self.place else {
             return self.client();
         };

@@ -21,6 +21,7 @@ use crate::build::{BuildError, BuildRequest, Built, build};
 use crate::client::ClientError;
 use crate::policy::{OnAudit, Policies, PolicyChoice, PolicyError};
 use crate::shim::{self, NoShim};
+use crate::solution::StaticChannels;
 use ::board::fault::FaultError;
 use ::board::{Fault, StandIn, Stimulus};
 use kos_bindings::hosted::socket::{self, Door};
@@ -72,6 +73,20 @@ pub enum SystemError {
     /// The driver has no place in the policy.
     #[error("policy: {0}")]
     Policy(#[from] PolicyError),
+    /// A channel leads to a server that is not there.
+    #[error("{driver}: nothing here serves `{class}`")]
+    NoServer {
+        /// The driver.
+        driver: String,
+        /// The class of the server.
+        class: String,
+    },
+    /// No client has a channel to the domain.
+    #[error("{driver}: no client has a channel to it")]
+    NoChannel {
+        /// The driver.
+        driver: String,
+    },
     /// The domain did not come up.
     #[error(transparent)]
     Client(#[from] ClientError),
@@ -304,7 +319,22 @@ impl System {
     ///
     /// The board is not one, a fault has no target, or the domain cannot be made.
     pub fn start(&self, spec: &DriverSpec, built: &Built) -> Result<Domain, SystemError> {
-        Domain::start(self, spec, built)
+        Domain::start(self, spec, built, None)
+    }
+
+    /// As [`start`](Self::start), with these channels and no others, as an `init.yaml` gives them
+    /// ([`plan`](crate::solution::plan)).
+    ///
+    /// # Errors
+    ///
+    /// As there; [`SystemError::NoServer`].
+    pub fn start_connected(
+        &self,
+        spec: &DriverSpec,
+        built: &Built,
+        channels: &StaticChannels,
+    ) -> Result<Domain, SystemError> {
+        Domain::start(self, spec, built, Some(channels))
     }
 
     /// Builds and starts a driver on the board that comes with this package, and waits until it has booted.

@@ -5,6 +5,7 @@ fn main() {
     let sources = [
         "tests/c/harness.c",
         "tests/c/ipc.c",
+        "tests/c/late.c",
         "tests/c/handles.c",
         "tests/c/notices.c",
         "tests/c/machine.c",

@@ -82,7 +82,9 @@ fn measure(domains: usize) -> (f64, f64) {
                 for (client, server) in classes.iter().cycle().take(MESSAGES) {
                     let subject = Subject {
                         client,
+                        client_process: 1,
                         server,
+                        server_process: 0,
                         interface,
                         method,
                         kind,

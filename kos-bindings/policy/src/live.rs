@@ -13,7 +13,7 @@ use crate::ast::Event;
 use crate::audit::{Record, Sink};
 use crate::eval::{Decider, Decision, Happening, State, no_rule, settle};
 use crate::message::describe;
-use crate::program::{ANY, Program, Rule};
+use crate::program::{ANY, Program, Rule, Sid};
 
 /// A policy at work. Clones are the same policy.
 #[derive(Clone)]
@@ -55,7 +55,9 @@ impl std::error::Error for ReplaceError {}
 pub(crate) struct Asked<'a> {
     pub(crate) event: Event,
     pub(crate) src: &'a str,
+    pub(crate) src_process: u64,
     pub(crate) dst: &'a str,
+    pub(crate) dst_process: u64,
     pub(crate) method: Option<(&'static Interface, &'static Method)>,
     pub(crate) message: Parts<'a>,
 }
@@ -75,8 +77,14 @@ pub(crate) fn decide_on(program: &Program, state: &Mutex<State>, asked: &Asked<'
         .map_or((0, 0), |(interface, method)| (interface.riid, method.mid));
     let happening = Happening {
         event: asked.event,
-        src,
-        dst,
+        src: Sid {
+            class: src,
+            process: asked.src_process,
+        },
+        dst: Sid {
+            class: dst,
+            process: asked.dst_process,
+        },
         riid,
         mid,
         message: asked.message,
@@ -174,14 +182,6 @@ impl Live {
         Ok(())
     }
 
-    /// Drops what the models keep of a process that has ended.
-    pub fn forget(&self, class: &str) {
-        let program = self.program();
-        if let Some(sid) = program.class(class) {
-            crate::eval::Txn::new(&self.0.state).forget(sid);
-        }
-    }
-
     #[inline]
     fn ask(&self, asked: &Asked<'_>) -> Verdict {
         let program = self.program();
@@ -197,50 +197,57 @@ impl Live {
             Verdict::Deny
         }
     }
-
-    /// Decides on a query of a process to the security module.
-    #[must_use]
-    pub fn security(
-        &self,
-        src: &str,
-        interface: &'static Interface,
-        method: &'static Method,
-        message: Parts<'_>,
-    ) -> Verdict {
-        self.ask(&Asked {
-            event: Event::Security,
-            src,
-            dst: "",
-            method: Some((interface, method)),
-            message,
-        })
-    }
 }
 
 impl Policy for Live {
     #[inline]
     fn judge(&self, subject: &judge::Subject<'_>) -> Verdict {
-        let (event, src, dst) = match subject.kind {
-            Kind::Request => (Event::Request, subject.client, subject.server),
-            Kind::Response => (Event::Response, subject.server, subject.client),
-            Kind::Error => (Event::Error, subject.server, subject.client),
+        let client = (subject.client, subject.client_process);
+        let server = (subject.server, subject.server_process);
+        let (event, (src, src_process), (dst, dst_process)) = match subject.kind {
+            Kind::Request => (Event::Request, client, server),
+            Kind::Response => (Event::Response, server, client),
+            Kind::Error => (Event::Error, server, client),
         };
         self.ask(&Asked {
             event,
             src,
+            src_process,
             dst,
+            dst_process,
             method: Some((subject.interface, subject.method)),
             message: subject.message,
         })
     }
 
-    fn execute(&self, starter: &str, server: &str) -> Verdict {
+    fn execute(&self, starter: &str, server: &str, process: u64) -> Verdict {
         self.ask(&Asked {
             event: Event::Execute,
             src: starter,
+            src_process: 0,
             dst: server,
+            dst_process: process,
             method: None,
             message: Parts::default(),
+        })
+    }
+
+    fn ended(&self, class: &str, process: u64) {
+        let program = self.program();
+        if let Some(class) = program.class(class) {
+            crate::eval::Txn::new(&self.0.state).forget(Sid { class, process });
+        }
+    }
+
+    fn security(&self, sender: &str, process: u64, query: judge::Query<'_>) -> Verdict {
+        self.ask(&Asked {
+            event: Event::Security,
+            src: sender,
+            src_process: process,
+            dst: "",
+            dst_process: 0,
+            method: Some((query.interface, query.method)),
+            message: query.message,
         })
     }
 

@@ -40,14 +40,19 @@ pub struct Failure {
     pub record: Record,
 }
 
-/// The variables of a test: names of processes, and their classes.
-type Variables = BTreeMap<String, String>;
+/// The processes of a test: by the names that it gave them, and the latest one of each class.
+#[derive(Default)]
+struct Variables {
+    named: BTreeMap<String, (String, u64)>,
+    latest: BTreeMap<String, u64>,
+    started: u64,
+}
 
 /// An event of a case, with names resolved and the message built.
 struct Ready {
     event: Event,
-    src: String,
-    dst: String,
+    src: (String, u64),
+    dst: (String, u64),
     method: Option<(&'static Interface, &'static Method)>,
     message: Built,
 }
@@ -56,8 +61,10 @@ impl Ready {
     fn asked(&self) -> Asked<'_> {
         Asked {
             event: self.event,
-            src: &self.src,
-            dst: &self.dst,
+            src: &self.src.0,
+            src_process: self.src.1,
+            dst: &self.dst.0,
+            dst_process: self.dst.1,
             method: self.method,
             message: self.message.parts(),
         }
@@ -74,9 +81,14 @@ fn ready(program: &Program, variables: &Variables, case: &Case) -> Result<Ready,
             .find(|(known, _)| *known == selector)
             .map(|(_, name)| name)
     };
-    let class = |name: &Name| match variables.get(&name.text) {
-        Some(class) => Ok(class.clone()),
-        None if program.class(&name.text).is_some() => Ok(name.text.clone()),
+    // A class stands for its latest process.
+    let latest = |class: &str| {
+        let process = variables.latest.get(class).copied();
+        (class.to_owned(), process.unwrap_or(0))
+    };
+    let process = |name: &Name| match variables.named.get(&name.text) {
+        Some(process) => Ok(process.clone()),
+        None if program.class(&name.text).is_some() => Ok(latest(&name.text)),
         None => wrong(name.pos, format!("`{}` is neither a variable nor a class", name.text)),
     };
     let needed = |selector: Selector| match of(selector) {
@@ -85,30 +97,31 @@ fn ready(program: &Program, variables: &Variables, case: &Case) -> Result<Ready,
     };
     if case.event == Event::Execute {
         let src = match of(Selector::Src) {
-            Some(name) => class(name)?,
-            None if program.class(STARTER).is_some() => STARTER.to_owned(),
+            Some(name) => process(name)?,
+            None if program.class(STARTER).is_some() => latest(STARTER),
             // The kernel starts itself, and in small examples all others.
             None => match program.class("kl.core.Core") {
-                Some(_) => "kl.core.Core".to_owned(),
+                Some(_) => latest("kl.core.Core"),
                 None => return wrong(case.pos, format!("`src=` is missing, and there is no class {STARTER}")),
             },
         };
         return Ok(Ready {
             event: case.event,
             src,
-            dst: class(needed(Selector::Dst)?)?,
+            // A new process, also of a class that has one.
+            dst: (process(needed(Selector::Dst)?)?.0, variables.started + 1),
             method: None,
             message: Built::empty(),
         });
     }
-    let src = class(needed(Selector::Src)?)?;
+    let src = process(needed(Selector::Src)?)?;
     let dst = match case.event {
-        Event::Security => String::new(),
-        _ => class(needed(Selector::Dst)?)?,
+        Event::Security => (String::new(), 0),
+        _ => process(needed(Selector::Dst)?)?,
     };
     let server = match case.event {
-        Event::Response | Event::Error => &src,
-        _ => &dst,
+        Event::Response | Event::Error => &src.0,
+        _ => &dst.0,
     };
     let interface = interface_of(program, server, of(Selector::Interface), of(Selector::Endpoint), case)?;
     let method_name = needed(Selector::Method)?;
@@ -169,8 +182,15 @@ fn run_case(
     let ready = ready(program, variables, case)?;
     let asked = ready.asked();
     let decision: Decision = decide_on(program, state, &asked);
-    if let (Some(name), true) = (&case.bind, decision.granted) {
-        variables.insert(name.text.clone(), ready.dst.clone());
+    if case.event == Event::Execute {
+        variables.started += 1;
+        if decision.granted {
+            let (class, process) = &ready.dst;
+            variables.latest.insert(class.clone(), *process);
+            if let Some(name) = &case.bind {
+                variables.named.insert(name.text.clone(), ready.dst.clone());
+            }
+        }
     }
     let expected = match case.expect {
         Expect::Grant if !decision.granted => "granted",
@@ -202,7 +222,7 @@ impl Program {
     fn run_set(&self, set: &TestSet, results: &mut Vec<TestResult>) -> Result<(), Mistake> {
         for (at, (name, pos, cases)) in set.sequences.iter().enumerate() {
             let state = Mutex::new(State::new(self));
-            let mut variables = Variables::new();
+            let mut variables = Variables::default();
             let mut failures = Vec::new();
             for case in set.setup.iter().chain(cases).chain(&set.finally) {
                 failures.extend(run_case(self, &state, &mut variables, case)?);
@@ -232,7 +252,7 @@ impl Program {
         });
         let run = || {
             let case = parse_case(file, message)?;
-            let ready = ready(self, &Variables::new(), &case)?;
+            let ready = ready(self, &Variables::default(), &case)?;
             let state = Mutex::new(State::new(self));
             let decision = decide_on(self, &state, &ready.asked());
             Ok(record(self, &ready.asked(), &decision))

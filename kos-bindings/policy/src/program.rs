@@ -18,6 +18,14 @@ use crate::world::World;
 /// A class's number; also the security id of its process, since a class has one process.
 pub(crate) type ClassId = u16;
 
+/// A security identifier: a process, and its class. Process 0 is whatever of the class is no process: a server in the
+/// trusted process, or, in a test, who was not started by a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Sid {
+    pub(crate) class: ClassId,
+    pub(crate) process: u64,
+}
+
 /// The class that stands for any.
 pub(crate) const ANY: ClassId = 0;
 

@@ -69,9 +69,31 @@ pub fn map_mdl<T: Transport>(
     length: usize,
     prot: u32,
 ) -> Result<*mut u8, Retcode> {
-    const MAP_SHARED: usize = 1;
-    // The kernel says where in its file the memory lies, and answers the one mapping that is just so.
     let at = kn.mdl_map(mdl, offset, length as u64, prot)?;
+    map_granted(at, length, prot)
+}
+
+/// As [`map_mdl`], of the DMA buffer `buffer`. A device that was let at it ([`Kn::begin_dma`]) writes there at any
+/// time.
+///
+/// # Errors
+///
+/// As there.
+pub fn map_dma<T: Transport>(
+    kn: &mut Kn<T>,
+    buffer: Handle,
+    offset: u64,
+    length: usize,
+    prot: u32,
+) -> Result<*mut u8, Retcode> {
+    let (_, at) = kn.map_dma(buffer, offset, length as u64, prot)?;
+    map_granted(at, length, prot)
+}
+
+/// Makes the one mapping that the kernel granted: it said where in its file the memory lies, and answers what is just
+/// so.
+fn map_granted(at: usize, length: usize, prot: u32) -> Result<*mut u8, Retcode> {
+    const MAP_SHARED: usize = 1;
     // SAFETY: a fresh mapping at an address that the kernel chooses takes no memory from anybody.
     let at = unsafe { sys::call(sys::MMAP, [0, length, prot as usize, MAP_SHARED, 0, at]) };
     if at > 0 { Ok(at as *mut u8) } else { Err(Retcode::FAIL) }

@@ -6,14 +6,17 @@
 //! as an IOMMU makes it.
 
 use std::ops::Range;
-use std::sync::atomic::{AtomicU32, Ordering::AcqRel, Ordering::Acquire};
+use std::sync::atomic::{AtomicU32, Ordering::AcqRel, Ordering::Acquire, Ordering::Release};
 use std::sync::{Arc, Mutex, Weak};
 use std::vec::Vec;
 
 use super::mdl::Mdl;
 use super::notice::lock;
 use super::quota::{Quota, What};
-use crate::idl::io::{DMA_FROM_DEVICE, DMA_TO_DEVICE, DMA_ZONE32, DmaFrame, MAX_FRAMES};
+use crate::idl::io::{
+    DMA_CACHE_DISABLE, DMA_FROM_DEVICE, DMA_TO_DEVICE, DMA_WRITE_BACK, DMA_WRITE_COMBINE, DMA_WRITE_THROUGH,
+    DMA_ZONE32, DmaFrame, MAX_FRAMES,
+};
 use crate::idl::vmm::{PROT_READ, PROT_WRITE};
 use crate::nk::Retcode;
 use crate::port::PAGE;
@@ -21,6 +24,8 @@ use crate::port::PAGE;
 /// Where buffers lie: beyond 4 GiB, or below.
 const HIGH: Range<u64> = 1 << 32..1 << 40;
 const LOW: Range<u64> = 1 << 30..1 << 32;
+/// The ways to use the cache.
+const CACHE: u32 = DMA_WRITE_BACK | DMA_WRITE_THROUGH | DMA_CACHE_DISABLE | DMA_WRITE_COMBINE;
 /// The largest order of a block: 256 MiB.
 const MAX_ORDER: u32 = 16;
 
@@ -36,7 +41,10 @@ pub struct Dma(Arc<Mutex<Vec<Weak<Buffer>>>>);
 #[derive(Debug)]
 pub(crate) struct Buffer {
     pub(crate) memory: Mdl,
-    pub(crate) flags: u32,
+    /// Which ways it goes, where it lies.
+    flags: u32,
+    /// How the cache is used. Memory is coherent on the machines that this runs on, so it is only kept and told.
+    cache: AtomicU32,
     /// The least order that was asked for.
     pub(crate) order: u64,
     pub(crate) frames: Vec<DmaFrame>,
@@ -57,6 +65,26 @@ impl Access {
 impl Drop for Access {
     fn drop(&mut self) {
         self.0.begun.fetch_sub(1, AcqRel);
+    }
+}
+
+impl Buffer {
+    /// Returns its flags: as it was made, but for the cache's use.
+    pub(crate) fn flags(&self) -> u32 {
+        self.flags | self.cache.load(Acquire)
+    }
+
+    /// Sets how the cache is used.
+    ///
+    /// # Errors
+    ///
+    /// `rcInvalidArgument` if `flags` is not one of the four ways.
+    pub(crate) fn modify(&self, flags: u32) -> Result<(), Retcode> {
+        if flags & !CACHE != 0 || !flags.is_power_of_two() {
+            return Err(Retcode::INVALID_ARGUMENT);
+        }
+        self.cache.store(flags, Release);
+        Ok(())
     }
 }
 
@@ -90,7 +118,8 @@ impl Dma {
         quota: &Arc<Quota>,
     ) -> Result<Arc<Buffer>, Retcode> {
         let ways = DMA_TO_DEVICE | DMA_FROM_DEVICE;
-        if flags & ways == 0 || flags & !(ways | DMA_ZONE32) != 0 {
+        let (cache, flags) = (flags & CACHE, flags & !CACHE);
+        if flags & ways == 0 || flags & !(ways | DMA_ZONE32) != 0 || cache.count_ones() > 1 {
             return Err(Retcode::INVALID_ARGUMENT);
         }
         let (actual, count) = blocks(bytes, order)?;
@@ -103,6 +132,7 @@ impl Dma {
         let buffer = Arc::new(Buffer {
             memory,
             flags,
+            cache: AtomicU32::new(cache),
             order,
             frames,
             begun: AtomicU32::new(0),

@@ -29,8 +29,13 @@ pub enum Kind {
 pub struct Subject<'a> {
     /// Class of the client, for a request and for its answer.
     pub client: &'a str,
+    /// Which process of that class: no two have the same number, nor does one come again. 0 is none, but part of the
+    /// trusted process.
+    pub client_process: u64,
     /// Class of the server.
     pub server: &'a str,
+    /// Which process of that class.
+    pub server_process: u64,
     /// The interface.
     pub interface: &'static Interface,
     /// The method.
@@ -38,6 +43,17 @@ pub struct Subject<'a> {
     /// Request, response or error.
     pub kind: Kind,
     /// The message; its fields are decoded with the interface's types.
+    pub message: Parts<'a>,
+}
+
+/// A well-formed message to the policy itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Query<'a> {
+    /// The security interface of the sender's class.
+    pub interface: &'static Interface,
+    /// The method.
+    pub method: &'static Method,
+    /// The message.
     pub message: Parts<'a>,
 }
 
@@ -56,10 +72,21 @@ pub trait Policy: Send + Sync {
     /// must not block.
     fn judge(&self, subject: &Subject<'_>) -> Verdict;
 
-    /// Judges whether a process of class `server` may be started by one of class `starter`.
-    fn execute(&self, starter: &str, server: &str) -> Verdict {
-        let _ = (starter, server);
+    /// Judges whether `process`, of class `server`, may be started by a process of class `starter`.
+    fn execute(&self, starter: &str, server: &str, process: u64) -> Verdict {
+        let _ = (starter, server, process);
         Verdict::Allow
+    }
+
+    /// Hears that `process` has ended, or that a process that was allowed to start did not. It is of class `class`.
+    fn ended(&self, class: &str, process: u64) {
+        let _ = (class, process);
+    }
+
+    /// Decides on what `process`, of class `sender`, asks it itself through its class's security interface.
+    fn security(&self, sender: &str, process: u64, query: Query<'_>) -> Verdict {
+        let _ = (sender, process, query);
+        Verdict::Deny
     }
 
     /// Hears of a message that was not what it claimed, and so was refused before its policy was
@@ -92,6 +119,10 @@ pub struct AllowAll;
 
 impl Policy for AllowAll {
     fn judge(&self, _: &Subject<'_>) -> Verdict {
+        Verdict::Allow
+    }
+
+    fn security(&self, _: &str, _: u64, _: Query<'_>) -> Verdict {
         Verdict::Allow
     }
 }
@@ -148,11 +179,25 @@ impl fmt::Debug for Judge {
     }
 }
 
-/// Who talks to whom, by class.
+/// Who talks.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Party<'a> {
+    pub(crate) class: &'a str,
+    pub(crate) process: u64,
+}
+
+impl<'a> Party<'a> {
+    /// A part of the trusted process; the empty class is nobody.
+    pub(crate) const fn here(class: &'a str) -> Self {
+        Self { class, process: 0 }
+    }
+}
+
+/// Who talks to whom.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Between<'a> {
-    pub(crate) client: &'a str,
-    pub(crate) server: &'a str,
+    pub(crate) client: Party<'a>,
+    pub(crate) server: Party<'a>,
 }
 
 impl Judge {
@@ -205,7 +250,8 @@ impl Judge {
     /// Tells the policy of a request whose handles were refused.
     pub(crate) fn refused(&self, between: Between<'_>, message: Parts<'_>, code: Retcode) {
         self.denied.fetch_add(1, Relaxed);
-        self.policy.refused(between.client, between.server, message, code);
+        let (client, server) = (between.client.class, between.server.class);
+        self.policy.refused(client, server, message, code);
     }
 
     /// Judges the answer to the request that `known` came from.
@@ -239,9 +285,47 @@ impl Judge {
         Some(Known { interface, method })
     }
 
-    /// Asks whether the supervisor may start a process of class `class`.
-    pub(crate) fn execute(&self, class: &str) -> Result<(), Error> {
-        match self.policy.execute(SUPERVISOR, class) {
+    /// Judges a query of `asker`, whose class has the security interface `interface`, to the policy itself.
+    pub(crate) fn security(
+        &self,
+        asker: Party<'_>,
+        interface: &'static Interface,
+        message: Parts<'_>,
+    ) -> Result<&'static Method, Retcode> {
+        let between = Between {
+            client: asker,
+            server: Party::here(""),
+        };
+        let refuse = || self.refuse_form(between, Kind::Request, message);
+        let header = Header::read(message.constant).map_err(|_| refuse())?;
+        let method = interface.method(header.mid).filter(|_| header.riid == interface.riid);
+        let method = method.ok_or_else(refuse)?;
+        (method.validate_request)(message).map_err(|_| refuse())?;
+        let query = Query {
+            interface,
+            method,
+            message,
+        };
+        match self.policy.security(asker.class, asker.process, query) {
+            Verdict::Allow => {
+                self.count(&self.requests);
+                Ok(method)
+            }
+            Verdict::Deny => {
+                self.denied.fetch_add(1, Relaxed);
+                Err(Retcode::SECURITY_DISALLOW)
+            }
+        }
+    }
+
+    /// Tells the policy that a process has ended.
+    pub(crate) fn ended(&self, class: &str, process: u64) {
+        self.policy.ended(class, process);
+    }
+
+    /// Asks whether the supervisor may start `process`, of class `class`.
+    pub(crate) fn execute(&self, class: &str, process: u64) -> Result<(), Error> {
+        match self.policy.execute(SUPERVISOR, class, process) {
             Verdict::Allow => Ok(()),
             Verdict::Deny => {
                 self.denied.fetch_add(1, Relaxed);
@@ -256,15 +340,17 @@ impl Judge {
             Kind::Request => (between.client, between.server),
             Kind::Response | Kind::Error => (between.server, between.client),
         };
-        self.policy.malformed(sender, receiver, kind, message);
+        self.policy.malformed(sender.class, receiver.class, kind, message);
         Retcode::INVALID_ARGUMENT
     }
 
     /// The verdict on one well-formed message.
     fn judge(&self, between: Between<'_>, known: Known, kind: Kind, message: Parts<'_>) -> Result<(), Retcode> {
         let subject = Subject {
-            client: between.client,
-            server: between.server,
+            client: between.client.class,
+            client_process: between.client.process,
+            server: between.server.class,
+            server_process: between.server.process,
             interface: known.interface,
             method: known.method,
             kind,

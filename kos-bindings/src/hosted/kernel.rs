@@ -37,17 +37,25 @@ use super::server::Server;
 use super::share::Share;
 use super::shared::Shared;
 use super::spec::{DomainSpec, Endpoint};
-use super::task::Task;
+use super::task::{Born, Task};
 use crate::kn::right;
 use crate::nk::{Handle, Retcode};
 use crate::port::{BootInfo, isolation};
+
+/// Where a client is.
+enum From {
+    /// In this program: it is a party of its own.
+    Here,
+    /// In another one, with this number. All of its connections are one party.
+    Program(i32),
+}
 
 /// What the kernel's threads share.
 #[derive(Debug)]
 pub(crate) struct Inner {
     pub(crate) config: Config,
     pub(crate) cpu: Option<usize>,
-    pub(crate) judge: Judge,
+    pub(crate) judge: Arc<Judge>,
     pub(crate) watch: Watch,
     pub(crate) is_stopping: AtomicBool,
     launcher: Launcher,
@@ -112,12 +120,18 @@ impl Inner {
         self.domains().remove(&domain)
     }
 
-    fn process(&self, class: &str, limits: quota::Limits, shared: Shared, life: Option<Life>) -> Arc<Process> {
-        let id = self.next_id();
-        let name = life.as_ref().map_or(class, |life| &life.name);
-        let death = self.config.unknowns.server_death;
-        let task = Task::with_one_thread(id, name.to_string(), class.to_string(), limits, death);
-        Arc::new(Process::of_task(id, task, shared, life))
+    /// Describes a process that is about to be made.
+    pub(super) fn born(&self, name: &str, class: &str) -> Born {
+        Born {
+            id: self.next_id(),
+            name: name.to_string(),
+            class: class.to_string(),
+            party: None,
+            security: None,
+            limits: quota::Limits::default(),
+            death: self.config.unknowns.server_death,
+            judge: Arc::clone(&self.judge),
+        }
     }
 
     /// Starts the kernel thread of a port.
@@ -147,26 +161,43 @@ impl Inner {
         class: &str,
         endpoint: Endpoint,
         rights: Rights,
-        is_here: bool,
+        from: From,
     ) -> Result<(Arc<Process>, Handle), Error> {
         let shared = Shared::create(&BootInfo::EMPTY, &[]).map_err(|error| Error::Port(error.into()))?;
-        let shared = if is_here { shared.private() } else { shared };
-        let process = self.process(class, quota::Limits::default(), shared, None);
+        let mut born = self.born(class, class);
+        let id = born.id;
+        let shared = match from {
+            From::Here => shared.private(),
+            From::Program(pid) => {
+                // Numbers of processes of ours never get there.
+                born.party = Some(u64::from(pid.unsigned_abs()) | 1 << 63);
+                shared
+            }
+        };
+        let process = Arc::new(Process::of_task(id, Task::with_one_thread(born), shared, None));
         let born = process.task.born_with(endpoint.0, 0, rights);
         Ok((process, born.map_err(Error::Handle)?))
     }
 
-    /// Makes a client from outside of the domain called `name`, and its kernel thread.
-    pub(crate) fn admit(self: &Arc<Self>, name: &str, rights: Rights) -> Result<(Arc<Process>, Handle), String> {
+    /// Makes a client from outside, program `pid`, of the domain called `name`, and its kernel thread.
+    pub(crate) fn admit(
+        self: &Arc<Self>,
+        name: &str,
+        rights: Rights,
+        pid: i32,
+    ) -> Result<(Arc<Process>, Handle), String> {
         let found = self
             .domains()
             .values()
             .find(|process| is_called(process, name))
             .cloned();
         let domain = found.ok_or_else(|| String::from("no such domain"))?;
+        if domain.life.as_ref().is_some_and(|life| life.is_private) {
+            return Err(String::from("no client has a channel to this domain"));
+        }
         let endpoint = Endpoint(Target::Process(Arc::downgrade(&domain)));
         let (process, handle) = self
-            .new_client(CLIENT, endpoint, rights, false)
+            .new_client(CLIENT, endpoint, rights, From::Program(pid))
             .map_err(|error| error.to_string())?;
         self.start_thread(&process).map_err(|error| error.to_string())?;
         Ok((process, handle))
@@ -254,7 +285,7 @@ impl Kernel {
         let inner = Arc::new(Inner {
             config,
             cpu,
-            judge: Judge::new(registry, policy, Sharing::Threads),
+            judge: Arc::new(Judge::new(registry, policy, Sharing::Threads)),
             watch: Watch::new()?,
             is_stopping: AtomicBool::new(false),
             launcher,
@@ -287,7 +318,21 @@ impl Kernel {
     ///
     /// One variant of [`Error`] per step.
     pub fn spawn(&self, spec: &DomainSpec) -> Result<DomainHandle, Error> {
-        self.inner.judge.execute(&spec.class)?;
+        let born = Born {
+            limits: spec.limits,
+            security: spec.security,
+            ..self.inner.born(&spec.name, &spec.class)
+        };
+        let id = born.id;
+        self.inner.judge.execute(&spec.class, id)?;
+        let made = self.make(spec, born);
+        if made.is_err() {
+            self.inner.judge.ended(&spec.class, id);
+        }
+        made
+    }
+
+    fn make(&self, spec: &DomainSpec, born: Born) -> Result<DomainHandle, Error> {
         let path = || spec.image.display().to_string();
         let image = File::open(&spec.image).map_err(|error| Error::Image(path(), error))?;
         let metadata = image.metadata().map_err(|error| Error::Image(path(), error))?;
@@ -302,8 +347,10 @@ impl Kernel {
         // The kernel's services come behind the channels.
         boot.kernel = boot.channel_count.saturating_add(1);
         let shared = Shared::create(&boot, &blob).map_err(|error| Error::Port(error.into()))?;
-        let life = Life::new(spec.name.clone(), spec.shares_memory.then(Share::default));
-        let process = self.inner.process(&spec.class, spec.limits, shared, Some(life));
+        let mut life = Life::new(spec.name.clone(), spec.shares_memory.then(Share::default));
+        life.is_private = spec.is_private;
+        let id = born.id;
+        let process = Arc::new(Process::of_task(id, Task::with_one_thread(born), shared, Some(life)));
         for channel in &spec.channels {
             let born = process
                 .task
@@ -353,7 +400,9 @@ impl Kernel {
     ///
     /// [`Error::Port`] if memory for the port is missing.
     pub fn client(&self, class: &str, domain: &DomainHandle) -> Result<LocalClient, Error> {
-        let (process, handle) = self.inner.new_client(class, domain.endpoint(), Rights::CALL, true)?;
+        let (process, handle) = self
+            .inner
+            .new_client(class, domain.endpoint(), Rights::CALL, From::Here)?;
         Ok(LocalClient::new(Arc::clone(&self.inner), process, handle))
     }
 

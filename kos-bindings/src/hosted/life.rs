@@ -123,6 +123,8 @@ impl fmt::Display for Death {
 #[derive(Debug)]
 pub(crate) struct Life {
     pub(crate) name: String,
+    /// Whether clients from outside are turned away.
+    pub(crate) is_private: bool,
     process: OnceLock<(i32, OwnedFd)>,
     cause: Mutex<Cause>,
     /// When it was asked to say where it is, because it is stuck.
@@ -141,6 +143,7 @@ impl Life {
     pub(crate) fn new(name: String, share: Option<Share>) -> Self {
         Self {
             name,
+            is_private: false,
             share,
             process: OnceLock::new(),
             cause: Mutex::new(Cause::Itself),

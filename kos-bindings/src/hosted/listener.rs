@@ -12,6 +12,7 @@ use std::string::String;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::vec::Vec;
 
+use super::judge::Party;
 use super::notice::lock;
 use super::process::{MAX_QUEUED, Process, Request};
 use super::quota::{Charge, What};
@@ -107,6 +108,14 @@ impl State {
 }
 
 impl Listener {
+    /// Returns who its owner is, for the judge.
+    pub(crate) fn party(&self) -> Party<'_> {
+        Party {
+            class: &self.class,
+            process: self.owner_id,
+        }
+    }
+
     pub(crate) fn new(owner: &Arc<Task>, death: Retcode) -> Self {
         Self {
             owner: Arc::downgrade(owner),

@@ -15,25 +15,24 @@
 //! * [`Server`], [`Endpoint`], [`Lines`], [`Interrupts`]: what is called, and what interrupts.
 //! * [`judge`]: the one place where every message is judged.
 //! * [`LocalClient`]: a client in this process. [`socket`]: clients in others.
-//! * [`inproc`]: a domain without isolation, inside its client.
+//! * [`inproc`]: a domain without isolation, inside its client; no part of this side.
 //! * [`Event`], [`Death`]: what the supervisor hears. [`Error`]: why something could not be made.
 
 mod caps;
 mod cm;
 mod config;
 mod core;
-mod cpu;
+pub(crate) mod cpu;
 mod dma;
 mod domain;
-mod elf;
-mod error;
-mod handles;
-pub mod inproc;
+pub(crate) mod elf;
+pub(crate) mod error;
+pub(crate) mod handles;
 mod irq;
 pub mod judge;
 mod kernel;
 mod launcher;
-mod life;
+pub(crate) mod life;
 mod lines;
 mod listener;
 mod local;
@@ -41,22 +40,23 @@ mod mdl;
 mod notice;
 mod numbers;
 mod object;
-mod process;
+pub(crate) mod process;
 mod quota;
 mod reaper;
 mod report;
 mod seccomp;
 mod serve;
-mod server;
+pub(crate) mod server;
 mod share;
-mod shared;
+pub(crate) mod shared;
 pub mod socket;
-mod spec;
+pub(crate) mod spec;
 mod sync;
-mod task;
+pub(crate) mod task;
 mod thread;
 mod transfer;
 
+pub use crate::inproc;
 pub use config::{Config, Event, IrqMask, Unknowns};
 pub use cpu::Cpu;
 pub use dma::{Dma, DmaFault};

@@ -27,6 +27,8 @@ pub(crate) enum Kind {
     },
     /// The kernel's own services.
     Kernel,
+    /// The policy, to be asked by its process through the security interface of its class.
+    Security,
     /// The client's end of a channel.
     Channel(Channel),
     /// The server's end of channels.

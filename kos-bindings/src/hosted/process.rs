@@ -17,6 +17,7 @@
 mod expire;
 mod notice;
 mod pending;
+mod queue;
 mod recv;
 
 use std::collections::VecDeque;
@@ -27,10 +28,9 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use std::vec::Vec;
 
-use super::judge::Known;
+use super::judge::{Known, Party};
 use super::life::{Cause, LAST_WORDS, Life};
 use super::numbers::Number;
-use super::quota::Limits;
 use super::shared::{Message, Shared};
 use super::sync::Sync;
 use super::task::Task;
@@ -40,6 +40,7 @@ use crate::port::{Area, PortLens, event};
 use crate::{sys, turn};
 use notice::Notice;
 pub(crate) use pending::{Peer, Pending};
+use queue::Queue;
 
 /// The most requests that wait for one listener; the next one gets `rcBusy`.
 pub(crate) const MAX_QUEUED: usize = 256;
@@ -83,7 +84,7 @@ pub(crate) enum Phase {
 #[derive(Debug)]
 struct State {
     phase: Phase,
-    queue: VecDeque<(Request, Message)>,
+    queue: Queue,
     /// No more than requests were taken and clients were served: each makes one at the most.
     notices: VecDeque<Notice>,
     taken: Vec<Request>,
@@ -127,13 +128,6 @@ fn store(to: &PortLens, lens: Lens) {
 }
 
 impl Process {
-    /// Makes a process with one thread.
-    pub(crate) fn new(id: u64, class: String, shared: Shared, life: Option<Life>) -> Self {
-        let name = life.as_ref().map_or_else(|| class.clone(), |life| life.name.clone());
-        let task = Task::with_one_thread(id, name, class, Limits::default(), Retcode::NOT_CONNECTED);
-        Self::of_task(id, task, shared, life)
-    }
-
     /// Makes a thread of `task`.
     pub(crate) fn of_task(id: u64, task: Arc<Task>, shared: Shared, life: Option<Life>) -> Self {
         Self {
@@ -144,7 +138,7 @@ impl Process {
             life,
             state: Mutex::new(State {
                 phase: Phase::Running,
-                queue: VecDeque::new(),
+                queue: Queue::default(),
                 notices: VecDeque::new(),
                 taken: Vec::new(),
                 abandoned: VecDeque::new(),
@@ -155,6 +149,14 @@ impl Process {
             was_served: AtomicBool::new(false),
             running_since_ns: AtomicU64::new(sys::clock_ns()),
             lines: Mutex::new(0),
+        }
+    }
+
+    /// Returns who it is, for the judge.
+    pub(crate) fn party(&self) -> Party<'_> {
+        Party {
+            class: &self.class,
+            process: self.task.id,
         }
     }
 
@@ -276,7 +278,7 @@ impl Process {
         let mut state = lock(&self.state);
         match state.phase {
             Phase::Dead => Err((request, Retcode::NOT_CONNECTED)),
-            Phase::Receiving { serial: 0, .. } => {
+            Phase::Receiving { serial: 0, .. } if !Queue::is_full_of(&state.taken, &request) => {
                 self.put_request(&mut state, request, parts);
                 state.phase = Phase::Running;
                 drop(state);
@@ -285,7 +287,7 @@ impl Process {
             }
             _ if state.queue.len() >= MAX_QUEUED => Err((request, Retcode::BUSY)),
             _ => {
-                state.queue.push_back((request, Message::copy_of(parts)));
+                state.queue.push(request, Message::copy_of(parts));
                 self.hint(&state);
                 Ok(())
             }
@@ -293,7 +295,8 @@ impl Process {
     }
 
     fn hint(&self, state: &State) {
-        let count = u32::try_from(state.queue.len() + state.notices.len()).unwrap_or(u32::MAX);
+        let count = state.queue.deliverable(&state.taken) + state.notices.len();
+        let count = u32::try_from(count).unwrap_or(u32::MAX);
         self.shared.port().queued.store(count, Relaxed);
     }
 
@@ -311,7 +314,10 @@ impl Process {
             self.give_turn();
             return;
         }
-        while let Some((request, message)) = state.queue.pop_front() {
+        while let Some((request, message)) = {
+            let State { queue, taken, .. } = &mut *state;
+            queue.next(taken)
+        } {
             self.hint(&state);
             // A client that gave up or died while its request waited is passed over. Its lock is
             // taken without ours.
@@ -356,7 +362,10 @@ impl Process {
     pub(crate) fn take(&self, id: u64) -> Result<Request, Retcode> {
         let mut state = lock(&self.state);
         if let Some(at) = state.taken.iter().position(|request| request.id == id) {
-            return Ok(state.taken.swap_remove(at));
+            let request = state.taken.swap_remove(at);
+            // Another of the same party's may come now.
+            self.hint(&state);
+            return Ok(request);
         }
         let at = state.abandoned.iter().position(|abandoned| *abandoned == id);
         let at = at.ok_or(Retcode::INVALID_ARGUMENT)?;
@@ -397,7 +406,7 @@ impl Process {
     pub(crate) fn bury(&self) {
         let mut state = lock(&self.state);
         let phase = std::mem::replace(&mut state.phase, Phase::Dead);
-        let queue = std::mem::take(&mut state.queue);
+        let queue = std::mem::take(&mut state.queue).into_requests();
         let taken = std::mem::take(&mut state.taken);
         drop(state);
         let was_alive = !matches!(phase, Phase::Dead);
@@ -412,7 +421,7 @@ impl Process {
         }
         self.changed.notify_all();
         self.close_port();
-        for request in queue.into_iter().map(|(request, _)| request).chain(taken) {
+        for request in queue.chain(taken) {
             request.client.complete(request.id, Err(self.task.death));
         }
         if was_alive {

@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use super::config::Event;
 use super::handles::Rights;
-use super::judge::Between;
+use super::judge::{Between, Party};
 use super::kernel::Inner;
 use super::object::Kind;
 use super::process::{Expired, Process};
@@ -229,8 +229,8 @@ impl Thread {
     /// Tells the audit of what a thread asked that led nowhere; `lens` is of the message in hand, if there is one.
     fn audit(&self, lens: Lens, code: Retcode) -> Retcode {
         let between = Between {
-            client: &self.me.class,
-            server: NOBODY,
+            client: self.me.party(),
+            server: Party::here(NOBODY),
         };
         self.refused(between, lens, code)
     }

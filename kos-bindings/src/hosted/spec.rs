@@ -12,6 +12,7 @@ use super::handles::{Rights, Target};
 use super::lines::Lines;
 use super::quota::Limits;
 use super::server::{Server, ServerObject};
+use crate::nk::Interface;
 use crate::port::{BootInfo, Channel, MAX_CHANNELS, NAME_BYTES, Span, clock};
 
 /// Something that can be called: a server object or a domain's listener.
@@ -65,6 +66,10 @@ pub struct DomainSpec {
     pub stack_bytes: u64,
     /// What it may take of the kernel.
     pub limits: Limits,
+    /// The interface through which its class asks the policy itself, if it has one.
+    pub security: Option<&'static Interface>,
+    /// Whether clients from outside are turned away ([`super::socket`]).
+    pub is_private: bool,
     /// Whether it may map shared memory ([`crate::domain::mem::map_mdl`]). It is a little slower to start then.
     pub shares_memory: bool,
     /// Whether its time is virtual.
@@ -92,6 +97,8 @@ impl DomainSpec {
             memory_bytes: 16 << 20,
             stack_bytes: 256 << 10,
             limits: Limits::default(),
+            security: None,
+            is_private: false,
             shares_memory: false,
             is_virtual_time: false,
             start_ns: super::clock_ns(),

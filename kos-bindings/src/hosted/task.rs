@@ -9,14 +9,14 @@ use std::vec::Vec;
 
 use super::caps::{self, Node, Table};
 use super::handles::{Rights, Target};
+use super::judge::Judge;
 use super::mdl::Mapping;
 use super::notice::lock;
 use super::object::{Kind, Object};
 use super::process::Process;
 use super::quota::{Charge, Limits, Quota, What};
 use super::shared::Room;
-use super::thread::TaskSpec;
-use crate::nk::{Handle, Retcode};
+use crate::nk::{Handle, Interface, Retcode};
 
 /// A static channel's end, under its name.
 #[derive(Clone, Debug)]
@@ -30,9 +30,13 @@ pub(crate) struct Named {
 #[derive(Debug)]
 pub(crate) struct Task {
     pub(crate) id: u64,
+    /// Among whom the turns at a domain are shared: itself, or the program behind it that may have several of these.
+    pub(crate) party: u64,
     pub(crate) name: String,
     /// What the policy calls it.
     pub(crate) class: String,
+    /// The interface through which its class asks the policy itself.
+    pub(crate) security: Option<&'static Interface>,
     pub(crate) quota: Arc<Quota>,
     /// Room in the ports of its threads.
     pub(crate) room: Room,
@@ -50,37 +54,48 @@ pub(crate) struct Task {
     /// What those get who wait for an answer of it when it dies.
     pub(crate) death: Retcode,
     is_dead: AtomicBool,
+    /// Who is told of its end.
+    judge: Arc<Judge>,
+}
+
+/// What a process begins as.
+#[derive(Debug)]
+pub(crate) struct Born {
+    pub(crate) id: u64,
+    pub(crate) name: String,
+    pub(crate) class: String,
+    /// The program behind it, if that may have several of these.
+    pub(crate) party: Option<u64>,
+    /// The interface through which its class asks the policy itself.
+    pub(crate) security: Option<&'static Interface>,
+    pub(crate) limits: Limits,
+    /// What those get who wait for an answer of it when it dies.
+    pub(crate) death: Retcode,
+    pub(crate) judge: Arc<Judge>,
 }
 
 impl Task {
     /// Makes a process that is its one thread, somewhere else: a domain, or a client from outside.
-    pub(crate) fn with_one_thread(id: u64, name: String, class: String, limits: Limits, death: Retcode) -> Arc<Self> {
-        Arc::new(Self::new(id, name, class, limits, Room::DEFAULT, true, death))
+    pub(crate) fn with_one_thread(born: Born) -> Arc<Self> {
+        Arc::new(Self::new(born, Room::DEFAULT, true))
     }
 
     /// Makes a process whose threads are threads of this program.
-    pub(crate) fn here(id: u64, spec: &TaskSpec, death: Retcode) -> Arc<Self> {
-        let (name, class, room) = (spec.name.clone(), spec.class.clone(), spec.room.in_pages());
+    pub(crate) fn here(born: Born, room: Room, is_mapped_elsewhere: bool) -> Arc<Self> {
         Arc::new(Self {
-            is_mapped_elsewhere: spec.is_mapped_elsewhere,
-            ..Self::new(id, name, class, spec.limits, room, false, death)
+            is_mapped_elsewhere,
+            ..Self::new(born, room, false)
         })
     }
 
-    fn new(
-        id: u64,
-        name: String,
-        class: String,
-        limits: Limits,
-        room: Room,
-        has_one_thread: bool,
-        death: Retcode,
-    ) -> Self {
+    fn new(born: Born, room: Room, has_one_thread: bool) -> Self {
         Self {
-            id,
-            name,
-            class,
-            quota: Quota::new(limits),
+            id: born.id,
+            party: born.party.unwrap_or(born.id),
+            name: born.name,
+            class: born.class,
+            security: born.security,
+            quota: Quota::new(born.limits),
             room,
             is_mapped_elsewhere: has_one_thread,
             table: Mutex::default(),
@@ -89,8 +104,9 @@ impl Task {
             servers: Mutex::default(),
             mappings: Mutex::new((!has_one_thread).then(Vec::new)),
             has_one_thread,
-            death,
+            death: born.death,
             is_dead: AtomicBool::new(false),
+            judge: born.judge,
         }
     }
 
@@ -183,6 +199,7 @@ impl Task {
             thread.bury();
         }
         caps::close_all(self);
+        self.judge.ended(&self.class, self.id);
     }
 
     /// Hears that a thread of it is dead.

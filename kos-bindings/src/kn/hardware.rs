@@ -240,7 +240,8 @@ pub struct DmaInfo {
 
 impl<T: Transport> Kn<T> {
     /// Makes a DMA buffer of `bytes`, whole pages, in blocks of two to the power of `order` pages or larger ones;
-    /// `flags` are of [`io::DMA_TO_DEVICE`], [`io::DMA_FROM_DEVICE`] and [`io::DMA_ZONE32`].
+    /// `flags` are of [`io::DMA_TO_DEVICE`], [`io::DMA_FROM_DEVICE`], [`io::DMA_ZONE32`], and one that
+    /// [`Kn::modify_dma`] can set.
     ///
     /// # Errors
     ///
@@ -311,6 +312,22 @@ impl<T: Transport> Kn<T> {
             *to = from;
         }
         usize::try_from(result.count).map_err(|_| Retcode::FAIL)
+    }
+
+    /// Sets how the processor's cache is used for `buffer`: [`io::DMA_WRITE_BACK`], [`io::DMA_WRITE_THROUGH`],
+    /// [`io::DMA_CACHE_DISABLE`] or [`io::DMA_WRITE_COMBINE`]. Here memory is coherent, and [`Kn::dma_info`] tells what
+    /// was set.
+    ///
+    /// # Errors
+    ///
+    /// The module's; `rcInvalidArgument` for other flags, `rcSecurityDisallow` without the right to let a device at it.
+    pub fn modify_dma(&mut self, buffer: Handle, flags: u32) -> Result<(), Retcode> {
+        let request = io::ModifyDmaReq {
+            resource: own(buffer),
+            flags,
+        };
+        ask!(self, io.modify_dma, request);
+        Ok(())
     }
 
     /// Lets the device at `buffer` until the returned handle is closed.

@@ -10,6 +10,7 @@
 //! |---|---|
 //! | [`Kn::handle_copy`], `handle_close`, `handle_revoke`, … | `KnHandleCopy`, `KnHandleClose`, `KnHandleRevoke`, … |
 //! | [`Kn::handle_create_badge`], [`Kn::handle_connect`] | `KnHandleCreateBadge`, `KnHandleConnect` |
+//! | [`Kn::handle_security_connect`] | the kernel's method `SecurityConnect` |
 //! | [`Kn::handle_create_user_object`] | `KnHandleCreateUserObjectEx` |
 //! | [`Kn::notice_create`], `notice_get_event`, … | `KnNoticeCreate`, `KnNoticeGetEvent`, … |
 //! | [`Kn::notice_subscribe`] | `KnNoticeSubscribeToObject` |
@@ -17,7 +18,7 @@
 //! | [`Kn::ipc_set_interrupt`], [`Kn::ipc_clear_interrupt`] | `KnIpcSetInterrupt`, `KnIpcClearInterrupt` |
 //! | [`Kn::mdl_create`], [`Kn::mdl_map`], [`Kn::mdl_clone`] | `KnPmmMdlCreate`, `KnPmmMdlMap`, `KnPmmMdlClone` |
 //! | [`Kn::register_irq`], [`Kn::attach_irq`], `enable_irq`, … | `KnRegisterIrq`, `KnIoAttachIrq`, `KnIoEnableIrq`, … |
-//! | [`Kn::register_dma`], [`Kn::map_dma`], [`Kn::dma_info`], [`Kn::begin_dma`] | `KnIoDmaCreate`, `KnIoDmaMap`, … |
+//! | [`Kn::register_dma`], [`Kn::map_dma`], [`Kn::modify_dma`], … | `KnIoDmaCreate`, `KnIoDmaMap`, … |
 //! | [`Kn::cm_connect`], `cm_listen`, `cm_accept`, `cm_drop` | `KnCmConnect`, `KnCmListen`, `KnCmAccept`, `KnCmDrop` |
 
 /// Calls a method of a kernel service; evaluates to its result after its return code was looked at.
@@ -242,6 +243,19 @@ impl<T: Transport> Kn<T> {
     pub fn handle_disconnect(&mut self, client: Handle) -> Result<(), Retcode> {
         ask!(self, handle.disconnect, handle::DisconnectReq { client: own(client) });
         Ok(())
+    }
+
+    /// Makes a handle to ask the security policy with: [`Transport::call`] on it, with a request of the security
+    /// interface of the caller's class, says whether the policy grants.
+    ///
+    /// # Errors
+    ///
+    /// `rcNotConnected` if the class has no security interface; the module's.
+    pub fn handle_security_connect(&mut self) -> Result<Handle, Retcode> {
+        let mut client = handle::Client::new(&mut self.transport, self.kernel);
+        let result = client.security_connect().map_err(code)?;
+        Retcode(result.rc).ok()?;
+        Ok(result.client.handle)
     }
 
     /// Returns the security identifier of what `handle` leads to.

@@ -132,6 +132,19 @@ pub enum CallError<E> {
     Error(E),
 }
 
+impl<E> CallError<E> {
+    /// Returns what KasperskyOS's generated proxies say of it: a refusal of the policy is `NK_EPERM` there. `None`
+    /// where what they say is not published, and for the error form, which is an answer to them.
+    #[must_use]
+    pub fn nk_err(&self) -> Option<NkErr> {
+        match self {
+            Self::Nk(err) => Some(*err),
+            Self::Retcode(Retcode::SECURITY_DISALLOW) => Some(NkErr::Perm),
+            Self::Retcode(_) | Self::Error(_) => None,
+        }
+    }
+}
+
 impl<E> From<Retcode> for CallError<E> {
     fn from(code: Retcode) -> Self {
         Self::Retcode(code)

@@ -43,6 +43,7 @@ pub mod mid {
     pub const SHARED: u16 = 24;
     pub const RECV_EX: u16 = 25;
     pub const CALL_OWN: u16 = 26;
+    pub const DMA: u16 = 27;
 }
 
 fn any(parts: Parts<'_>) -> Result<(), NkErr> {
@@ -71,10 +72,10 @@ const fn method(mid: u16) -> Method {
     }
 }
 
-static METHODS: [Method; 27] = {
-    let mut methods = [const { method(0) }; 27];
+static METHODS: [Method; 28] = {
+    let mut methods = [const { method(0) }; 28];
     let mut i = 0;
-    while i < 27 {
+    while i < 28 {
         #[expect(clippy::cast_possible_truncation, reason = "there are few")]
         {
             methods[i] = method(i as u16);

@@ -3,7 +3,10 @@
 #![expect(unsafe_code, reason = "looks into memory that a device writes")]
 
 use kos_bindings::hosted::{DmaFault, Kernel, Limits, Task, TaskSpec, Thread};
-use kos_bindings::idl::io::{DMA_FROM_DEVICE, DMA_TO_DEVICE, DMA_ZONE32, MAX_FRAMES};
+use kos_bindings::idl::io::{
+    DMA_CACHE_DISABLE, DMA_FROM_DEVICE, DMA_TO_DEVICE, DMA_WRITE_BACK, DMA_WRITE_COMBINE, DMA_WRITE_THROUGH,
+    DMA_ZONE32, MAX_FRAMES,
+};
 use kos_bindings::kn::{DmaFrame, right};
 use kos_bindings::nk::{Handle, HandleDesc, Retcode};
 
@@ -147,7 +150,7 @@ fn p12_what_cannot_be_a_buffer_is_refused() {
         (PAGE - 1, BOTH, 0, invalid),
         (PAGE, 0, 0, invalid),
         (PAGE, DMA_ZONE32, 0, invalid),
-        (PAGE, BOTH | 8, 0, invalid),
+        (PAGE, BOTH | 128, 0, invalid),
         (PAGE, BOTH, 17, invalid),
         (PAGE, BOTH, u64::MAX, invalid),
         (u64::MAX / PAGE * PAGE, BOTH, 0, Retcode::FAIL),
@@ -213,4 +216,53 @@ fn p12_a_buffer_may_be_passed_on_but_neither_its_mapping_nor_the_devices_leave()
         answer(&mut pair.s, &got, &[], b"").expect("it waits");
         assert!(asks.join().expect("no panic").is_ok());
     });
+}
+
+#[test]
+fn p12_only_the_use_of_the_cache_can_be_modified() {
+    let (kernel, _) = world();
+    let (_driver, mut thread) = driver(&kernel);
+    let made = BOTH | DMA_ZONE32 | DMA_WRITE_THROUGH;
+    let buffer = thread.kn().register_dma(PAGE, made, 0).expect("a buffer");
+    assert_eq!(thread.kn().dma_info(buffer).map(|info| info.flags), Ok(made));
+    for cache in [DMA_WRITE_BACK, DMA_WRITE_THROUGH, DMA_CACHE_DISABLE, DMA_WRITE_COMBINE] {
+        thread.kn().modify_dma(buffer, cache).expect("modified");
+        let flags = thread.kn().dma_info(buffer).expect("its form").flags;
+        assert_eq!(flags, BOTH | DMA_ZONE32 | cache);
+    }
+    for flags in [
+        0,
+        DMA_WRITE_BACK | DMA_CACHE_DISABLE,
+        BOTH,
+        DMA_CACHE_DISABLE | BOTH,
+        1 << 20,
+    ] {
+        assert_eq!(
+            thread.kn().modify_dma(buffer, flags),
+            Err(Retcode::INVALID_ARGUMENT),
+            "{flags:#x}"
+        );
+    }
+    let two = BOTH | DMA_WRITE_BACK | DMA_WRITE_COMBINE;
+    assert_eq!(thread.kn().register_dma(PAGE, two, 0), Err(Retcode::INVALID_ARGUMENT));
+    let mapped_only = right::COMMON | right::MAP_READ | right::MAP_WRITE;
+    let weak = thread
+        .kn()
+        .handle_copy(buffer, mapped_only, Handle::INVALID)
+        .expect("a copy");
+    assert_eq!(
+        thread.kn().modify_dma(weak, DMA_WRITE_BACK),
+        Err(Retcode::SECURITY_DISALLOW)
+    );
+    let line = thread.kn().register_irq(3, 0).expect("a line");
+    assert!(thread.kn().modify_dma(line, DMA_WRITE_BACK).is_err(), "it is no buffer");
+    assert_eq!(
+        thread.kn().modify_dma(Handle(4711), DMA_WRITE_BACK),
+        Err(Retcode::INVALID_ARGUMENT)
+    );
+    assert_eq!(
+        thread.kn().dma_info(buffer).map(|info| info.flags),
+        Ok(BOTH | DMA_ZONE32 | DMA_WRITE_COMBINE),
+        "what was refused changed nothing"
+    );
 }

@@ -15,5 +15,6 @@ mod hardware;
 mod interruption;
 mod messages;
 mod notices;
+mod security;
 mod threads;
 mod topology;

@@ -129,12 +129,13 @@ fn p13_a_server_that_dies_at_each_stage_ends_its_clients_calls() {
         for is_taken in [false, true] {
             let mut pair = pair(&kernel);
             std::thread::scope(|scope| {
+                let before = kernel.counts().requests;
                 let client = scope.spawn(|| say(&mut pair.c, pair.channel, b"ask"));
                 if is_taken {
                     receive(&mut pair.s, pair.listener, 5000).expect("a request");
                 } else {
-                    let depth = || pair.client.handles() > 0 && !client.is_finished();
-                    until(depth);
+                    // It was judged, and is about to wait in the queue.
+                    until(|| kernel.counts().requests > before);
                     std::thread::sleep(std::time::Duration::from_millis(20));
                 }
                 pair.server.kill();

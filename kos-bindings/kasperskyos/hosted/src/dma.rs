@@ -8,7 +8,7 @@ use kos_bindings::idl::io;
 use kos_bindings::kn::{DmaFrame, DmaInfo as Info};
 use kos_bindings::nk::{Handle, Retcode};
 
-use crate::convert::put;
+use crate::convert::{code, put};
 use crate::process::kn;
 
 const PAGE: usize = 4096;
@@ -134,6 +134,11 @@ pub(crate) unsafe extern "C" fn KnIoDmaGetInfo(rid: u32, to: *mut *mut DmaInfo) 
 pub(crate) unsafe extern "C" fn KnIoDmaGetPhysInfo(rid: u32, to: *mut *mut DmaInfo) -> i32 {
     // SAFETY: our caller's promise.
     unsafe { KnIoDmaGetInfo(rid, to) }
+}
+
+#[unsafe(no_mangle)]
+pub(crate) extern "C" fn KnIoDmaModify(rid: u32, flags: u32) -> i32 {
+    code(kn(|kn| kn.modify_dma(Handle(rid), flags)))
 }
 
 /// # Safety

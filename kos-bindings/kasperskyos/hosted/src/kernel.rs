@@ -119,6 +119,15 @@ pub(crate) unsafe extern "C" fn KnHandleCreateUserObject(
 
 /// # Safety
 ///
+/// `client` is null or a place for a handle.
+#[unsafe(no_mangle)]
+pub(crate) unsafe extern "C" fn KnHandleSecurityConnect(client: *mut u32) -> i32 {
+    // SAFETY: our caller's promise.
+    unsafe { put(client, || kn(|kn| Ok(kn.handle_security_connect()?.0))) }
+}
+
+/// # Safety
+///
 /// `sid` is null or a place for a number.
 #[unsafe(no_mangle)]
 pub(crate) unsafe extern "C" fn KnHandleGetSidByHandle(handle: u32, sid: *mut u32) -> i32 {

@@ -6,7 +6,7 @@ use crate::{dma, io, ipc, kernel, memory, thread};
 
 /// Returns the address of each function.
 #[must_use]
-pub fn all() -> [*const (); 56] {
+pub fn all() -> [*const (); 58] {
     [
         ipc::CallEx as *const (),
         ipc::Call as *const (),
@@ -26,6 +26,7 @@ pub fn all() -> [*const (); 56] {
         kernel::KnHandleCreateBadge as *const (),
         kernel::KnHandleCreateUserObjectEx as *const (),
         kernel::KnHandleCreateUserObject as *const (),
+        kernel::KnHandleSecurityConnect as *const (),
         kernel::KnHandleGetSidByHandle as *const (),
         kernel::KnNoticeCreate as *const (),
         kernel::KnNoticeSubscribeToObject as *const (),
@@ -43,6 +44,7 @@ pub fn all() -> [*const (); 56] {
         dma::KnIoDmaGetInfo as *const (),
         dma::KnIoDmaGetPhysInfo as *const (),
         dma::KnIoDmaBegin as *const (),
+        dma::KnIoDmaModify as *const (),
         io::KnRegisterIrq as *const (),
         io::KnIoAttachIrq as *const (),
         io::KnIoDetachIrq as *const (),

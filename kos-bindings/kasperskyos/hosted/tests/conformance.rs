@@ -6,8 +6,8 @@ use std::ffi::{CStr, c_char, c_int, c_longlong};
 use std::hint::black_box;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use kos_bindings::hosted::judge::{Kind, Policy, Subject, Verdict};
-use kos_bindings::hosted::{Config, Dma, Interrupts, Kernel, Task, TaskSpec};
+use kos_bindings::hosted::judge::{Kind, Policy, Query, Subject, Verdict};
+use kos_bindings::hosted::{Config, Dma, Interrupts, Kernel, Limits, Task, TaskSpec};
 use kos_bindings::nk::{Fields, Header, Interface, Method, NkErr, Parts, Sizes};
 
 /// `struct scenario`.
@@ -20,6 +20,7 @@ struct Scenario {
 
 unsafe extern "C" {
     static ipc_scenarios: Scenario;
+    static late_scenarios: Scenario;
     static handle_scenarios: Scenario;
     static notice_scenarios: Scenario;
     static machine_scenarios: Scenario;
@@ -27,6 +28,7 @@ unsafe extern "C" {
 }
 
 static FAILED: Mutex<Vec<String>> = Mutex::new(Vec::new());
+static CLIENT: Mutex<Option<Arc<Task>>> = Mutex::new(None);
 static MACHINE: Mutex<Option<(Interrupts, Dma)>> = Mutex::new(None);
 /// Failures and the machine are shared: one scenario runs at a time.
 static ONE: Mutex<()> = Mutex::new(());
@@ -59,6 +61,12 @@ fn with_machine<T>(change: impl FnOnce(&(Interrupts, Dma)) -> T) -> T {
             .as_ref()
             .expect("a machine"),
     )
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn harness_kill_client() {
+    let client = CLIENT.lock().unwrap_or_else(PoisonError::into_inner);
+    client.as_ref().expect("a client").kill();
 }
 
 #[unsafe(no_mangle)]
@@ -150,6 +158,13 @@ impl Policy for Refusing {
             _ => Verdict::Allow,
         }
     }
+
+    fn security(&self, sender: &str, _: u64, query: Query<'_>) -> Verdict {
+        match query.message.arena.is_empty() && sender == "client" {
+            true => Verdict::Allow,
+            false => Verdict::Deny,
+        }
+    }
 }
 
 fn run(scenario: &Scenario, name: &str) -> Vec<String> {
@@ -160,8 +175,19 @@ fn run(scenario: &Scenario, name: &str) -> Vec<String> {
     };
     let kernel = Kernel::new(config).expect("this machine permits the sandbox");
     *MACHINE.lock().unwrap_or_else(PoisonError::into_inner) = Some((kernel.interrupts(), kernel.dma()));
-    let task = |name: &str| Arc::new(kernel.task(&TaskSpec::new(name)).expect("a process"));
-    let (server, client) = (task("server"), task("client"));
+    let task = |spec: TaskSpec| Arc::new(kernel.task(&spec).expect("a process"));
+    let server = task(TaskSpec::new("server"));
+    // It may have more threads than a listener lets wait.
+    let threads = 300;
+    let client = task(TaskSpec {
+        security: Some(&INTERFACE),
+        limits: Limits {
+            threads,
+            ..Limits::default()
+        },
+        ..TaskSpec::new("client")
+    });
+    *CLIENT.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&client));
     kernel
         .connect(&client, &server, "ch", &[("send", RIID)])
         .expect("a channel");
@@ -175,6 +201,7 @@ fn run(scenario: &Scenario, name: &str) -> Vec<String> {
         let threads = [start(&server, scenario.server), start(&client, scenario.client)];
         assert!(threads.iter().any(Option::is_some), "{name}: nobody does anything");
     });
+    *CLIENT.lock().unwrap_or_else(PoisonError::into_inner) = None;
     std::mem::take(&mut *FAILED.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
@@ -201,6 +228,11 @@ fn run_all(first: *const Scenario) {
 #[test]
 fn calls() {
     run_all(&raw const ipc_scenarios);
+}
+
+#[test]
+fn late_and_too_much() {
+    run_all(&raw const late_scenarios);
 }
 
 #[test]

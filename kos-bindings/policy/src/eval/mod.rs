@@ -16,7 +16,7 @@ use kos_bindings::nk::Parts;
 
 use crate::ast::Event;
 use crate::error::Pos;
-use crate::program::{ANY, ClassId, Node, Program, key};
+use crate::program::{ANY, Node, Program, Sid, key};
 pub(crate) use state::{Fault, State, Txn};
 use value::Subject;
 
@@ -24,8 +24,8 @@ use value::Subject;
 #[derive(Clone, Copy)]
 pub(crate) struct Happening<'m> {
     pub(crate) event: Event,
-    pub(crate) src: ClassId,
-    pub(crate) dst: ClassId,
+    pub(crate) src: Sid,
+    pub(crate) dst: Sid,
     pub(crate) riid: u16,
     pub(crate) mid: u16,
     pub(crate) message: Parts<'m>,
@@ -165,6 +165,7 @@ pub(crate) fn decide(program: &Program, happening: &Happening<'_>, txn: &mut Txn
     };
     let [any_any, any_src, any_dst] = program.has_any;
     // An event without a receiver has half of the places.
+    let (src, dst) = (src.class, dst.class);
     let has_dst = dst != ANY;
     let places = [
         (any_any, ANY, ANY),
@@ -211,6 +212,7 @@ pub(crate) fn no_rule() -> Decision {
 pub(crate) fn settle(program: &Program, state: &Mutex<State>, happening: &Happening<'_>) -> Decision {
     let mut txn = Txn::new(state);
     if happening.event == Event::Execute {
+        // A process begins without contexts. One of the kernel's is new anyway; a test may start one twice.
         txn.forget(happening.dst);
     }
     let decision = decide(program, happening, &mut txn);

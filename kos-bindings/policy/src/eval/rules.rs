@@ -3,7 +3,7 @@
 
 use super::state::{Context, Fault, Txn, initial};
 use super::value::{Subject, Value};
-use crate::program::{ClassId, Ex, Level, Mic, Model, RuleCall};
+use crate::program::{Ex, Level, Mic, Model, RuleCall, Sid};
 
 /// Whether a rule grants; an error is a denial too.
 type Granted = Result<(), Fault>;
@@ -70,7 +70,7 @@ impl<'m> Subject<'m> {
         }
     }
 
-    fn init(&self, object: u16, sid: ClassId, txn: &mut Txn<'_>) -> Granted {
+    fn init(&self, object: u16, sid: Sid, txn: &mut Txn<'_>) -> Granted {
         if_so(
             txn.get(object, sid).is_none(),
             "the process is associated with this object already",

@@ -9,7 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustc_hash::FxHashMap;
 
-use crate::program::{ClassId, Level, Model, ObjectDef, Program};
+use crate::program::{Level, Model, ObjectDef, Program, Sid};
 
 /// What an object keeps of one resource.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,7 +27,7 @@ pub(crate) enum Context {
 /// All contexts: of each object, of each resource.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct State {
-    pub(crate) objects: Vec<FxHashMap<ClassId, Context>>,
+    pub(crate) objects: Vec<FxHashMap<Sid, Context>>,
     pub(crate) level: u64,
 }
 
@@ -62,15 +62,15 @@ impl State {
                     contexts.len()
                 ));
             };
-            for (class, context) in contexts {
-                let name = from.class_names.get(usize::from(*class)).map_or("", |name| name);
+            for (sid, context) in contexts {
+                let name = from.class_names.get(usize::from(sid.class)).map_or("", |name| name);
                 let Some(class) = to.class(name) else {
                     return Err(format!(
                         "the object `{}` keeps a context of the class `{name}`, which the new policy lacks",
                         object.name
                     ));
                 };
-                slot.insert(class, context.clone());
+                slot.insert(Sid { class, ..*sid }, context.clone());
             }
         }
         Ok(moved)
@@ -79,7 +79,7 @@ impl State {
 
 /// What a change was before.
 enum Undo {
-    Context(u16, ClassId, Option<Context>),
+    Context(u16, Sid, Option<Context>),
     Level(u64),
 }
 
@@ -118,12 +118,12 @@ impl<'s> Txn<'s> {
         self.undo.push(Undo::Level(before));
     }
 
-    pub(crate) fn get(&mut self, object: u16, sid: ClassId) -> Option<&Context> {
+    pub(crate) fn get(&mut self, object: u16, sid: Sid) -> Option<&Context> {
         self.state().objects.get(usize::from(object))?.get(&sid)
     }
 
     /// Sets or drops a context.
-    pub(crate) fn put(&mut self, object: u16, sid: ClassId, context: Option<Context>) {
+    pub(crate) fn put(&mut self, object: u16, sid: Sid, context: Option<Context>) {
         let Some(contexts) = self.state().objects.get_mut(usize::from(object)) else {
             return;
         };
@@ -139,8 +139,8 @@ impl<'s> Txn<'s> {
         self.state().objects.get(usize::from(object)).map_or(0, FxHashMap::len)
     }
 
-    /// Drops every context of a process: it has ended, or another is about to take its place.
-    pub(crate) fn forget(&mut self, sid: ClassId) {
+    /// Drops every context of a process: it has ended, or is about to begin.
+    pub(crate) fn forget(&mut self, sid: Sid) {
         let objects = self.state().objects.len();
         for object in 0..objects {
             let object = u16::try_from(object).unwrap_or(u16::MAX);

@@ -6,7 +6,7 @@
 use kos_bindings::nk::{Desc, HandleDesc, Parts, Wire};
 
 use super::state::{Context, Fault, Txn};
-use crate::program::{ClassId, Compare, Every, EveryTest, Ex, Math, Model, Program, Slot};
+use crate::program::{Compare, Every, EveryTest, Ex, Math, Model, Program, Sid, Slot};
 
 /// A value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,15 +15,15 @@ pub(crate) enum Value<'m> {
     Int(i128),
     Bool(bool),
     Text(&'m str),
-    Sid(ClassId),
+    Sid(Sid),
 }
 
 /// What an event is, to those who evaluate.
 #[derive(Clone, Copy)]
 pub(crate) struct Subject<'m> {
     pub(crate) program: &'m Program,
-    pub(crate) src: ClassId,
-    pub(crate) dst: ClassId,
+    pub(crate) src: Sid,
+    pub(crate) dst: Sid,
     pub(crate) message: Parts<'m>,
 }
 
@@ -246,7 +246,7 @@ impl<'m> Subject<'m> {
         }
     }
 
-    pub(crate) fn sid(&self, ex: &'m Ex, txn: &mut Txn<'_>) -> Result<ClassId, Fault> {
+    pub(crate) fn sid(&self, ex: &'m Ex, txn: &mut Txn<'_>) -> Result<Sid, Fault> {
         match self.value(ex, txn)? {
             Value::Sid(sid) => Ok(sid),
             _ => Err(TYPE),

@@ -3,7 +3,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use kos_bindings::hosted::judge::{Kind, Policy, Subject, Verdict};
+use kos_bindings::hosted::judge::{Kind, Policy, Query, Subject, Verdict};
 use kos_bindings::idl::{gpio, i2c, interface};
 use kos_bindings::nk::{Interface, Method, Parts, PartsMut, Seq};
 
@@ -40,6 +40,11 @@ fn method(riid: u16, mid: u16) -> (&'static Interface, &'static Method) {
 
 /// Asks for the verdict on a request of Gpio.Get.
 fn get(live: &Live, client: &str, line: u32) -> Verdict {
+    get_between(live, (client, 0), ("Server", 0), line)
+}
+
+/// The same, between these processes.
+fn get_between(live: &Live, client: (&str, u64), server: (&str, u64), line: u32) -> Verdict {
     let mut room = [0; 64];
     let mut out = PartsMut {
         constant: &mut room,
@@ -48,8 +53,10 @@ fn get(live: &Live, client: &str, line: u32) -> Verdict {
     let lens = gpio::GetReq { line }.encode(out.reborrow()).unwrap();
     let (interface, method) = method(gpio::RIID, gpio::mid::GET);
     live.judge(&Subject {
-        client,
-        server: "Server",
+        client: client.0,
+        client_process: client.1,
+        server: server.0,
+        server_process: server.1,
         interface,
         method,
         kind: Kind::Request,
@@ -71,7 +78,7 @@ fn records_say_who_what_and_by_which_rule() {
     assert_eq!(get(&live, "Client", 1), Verdict::Allow);
     assert_eq!(get(&live, "Client", 9), Verdict::Deny);
     assert_eq!(get(&live, "Stranger", 1), Verdict::Deny);
-    assert_eq!(live.execute("Client", "Server"), Verdict::Deny);
+    assert_eq!(live.execute("Client", "Server", 0), Verdict::Deny);
     live.malformed(
         "Client",
         "Server",
@@ -118,10 +125,12 @@ fn the_level_decides_what_is_recorded() {
     assert_eq!(take(&records).len(), 1);
     // A process turns it to a level at which nothing is recorded but what no rule decided.
     let (interface, state) = method(kos_bindings::idl::control::RIID, kos_bindings::idl::control::mid::STATE);
-    assert_eq!(
-        quiet.security("Client", interface, state, Parts::default()),
-        Verdict::Allow
-    );
+    let query = Query {
+        interface,
+        method: state,
+        message: Parts::default(),
+    };
+    assert_eq!(quiet.security("Client", 0, query), Verdict::Allow);
     assert_eq!(get(&quiet, "Client", 9), Verdict::Deny);
     assert_eq!(take(&records).len(), 0);
     assert_eq!(get(&quiet, "Stranger", 9), Verdict::Deny);
@@ -150,7 +159,9 @@ fn structs_in_sequences_are_recorded() {
     let (interface, method) = method(i2c::RIID, i2c::mid::XFER);
     let subject = Subject {
         client: "Client",
+        client_process: 0,
         server: "Server",
+        server_process: 0,
         interface,
         method,
         kind: Kind::Request,
@@ -171,20 +182,49 @@ request dst=Server endpoint=gpio method=Get { f.enter {sid : dst_sid, state : \"
 #[test]
 fn a_policy_is_replaced_and_contexts_go_on() {
     let (live, _) = live(FLOW);
-    assert_eq!(live.execute("linuxcompat.Supervisor", "Server"), Verdict::Allow);
+    assert_eq!(live.execute("linuxcompat.Supervisor", "Server", 0), Verdict::Allow);
     assert_eq!(get(&live, "Client", 1), Verdict::Allow);
     // Classes have other numbers in it; the state is the same.
     live.replace(program(&format!("use EDL A.B\n{FLOW}"))).unwrap();
     assert_eq!(get(&live, "Client", 1), Verdict::Deny, "it is in state b");
-    live.forget("Server");
+    live.ended("Server", 0);
     live.replace(program("request { grant () }")).unwrap();
     assert_eq!(get(&live, "Client", 1), Verdict::Allow);
 }
 
 #[test]
+fn processes_of_one_class_have_contexts_of_their_own() {
+    let (live, _) = live(FLOW);
+    let start = |process| live.execute("linuxcompat.Supervisor", "Server", process);
+    let get = |process| get_between(&live, ("Client", 3), ("Server", process), 1);
+    assert_eq!((start(7), start(8)), (Verdict::Allow, Verdict::Allow));
+    assert_eq!(get(7), Verdict::Allow, "it goes to state b");
+    assert_eq!(get(7), Verdict::Deny, "it is there");
+    assert_eq!(get(9), Verdict::Deny, "it was not started");
+    // A replacement takes each over as it is.
+    live.replace(program(&format!("use EDL A.B\n{FLOW}"))).unwrap();
+    assert_eq!(get(7), Verdict::Deny);
+    assert_eq!(get(8), Verdict::Allow, "the other one is still in state a");
+    assert_eq!(get(8), Verdict::Deny);
+    // The end of one is not that of the other.
+    live.ended("Server", 7);
+    let error = live.replace(program("request { grant () }")).unwrap_err().to_string();
+    assert!(error.contains("keeps contexts of 1 processes"), "{error}");
+    assert_eq!(
+        start(7),
+        Verdict::Allow,
+        "a pool of contexts does not fill up with the dead"
+    );
+    assert_eq!(get(7), Verdict::Allow);
+    live.ended("Server", 7);
+    live.ended("Server", 8);
+    live.replace(program("request { grant () }")).unwrap();
+}
+
+#[test]
 fn a_replacement_that_would_lose_a_context_is_refused() {
     let (live, _) = live(FLOW);
-    assert_eq!(live.execute("linuxcompat.Supervisor", "Server"), Verdict::Allow);
+    assert_eq!(live.execute("linuxcompat.Supervisor", "Server", 0), Verdict::Allow);
     let error = live.replace(program("request { grant () }")).unwrap_err().to_string();
     assert!(
         error.contains("the object `f` keeps contexts of 1 processes"),

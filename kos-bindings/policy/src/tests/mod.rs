@@ -2,6 +2,7 @@
 //! What policies mean, and which are none.
 
 mod docs;
+mod kernel;
 mod language;
 mod live;
 mod mistakes;

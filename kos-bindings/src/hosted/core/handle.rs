@@ -17,7 +17,7 @@ use crate::idl::cm;
 use crate::idl::handle::{
     CloseReq, CloseRes, ConnectReq, ConnectRes, CopyReq, CopyRes, CreateBadgeReq, CreateBadgeRes, CreateUserObjectReq,
     CreateUserObjectRes, DisconnectReq, DisconnectRes, GetSidByHandleReq, GetSidByHandleRes, RevokeReq, RevokeRes,
-    RevokeSubtreeReq, RevokeSubtreeRes, Server,
+    RevokeSubtreeReq, RevokeSubtreeRes, SecurityConnectReq, SecurityConnectRes, Server,
 };
 use crate::nk::{Fault, Handle, HandleDesc, Lens, Never, PartsMut, Retcode};
 
@@ -165,6 +165,14 @@ impl Core<'_> {
     }
 }
 
+impl Core<'_> {
+    /// A handle to ask the policy with. It stays with the process: who it was passed to has another class.
+    fn security_connect(&self) -> Result<Handle, Retcode> {
+        self.task.security.ok_or(Retcode::NOT_CONNECTED)?;
+        self.make(Kind::Security, (right::COMMON & !right::TRANSFER) | right::CALL)
+    }
+}
+
 impl Server for Core<'_> {
     fn copy(&mut self, request: CopyReq, response: PartsMut<'_>) -> Answer {
         let (out_handle, rc) = answer(Core::copy(self, &request));
@@ -216,6 +224,11 @@ impl Server for Core<'_> {
     fn revoke_subtree(&mut self, request: RevokeSubtreeReq, response: PartsMut<'_>) -> Answer {
         let rc = code(Core::revoke(self, request.handle.handle, Some(request.badge)));
         Ok(RevokeSubtreeRes { rc }.encode(response)?)
+    }
+
+    fn security_connect(&mut self, _: SecurityConnectReq, response: PartsMut<'_>) -> Answer {
+        let (client, rc) = answer(Core::security_connect(self));
+        Ok(SecurityConnectRes { client, rc }.encode(response)?)
     }
 
     fn create_badge(&mut self, request: CreateBadgeReq, response: PartsMut<'_>) -> Answer {

@@ -9,8 +9,8 @@ use crate::hosted::object::Kind;
 use crate::idl::io::{
     AttachIrqReq, AttachIrqRes, BeginDmaReq, BeginDmaRes, DetachIrqReq, DetachIrqRes, DisableIrqReq, DisableIrqRes,
     DmaGetInfoReq, DmaGetInfoRes, DmaGetPhysInfoReq, DmaGetPhysInfoRes, EnableIrqReq, EnableIrqRes, IRQ_SHARED,
-    MapDmaReq, MapDmaRes, RegisterDmaReq, RegisterDmaRes, RegisterIrqReq, RegisterIrqRes, RevokeResourceReq,
-    RevokeResourceRes, Server,
+    MapDmaReq, MapDmaRes, ModifyDmaReq, ModifyDmaRes, RegisterDmaReq, RegisterDmaRes, RegisterIrqReq, RegisterIrqRes,
+    RevokeResourceReq, RevokeResourceRes, Server,
 };
 use crate::nk::{Fault, Handle, HandleDesc, Lens, Never, PartsMut, Retcode, Seq};
 
@@ -91,7 +91,7 @@ impl Server for Core<'_> {
         let frames = found.as_ref().map_or(&[][..], |buffer| &buffer.frames);
         let buffer = found.as_ref().ok();
         Ok(DmaGetInfoRes {
-            flags: buffer.map_or(0, |buffer| buffer.flags),
+            flags: buffer.map_or(0, |buffer| buffer.flags()),
             order: buffer.map_or(0, |buffer| buffer.order),
             size: buffer.map_or(0, |buffer| buffer.memory.bytes),
             count: frames.len() as u64,
@@ -112,6 +112,12 @@ impl Server for Core<'_> {
             rc,
         }
         .encode(response)?)
+    }
+
+    fn modify_dma(&mut self, request: ModifyDmaReq, response: PartsMut<'_>) -> Answer {
+        let buffer = self.dma(request.resource, right::DMA);
+        let rc = code(buffer.and_then(|buffer| buffer.modify(request.flags)));
+        Ok(ModifyDmaRes { rc }.encode(response)?)
     }
 
     fn begin_dma(&mut self, request: BeginDmaReq, response: PartsMut<'_>) -> Answer {

@@ -56,15 +56,12 @@ impl Process {
     /// Server side: takes request `id` back if it was not received. Returns whether that was so.
     pub(crate) fn withdraw(&self, id: u64) -> bool {
         let mut state = lock(&self.state);
-        let Some(at) = state.queue.iter().position(|(request, _)| request.id == id) else {
+        let Some(request) = state.queue.remove(id) else {
             return false;
         };
-        let queued = state.queue.remove(at);
         self.hint(&state);
         drop(state);
-        if let Some((request, _)) = queued {
-            request.granted.take_back();
-        }
+        request.granted.take_back();
         true
     }
 

@@ -7,14 +7,14 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed};
 use super::{Thread, deadline_ns, load, recheck, set_self};
 use crate::hosted::core::{self, Core};
 use crate::hosted::handles::{Rights, Target};
-use crate::hosted::judge::{Between, CORE, Known};
+use crate::hosted::judge::{Between, CORE, Known, Party};
 use crate::hosted::numbers::Numbers;
 use crate::hosted::object::{Kind, Object};
 use crate::hosted::process::{Peer, Pending, Process, Request};
 use crate::hosted::server::ServerObject;
 use crate::hosted::sync::Sync;
 use crate::hosted::transfer::transfer;
-use crate::nk::{Handle, HandleDesc, Lens, Retcode};
+use crate::nk::{Handle, HandleDesc, Header, Lens, Retcode};
 use crate::port::Area;
 
 /// How long a call may take, and what may interrupt it.
@@ -72,6 +72,7 @@ impl Thread {
                 self.route(*riid, own, &server, lens, way)
             }
             Kind::Kernel => self.serve_core(lens),
+            Kind::Security => self.ask_policy(lens),
             Kind::Channel(channel) if !channel.is_disconnected.load(Acquire) => {
                 let listener = channel.listener.upgrade().ok_or(Retcode::NOT_CONNECTED)?;
                 self.queue(channel.riid, &channel.numbers, own, &listener, lens, way)
@@ -104,8 +105,8 @@ impl Thread {
         lens: Lens,
     ) -> Result<(), Retcode> {
         let between = Between {
-            client: &self.me.class,
-            server: &server.name,
+            client: self.me.party(),
+            server: Party::here(&server.name),
         };
         let known = self.kernel.judge.request(between, riid, self.message.parts(lens))?;
         set_self(&mut self.message, own)?;
@@ -117,14 +118,14 @@ impl Thread {
             }
             code
         })?;
-        self.answer_here(between.server, known, lens)
+        self.answer_here(&server.name, known, lens)
     }
 
     /// Lets the kernel itself answer.
     fn serve_core(&mut self, lens: Lens) -> Result<(), Retcode> {
         let between = Between {
-            client: &self.me.class,
-            server: CORE,
+            client: self.me.party(),
+            server: Party::here(CORE),
         };
         let request = self.message.parts(lens);
         let known = self.kernel.judge.core_request(between, core::interface, request)?;
@@ -137,11 +138,31 @@ impl Thread {
         self.answer_here(CORE, known, answered)
     }
 
+    /// Asks the policy itself. That it grants is the whole answer: methods of a security interface have no results.
+    fn ask_policy(&mut self, lens: Lens) -> Result<(), Retcode> {
+        let interface = self.me.task.security.ok_or(Retcode::NOT_CONNECTED)?;
+        let judge = &self.kernel.judge;
+        let method = judge.security(self.me.party(), interface, self.message.parts(lens))?;
+        let header = Header {
+            size: 24,
+            handles: 0,
+            is_error: false,
+            riid: interface.riid,
+            mid: method.mid,
+        };
+        let begun = header.begin::<24>(self.answer.room().constant);
+        begun.map_err(|_| Retcode::FAIL)?;
+        let lens = Lens { constant: 24, arena: 0 };
+        self.me.put_response(self.answer.parts(lens));
+        self.me.finish(Retcode::OK);
+        Ok(())
+    }
+
     /// Judges the answer in hand and ends the call with it.
     fn answer_here(&self, server: &str, known: Known, lens: Lens) -> Result<(), Retcode> {
         let between = Between {
-            client: &self.me.class,
-            server,
+            client: self.me.party(),
+            server: Party::here(server),
         };
         let answer = self.answer.parts(lens);
         self.kernel.judge.response(between, known, answer)?;
@@ -177,8 +198,8 @@ impl Thread {
         way: Way,
     ) -> Result<(), Retcode> {
         let between = Between {
-            client: &self.me.class,
-            server: &server.class,
+            client: self.me.party(),
+            server: server.party(),
         };
         if !server.shared.room_bytes().holds(self.message.parts(lens)) {
             return Err(Retcode::INVALID_ARGUMENT);
@@ -224,8 +245,8 @@ impl Thread {
     ) -> Result<(), Retcode> {
         let listener = object.listener()?;
         let between = Between {
-            client: &self.me.class,
-            server: &listener.class,
+            client: self.me.party(),
+            server: listener.party(),
         };
         let owner = listener.owner.upgrade().ok_or(Retcode::NOT_CONNECTED)?;
         let number = numbers.enter(self.message.constant(lens));

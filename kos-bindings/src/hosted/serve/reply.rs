@@ -64,8 +64,8 @@ impl Thread {
         let granted = judged.and_then(|()| {
             let passed = transfer(&self.me.task, &request.client.task, self.message.constant(lens));
             let between = Between {
-                client: &self.me.class,
-                server: &request.client.class,
+                client: self.me.party(),
+                server: request.client.party(),
             };
             let granted = passed.map_err(|code| self.refused(between, lens, code))?;
             // The handle that was called is the kernel's to name, and an answer has none.
@@ -102,15 +102,15 @@ impl Thread {
             return Err(Retcode::INVALID_ARGUMENT);
         }
         let between = Between {
-            client: &request.client.class,
-            server: &self.me.class,
+            client: request.client.party(),
+            server: self.me.party(),
         };
         if let Some(number) = request.number {
             let entered = number.enter(self.message.constant(lens));
             entered.map_err(|code| {
                 let between = Between {
-                    client: &self.me.class,
-                    server: &request.client.class,
+                    client: self.me.party(),
+                    server: request.client.party(),
                 };
                 self.refused(between, lens, code)
             })?;

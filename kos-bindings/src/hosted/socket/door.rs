@@ -30,6 +30,8 @@ use crate::hosted::process::Process;
 
 /// More clients at once are turned away.
 const MAX_CLIENTS: usize = 256;
+/// So are more of one program: it must leave others room.
+const MAX_OF_ONE: usize = 64;
 /// A process may have several kernels, each with a door.
 static SERIAL: AtomicU32 = AtomicU32::new(0);
 const LISTENER: u64 = u64::MAX;
@@ -125,6 +127,8 @@ impl Drop for Door {
 #[derive(Debug)]
 struct Client {
     socket: OwnedFd,
+    /// The program that it is of.
+    pid: i32,
     /// Its port, once it opened a domain.
     port: Option<Arc<Process>>,
 }
@@ -168,14 +172,24 @@ impl Doorman {
         let Ok(socket) = accept_with(&self.listener, flags) else {
             return;
         };
-        let is_ours = socket_peercred(&socket).is_ok_and(|peer| peer.uid == rustix::process::geteuid());
-        if !is_ours || self.clients.len() >= MAX_CLIENTS {
+        let Ok(peer) = socket_peercred(&socket) else { return };
+        let pid = peer.pid.as_raw_nonzero().get();
+        let of_it = self.clients.values().filter(|client| client.pid == pid).count();
+        let is_ours = peer.uid == rustix::process::geteuid();
+        if !is_ours || self.clients.len() >= MAX_CLIENTS || of_it >= MAX_OF_ONE {
             return;
         }
         let key = u64::try_from(socket.as_raw_fd()).unwrap_or(0);
         let flags = EventFlags::IN | EventFlags::RDHUP;
         if epoll::add(&self.epoll, &socket, EventData::new_u64(key), flags).is_ok() {
-            self.clients.insert(key, Client { socket, port: None });
+            self.clients.insert(
+                key,
+                Client {
+                    socket,
+                    pid,
+                    port: None,
+                },
+            );
         }
     }
 
@@ -209,7 +223,7 @@ impl Doorman {
         let text = request.get(..got).and_then(|text| core::str::from_utf8(text).ok());
         match text.and_then(|text| text.split_once(' ').or(Some((text, "")))) {
             Some(("list", "")) => answer(&client.socket, &list(&self.kernel), None),
-            Some(("open", name)) if client.port.is_none() => match self.kernel.admit(name, Rights::CALL) {
+            Some(("open", name)) if client.port.is_none() => match self.kernel.admit(name, Rights::CALL, client.pid) {
                 Ok((process, handle)) => {
                     let cpu = self.kernel.cpu.map_or(-1, |cpu| i64::try_from(cpu).unwrap_or(-1));
                     let text = std::format!("ok {} {cpu}", handle.0);

@@ -16,10 +16,9 @@
 //!                      ◀──      or "no" and a reason
 //! ```
 
-mod client;
 mod door;
 
-pub use client::{Connection, Listed, list};
+pub use crate::connection::{Connection, Listed, list};
 pub use door::Door;
 
 use std::fs;
@@ -32,7 +31,7 @@ use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connec
 use std::os::fd::OwnedFd;
 
 /// The longest request or answer.
-const MAX_BYTES: usize = 16 * 1024;
+pub(crate) const MAX_BYTES: usize = 16 * 1024;
 const SUFFIX: &str = "sock";
 
 /// Returns the directory of this user's kernels: `$XDG_RUNTIME_DIR/linux-compat`, or
@@ -65,7 +64,7 @@ fn private_directory(path: &Path) -> io::Result<()> {
 }
 
 /// Lists the sockets in `directory`.
-fn sockets(directory: &Path) -> Vec<PathBuf> {
+pub(crate) fn sockets(directory: &Path) -> Vec<PathBuf> {
     let Ok(entries) = fs::read_dir(directory) else {
         return Vec::new();
     };
@@ -78,7 +77,7 @@ fn sockets(directory: &Path) -> Vec<PathBuf> {
 }
 
 /// Connects to the kernel at `path`. A socket that nobody listens on any more is removed.
-fn dial(path: &Path) -> io::Result<OwnedFd> {
+pub(crate) fn dial(path: &Path) -> io::Result<OwnedFd> {
     let socket = socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
     match connect(&socket, &SocketAddrUnix::new(path)?) {
         Ok(()) => Ok(socket),

@@ -17,9 +17,9 @@ use crate::hosted::numbers::{Numbers, Served};
 use crate::hosted::process::Process;
 use crate::hosted::quota::{Limits, What};
 use crate::hosted::shared::{Room, Shared};
-use crate::hosted::task::{self, Named};
+use crate::hosted::task::{self, Born, Named};
 use crate::kn::right;
-use crate::nk::{Handle, Retcode};
+use crate::nk::{Handle, Interface, Retcode};
 
 /// A process to be made.
 #[derive(Clone, Debug)]
@@ -30,6 +30,8 @@ pub struct TaskSpec {
     pub class: String,
     /// What it may take of the kernel.
     pub limits: Limits,
+    /// The interface through which its class asks the policy itself, if it has one.
+    pub security: Option<&'static Interface>,
     /// Room for a message of each kind in the ports of its threads.
     pub room: Room,
     /// Whether another process maps the ports too ([`Thread::port_file`]), and posts there. A hand-over then costs a
@@ -45,6 +47,7 @@ impl TaskSpec {
             name: name.to_string(),
             class: name.to_string(),
             limits: Limits::default(),
+            security: None,
             room: Room::DEFAULT,
             is_mapped_elsewhere: false,
         }
@@ -68,16 +71,29 @@ impl Kernel {
     /// [`Error::Policy`], or [`Error::Task`] with `rcAlreadyExists` if a process of this name runs.
     pub fn task(&self, spec: &TaskSpec) -> Result<Task, Error> {
         let inner = self.inner();
-        inner.judge.execute(&spec.class)?;
+        let born = Born {
+            limits: spec.limits,
+            security: spec.security,
+            ..inner.born(&spec.name, &spec.class)
+        };
+        inner.judge.execute(&spec.class, born.id)?;
         let failed = |code| Error::Task(spec.name.clone(), code);
-        let task = task::Task::here(inner.next_id(), spec, inner.config.unknowns.server_death);
-        inner.add_task(&task).map_err(failed)?;
-        let core = born_with_kernel(&task).map_err(failed)?;
-        Ok(Task {
-            kernel: Arc::clone(inner),
-            task,
-            core,
-        })
+        let task = task::Task::here(born, spec.room.in_pages(), spec.is_mapped_elsewhere);
+        let begin = || {
+            inner.add_task(&task)?;
+            born_with_kernel(&task)
+        };
+        match begin() {
+            Ok(core) => Ok(Task {
+                kernel: Arc::clone(inner),
+                task,
+                core,
+            }),
+            Err(code) => {
+                task.end();
+                Err(failed(code))
+            }
+        }
     }
 
     /// Makes a static channel before `client` and `server` begin: `client` finds it as `name`, and so does `server`,

@@ -3,6 +3,7 @@
 #![no_std]
 #![no_main]
 
+mod dma;
 mod escape;
 mod libc;
 mod misdeeds;
@@ -44,6 +45,7 @@ mod mid {
     pub const SHARED: u16 = 24;
     pub const RECV_EX: u16 = 25;
     pub const CALL_OWN: u16 = 26;
+    pub const DMA: u16 = 27;
 }
 
 /// Answers with the request's header and `arena`.
@@ -239,6 +241,11 @@ fn run(mut domain: Domain) -> ! {
                 let mut text = [0u8; 64];
                 let used = shared::shared(&mut domain.caller, domain.boot, request, &mut text);
                 shared::answer(request, response, &text[..used])
+            }
+            mid::DMA => {
+                let mut text = [0u8; 64];
+                let used = dma::dma(&mut domain.caller, domain.boot, request.arena, &mut text);
+                answer(request, response, &text[..used])
             }
             mid::CALL_OWN => shared::call_own(&mut domain.caller, request, response),
             mid::NO_ANSWER => Lens::default(),

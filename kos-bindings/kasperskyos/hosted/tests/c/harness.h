@@ -27,11 +27,13 @@ struct scenario {
 };
 
 /* By file, each ended by a null name. */
-extern const struct scenario ipc_scenarios[], handle_scenarios[], notice_scenarios[], machine_scenarios[],
-	boundary_scenarios[];
+extern const struct scenario ipc_scenarios[], late_scenarios[], handle_scenarios[], notice_scenarios[],
+	machine_scenarios[], boundary_scenarios[];
 
 /* The Rust side: what failed, and the machine. */
 void harness_failed(const char *file, int line, const char *what, long long found, long long wanted);
+/* Ends the client's process, wherever its threads are. */
+void harness_kill_client(void);
 void machine_pulse(int irq);
 void machine_level(int irq, int is_high);
 int machine_dma_read(unsigned long long at);
@@ -49,7 +51,10 @@ int machine_dma_write(unsigned long long at, int byte);
 			harness_failed(__FILE__, __LINE__, #found, found_, wanted_); \
 	} while (0)
 
-/* The test interface: method N carries N handles and any arena. Of 3 the policy refuses requests, of 2 responses. */
+/*
+ * The test interface. Method N carries N handles and any arena. Of 3 the policy refuses requests, of 2 responses.
+ * It is the client's security interface, too, where what has no text is granted.
+ */
 enum { RIID = 0x7001, MAX_HANDLES = 3, ARENA_BYTES = 256 };
 
 struct message {

@@ -151,6 +151,28 @@ static void dma(void)
 	EQUAL(KnIoDmaGetInfo(other, RTL_NULL), rcInvalidArgument);
 }
 
+static void dma_cache(void)
+{
+	const DmaAttr cache[] = { DMA_ATTR_WRITE_BACK, DMA_ATTR_WRITE_THROUGH, DMA_ATTR_CACHE_DISABLE,
+				  DMA_ATTR_WRITE_COMBINE };
+	Handle buffer, weak;
+	DmaInfo *info;
+
+	EQUAL(KnIoDmaCreate(0, PAGE, DMA_DIR_TO_DEVICE | DMA_ATTR_WRITE_BACK, &buffer), rcOk);
+	for (rtl_size_t at = 0; at < 4; at++) {
+		EQUAL(KnIoDmaModify(buffer, cache[at]), rcOk);
+		EQUAL(KnIoDmaGetInfo(buffer, &info), rcOk);
+		EQUAL(info->flags, DMA_DIR_TO_DEVICE | cache[at]);
+		free(info);
+	}
+	EQUAL(KnIoDmaModify(buffer, 0), rcInvalidArgument);
+	EQUAL(KnIoDmaModify(buffer, DMA_DIR_BIDIR), rcInvalidArgument);
+	EQUAL(KnIoDmaModify(buffer, DMA_ATTR_WRITE_BACK | DMA_ATTR_CACHE_DISABLE), rcInvalidArgument);
+	EQUAL(KnIoDmaModify(4711, DMA_ATTR_WRITE_BACK), rcInvalidArgument);
+	EQUAL(KnHandleCopy(buffer, OCAP_HANDLE_TRANSFER, INVALID_HANDLE, &weak), rcOk);
+	EQUAL(KnIoDmaModify(weak, DMA_ATTR_WRITE_BACK), rcSecurityDisallow);
+}
+
 static void pages(void)
 {
 	const int all = VMM_FLAG_RESERVE | VMM_FLAG_READ | VMM_FLAG_WRITE;
@@ -216,6 +238,7 @@ const struct scenario machine_scenarios[] = {
 	{ "an interrupt has one thread", RTL_NULL, an_interrupt_has_one_thread },
 	{ "MDL: create, map, clone", RTL_NULL, shared_memory },
 	{ "DMA: create, map, begin, physical addresses", RTL_NULL, dma },
+	{ "DMA: how the cache is used", RTL_NULL, dma_cache },
 	{ "KnVm: reserve, commit, protect, decommit", RTL_NULL, pages },
 	{ "threads, time, random numbers", RTL_NULL, threads_and_time },
 	{ 0 },

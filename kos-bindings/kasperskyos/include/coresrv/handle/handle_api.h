@@ -20,6 +20,11 @@ Retcode KnHandleCreateBadge(Notice notice, rtl_uintptr_t eventId, void *context,
 Retcode KnHandleCreateUserObject(rtl_uint32_t type, rtl_uint32_t rights, void *context, Handle *handle);
 Retcode KnHandleCreateUserObjectEx(rtl_uint32_t type, rtl_uint32_t rights, void *context, Handle listener,
 				   nk_iid_t riid, Handle *handle);
+/*
+ * UNCONFIRMED: the kernel's method SecurityConnect is public, what libkos calls it is not;
+ * NkKosSecurityTransport_Init() stands above it. A handle to ask the security module with, by Call, through the class's security interface.
+ */
+Retcode KnHandleSecurityConnect(Handle *client);
 Retcode KnHandleGetSidByHandle(Handle handle, rtl_uint32_t *sid);
 
 #endif

@@ -14,6 +14,10 @@ typedef enum {
 	DMA_DIR_FROM_DEVICE = 1 << 1,
 	DMA_DIR_BIDIR = DMA_DIR_TO_DEVICE | DMA_DIR_FROM_DEVICE,
 	DMA_ZONE_DMA32 = 1 << 2,
+	DMA_ATTR_WRITE_BACK = 1 << 3,
+	DMA_ATTR_WRITE_THROUGH = 1 << 4,
+	DMA_ATTR_CACHE_DISABLE = 1 << 5,
+	DMA_ATTR_WRITE_COMBINE = 1 << 6,
 } DmaAttr;
 
 typedef rtl_uint64_t DmaAddr;
@@ -52,6 +56,11 @@ Retcode KnIoDmaMap(Handle rid, rtl_size_t offset, rtl_size_t length, void *hint,
 Retcode KnIoDmaGetInfo(Handle rid, DmaInfo **outInfo);
 Retcode KnIoDmaGetPhysInfo(Handle rid, DmaInfo **outInfo);
 Retcode KnIoDmaBegin(Handle rid, Handle *handle);
+/*
+ * UNCONFIRMED: the kernel's method ModifyDma is public, what libkos calls it is not. Sets how the cache is used: one
+ * of DMA_ATTR_*.
+ */
+Retcode KnIoDmaModify(Handle rid, DmaAttr flags);
 /* Buffers, mappings and accesses end with KnIoClose, of coresrv/io/irq.h. */
 
 #endif

@@ -26,7 +26,7 @@ use super::REQUEST;
 use super::entry::begin;
 use super::snapshot::{self, Memory};
 use crate::hosted::handles::{HandleTable, Rights};
-use crate::hosted::judge::{Between, Judge, Known};
+use crate::hosted::judge::{Between, Judge, Known, Party};
 use crate::hosted::process::Process;
 use crate::hosted::shared::Message;
 use crate::nk::{Handle, HandleDesc, Header, Lens, Parts, PartsMut, Retcode};
@@ -56,7 +56,7 @@ pub(super) struct State {
     pub(super) process: Arc<Process>,
     /// What the domain may call; it stays as it was at birth, so no lock guards it.
     pub(super) handles: HandleTable,
-    pub(super) judge: Judge,
+    pub(super) judge: Arc<Judge>,
     pub(super) yielder: Cell<*const Yielder<(), Stop>>,
     /// The request that is being served, if it was received and not answered.
     pub(super) current: Cell<Option<(u64, Known)>>,
@@ -111,7 +111,7 @@ impl Host {
     pub(super) fn new(
         process: Arc<Process>,
         handles: HandleTable,
-        judge: Judge,
+        judge: Arc<Judge>,
         entry: usize,
         stack_bytes: u64,
     ) -> io::Result<Self> {
@@ -223,8 +223,8 @@ impl Host {
     pub(super) fn judge_request(&mut self, lens: Lens) -> Result<Known, Retcode> {
         let State { process, judge, .. } = &*self.state;
         let between = Between {
-            client: super::CLIENT,
-            server: &process.class,
+            client: Party::here(super::CLIENT),
+            server: process.party(),
         };
         // SAFETY: the domain stands still, and `&mut self` keeps the room from anybody else.
         let parts = unsafe { process.shared.view(REQUEST, lens) }.ok_or(Retcode::INVALID_ARGUMENT)?;

@@ -16,9 +16,9 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::IoSliceMut;
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendFlags, recvmsg, send};
 
-use super::{MAX_BYTES, dial, directory, sockets};
 use crate::hosted::cpu;
 use crate::hosted::shared::Shared;
+use crate::hosted::socket::{MAX_BYTES, dial, directory, sockets};
 use crate::nk::{Handle, Lens, Parts, PartsMut, Retcode, Transport};
 use crate::port::{Area, FOREVER, op, turn};
 use crate::sys;

@@ -17,16 +17,18 @@ use std::io;
 use std::ops::Range;
 use std::string::ToString;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{Acquire, Relaxed};
 use std::time::Duration;
 
-use super::error::Error;
-use super::handles::{Entry, HandleTable};
-use super::judge::{AllowAll, CLIENT, Counts, Judge, Policy, Registry, Sharing};
-use super::life::LastWords;
-use super::process::Process;
-use super::shared::Shared;
-use super::spec::DomainSpec;
+use crate::hosted::error::Error;
+use crate::hosted::handles::{Entry, HandleTable};
+use crate::hosted::judge::{AllowAll, CLIENT, Counts, Judge, Policy, Registry, Sharing};
+use crate::hosted::life::LastWords;
+use crate::hosted::process::Process;
+use crate::hosted::shared::Shared;
+use crate::hosted::spec::DomainSpec;
+use crate::hosted::task::{Born, Task};
 use crate::nk::{Handle, Lens, Parts, PartsMut, Retcode, Transport};
 use crate::port::{Area, event, isolation, turn};
 use crate::sys::{Timespec, futex_wait};
@@ -88,6 +90,9 @@ impl std::fmt::Debug for Options {
     }
 }
 
+/// Numbers of such domains, which a policy may hear of beside those of a kernel's processes.
+static NUMBERS: AtomicU64 = AtomicU64::new(1 << 62);
+
 impl InProc {
     /// Maps the image and runs it until it listens.
     ///
@@ -107,7 +112,19 @@ impl InProc {
         let handles = (1..).take(spec.channels.len()).collect::<std::vec::Vec<u32>>();
         let (boot, blob) = spec.layout(&[], isolation::NONE, &handles)?;
         let shared = Shared::create(&boot, &blob).map_err(|error| Error::Port(error.into()))?;
-        let process = Arc::new(Process::new(1, spec.class.to_string(), shared, None));
+        let judge = Arc::new(Judge::new(options.registry, options.policy, Sharing::None));
+        let born = Born {
+            id: NUMBERS.fetch_add(1, Relaxed),
+            name: spec.name.to_string(),
+            class: spec.class.to_string(),
+            party: None,
+            security: spec.security,
+            limits: spec.limits,
+            death: Retcode::NOT_CONNECTED,
+            judge: Arc::clone(&judge),
+        };
+        judge.execute(&spec.class, born.id)?;
+        let process = Arc::new(Process::of_task(born.id, Task::with_one_thread(born), shared, None));
         let entries = spec.channels.iter().map(|channel| Entry {
             target: channel.endpoint.0.clone(),
             riid: channel.riid,
@@ -115,8 +132,6 @@ impl InProc {
         });
         let entries = HandleTable::of(entries);
         spec.lines.attach(&process);
-        let judge = Judge::new(options.registry, options.policy, Sharing::None);
-        judge.execute(&spec.class)?;
         let host = Host::new(process, entries, judge, image.entry, spec.stack_bytes).map_err(Error::Port)?;
         let mut domain = Self {
             host,
@@ -147,7 +162,7 @@ impl InProc {
         self.host.judge().counts()
     }
 
-    /// Sets interrupt line `line`; the hardware's way is [`super::Lines`].
+    /// Sets interrupt line `line`; the hardware's way is [`crate::hosted::Lines`].
     pub fn set_line(&self, line: u32, is_high: bool) {
         self.host.process().set_line(line, is_high);
     }
@@ -180,7 +195,7 @@ impl InProc {
     /// Lets the domain run for as long as it has something to do, `limit` at the most: interrupts
     /// and timers.
     pub fn run(&mut self, limit: Duration) {
-        let end = super::clock_ns().saturating_add(u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX));
+        let end = crate::hosted::clock_ns().saturating_add(u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX));
         while self.host.exit_code().is_none() && self.wait_event(end) {
             self.host.resume();
         }
@@ -203,8 +218,8 @@ impl InProc {
                 turn::USER => break,
                 seen => {
                     let due = process.deadline_ns();
-                    if super::clock_ns() >= due {
-                        process.expire(super::clock_ns(), u64::MAX);
+                    if crate::hosted::clock_ns() >= due {
+                        process.expire(crate::hosted::clock_ns(), u64::MAX);
                     } else {
                         let due = (due != u64::MAX).then(|| Timespec::from_ns(due));
                         futex_wait(word, seen, turn::USER_BIT, due);
@@ -213,7 +228,7 @@ impl InProc {
             }
         }
         let is_timeout = process.shared.port().event.load(Acquire) == event::TIMEOUT;
-        !(is_timeout && super::clock_ns() < deadline_ns)
+        !(is_timeout && crate::hosted::clock_ns() < deadline_ns)
     }
 
     /// Runs the domain until request `id` is answered.
@@ -230,7 +245,7 @@ impl InProc {
             if self.host.exit_code().is_some() {
                 return Err(Retcode::NOT_CONNECTED);
             }
-            let end_ns = *end_ns.get_or_insert_with(|| super::clock_ns().saturating_add(limit));
+            let end_ns = *end_ns.get_or_insert_with(|| crate::hosted::clock_ns().saturating_add(limit));
             if !self.wait_event(end_ns) {
                 return Err(Retcode::TIMEOUT);
             }

@@ -11,7 +11,7 @@ use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous};
 
 use super::host::{Answer, State, Stop};
 use crate::hosted::handles::Target;
-use crate::hosted::judge::{Between, Known};
+use crate::hosted::judge::{Between, Known, Party};
 use crate::hosted::shared::Message;
 use crate::nk::{Handle, HandleDesc, Header, Lens, Parts, Retcode};
 use crate::port::{AT_IN_PROCESS, Area, FOREVER, InProcess, event, op, turn};
@@ -177,8 +177,8 @@ fn call(state: &State) -> Result<(), Retcode> {
         return Err(Retcode::NOT_CONNECTED);
     };
     let between = Between {
-        client: &state.process.class,
-        server: &server.name,
+        client: state.process.party(),
+        server: Party::here(&server.name),
     };
     // SAFETY: the domain stands still in its `Call`.
     let request = unsafe { shared.view(Area::CallRequest, lens) }.ok_or(Retcode::INVALID_ARGUMENT)?;
@@ -239,8 +239,8 @@ fn judge_reply(state: &State, known: Known, lens: Lens) -> Result<Parts<'_>, Ret
     // SAFETY: the domain stands still in its `Reply`.
     let parts = unsafe { state.process.shared.view(Area::ServeResponse, lens) }.ok_or(Retcode::INVALID_ARGUMENT)?;
     let between = Between {
-        client: super::CLIENT,
-        server: &state.process.class,
+        client: Party::here(super::CLIENT),
+        server: state.process.party(),
     };
     state.judge.response(between, known, parts)?;
     Ok(parts)

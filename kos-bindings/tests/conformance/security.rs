@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Point 4, its other half: a process asks the policy itself, through the security interface of its class.
+
+use std::sync::{Arc, Mutex};
+
+use kos_bindings::hosted::judge::{Policy, Query, Subject, Verdict};
+use kos_bindings::hosted::{Config, Kernel, Task, TaskSpec, Thread};
+use kos_bindings::idl::{clock, gpio, log};
+use kos_bindings::kn::right;
+use kos_bindings::nk::{CallError, Handle, HandleDesc, Header, Lens, NkErr, Parts, PartsMut, Retcode, Transport};
+
+use crate::world::*;
+
+/// Grants log lines of level 6, and remembers who asked.
+#[derive(Clone, Default)]
+struct Guard(Arc<Mutex<Vec<(String, u64)>>>);
+
+impl Policy for Guard {
+    fn judge(&self, _: &Subject<'_>) -> Verdict {
+        Verdict::Allow
+    }
+
+    fn security(&self, sender: &str, process: u64, query: Query<'_>) -> Verdict {
+        assert_eq!((query.interface.name, query.method.name), ("linuxcompat.Log", "Write"));
+        self.0.lock().expect("no panic").push((sender.to_owned(), process));
+        match log::WriteReq::decode(query.message) {
+            Ok(line) if line.level == 6 => Verdict::Allow,
+            _ => Verdict::Deny,
+        }
+    }
+
+    fn malformed(&self, sender: &str, _: &str, _: kos_bindings::hosted::judge::Kind, _: Parts<'_>) {
+        self.0
+            .lock()
+            .expect("no panic")
+            .push((format!("malformed {sender}"), 0));
+    }
+}
+
+/// `Log` has no results, so a class may have it as its security interface.
+fn asker(kernel: &Kernel) -> (Task, Thread) {
+    let spec = TaskSpec {
+        security: Some(&log::INTERFACE),
+        ..TaskSpec::new("verifier")
+    };
+    let task = kernel.task(&spec).expect("a process");
+    let thread = task.attach().expect("a thread");
+    (task, thread)
+}
+
+fn ask(thread: &mut Thread, to: Handle, level: u8) -> Result<usize, Retcode> {
+    let request = log::WriteReq {
+        level,
+        time_ns: 0,
+        text: "text",
+    };
+    let lens = request.encode(thread.request()).expect("room");
+    thread.call(to, lens).map(|answer| {
+        let header = Header::read(answer.constant).expect("a header");
+        assert_eq!((header.riid, header.mid, header.is_error), (log::RIID, 0, false));
+        answer.constant.len() + answer.arena.len()
+    })
+}
+
+fn guarded() -> (Kernel, Guard) {
+    let guard = Guard::default();
+    let config = Config {
+        policy: Box::new(guard.clone()),
+        ..Config::default()
+    };
+    (Kernel::new(config).expect("this machine permits the sandbox"), guard)
+}
+
+#[test]
+fn p04_a_process_asks_the_policy_through_its_class_interface() {
+    let (kernel, guard) = guarded();
+    let (task, mut thread) = asker(&kernel);
+    let to = thread.kn().handle_security_connect().expect("a handle");
+    assert_eq!(ask(&mut thread, to, 6), Ok(24), "the answer is empty");
+    assert_eq!(ask(&mut thread, to, 3), Err(Retcode::SECURITY_DISALLOW));
+    let asked = std::mem::take(&mut *guard.0.lock().expect("no panic"));
+    let me = ("verifier".to_owned(), u64::from(task.id()));
+    assert_eq!(asked, [me.clone(), me], "by class and process");
+    // What is no message of that interface, the policy is not asked about.
+    let lens = clock::AdvanceReq { until_ns: 1 }
+        .encode(thread.request())
+        .expect("room");
+    assert_eq!(thread.call(to, lens).map(drop), Err(Retcode::INVALID_ARGUMENT));
+    let lens = Lens { constant: 3, arena: 0 };
+    assert_eq!(thread.call(to, lens).map(drop), Err(Retcode::INVALID_ARGUMENT));
+    let asked = guard.0.lock().expect("no panic");
+    assert!(asked.iter().all(|(who, _)| who == "malformed verifier"), "{asked:?}");
+    assert_eq!(asked.len(), 2);
+}
+
+#[test]
+fn p04_the_handle_to_the_policy_is_its_process_alone() {
+    let (kernel, _) = guarded();
+    let (_task, mut thread) = asker(&kernel);
+    let to = thread.kn().handle_security_connect().expect("a handle");
+    assert_eq!(
+        receive(&mut thread, to, 0).map(drop),
+        Err(Retcode::SECURITY_DISALLOW),
+        "it is not to receive on"
+    );
+    let grown = thread.kn().handle_copy(to, right::TRANSFER, Handle::INVALID);
+    assert_eq!(grown, Err(Retcode::SECURITY_DISALLOW), "nor to be passed on");
+    let copy = thread
+        .kn()
+        .handle_copy(to, HandleDesc::SAME_RIGHTS, Handle::INVALID)
+        .expect("a copy");
+    assert_eq!(ask(&mut thread, copy, 6), Ok(24));
+    thread.kn().handle_close(to).expect("closed");
+    assert_eq!(ask(&mut thread, to, 6), Err(Retcode::NOT_CONNECTED));
+    assert_eq!(ask(&mut thread, copy, 6), Ok(24));
+}
+
+#[test]
+fn p04_a_class_without_a_security_interface_has_nothing_to_connect_to() {
+    let (kernel, _) = guarded();
+    let plain = task(&kernel, "plain");
+    let mut thread = plain.attach().expect("a thread");
+    assert_eq!(thread.kn().handle_security_connect(), Err(Retcode::NOT_CONNECTED));
+}
+
+#[test]
+fn p04_a_policy_that_does_not_know_queries_refuses_them() {
+    // The one of the other tests says nothing of queries.
+    let (kernel, _) = world();
+    let (_task, mut thread) = asker(&kernel);
+    let to = thread.kn().handle_security_connect().expect("a handle");
+    assert_eq!(ask(&mut thread, to, 6), Err(Retcode::SECURITY_DISALLOW));
+}
+
+/// Refuses to ask for a line's level.
+struct NoLines;
+
+impl Policy for NoLines {
+    fn judge(&self, subject: &Subject<'_>) -> Verdict {
+        match subject.interface.riid == gpio::RIID {
+            true => Verdict::Deny,
+            false => Verdict::Allow,
+        }
+    }
+}
+
+#[test]
+fn rc_nk_eperm_is_what_a_proxy_says_of_a_refusal() {
+    let config = Config {
+        policy: Box::new(NoLines),
+        ..Config::default()
+    };
+    let kernel = Kernel::new(config).expect("this machine permits the sandbox");
+    let (server, client) = (task(&kernel, "server"), task(&kernel, "client"));
+    kernel.connect(&client, &server, "lines", &[]).expect("a channel");
+    let mut thread = client.attach().expect("a thread");
+    let to = thread.service_locator_connect("lines");
+    let refused = gpio::Client::new(&mut thread, to).get(&gpio::GetReq { line: 1 });
+    let error = refused.expect_err("it is refused");
+    assert_eq!(error, CallError::Retcode(Retcode::SECURITY_DISALLOW));
+    assert_eq!(error.nk_err(), Some(NkErr::Perm));
+    let lost = gpio::Client::new(&mut thread, Handle(4711)).get(&gpio::GetReq { line: 1 });
+    assert_eq!(lost.expect_err("nobody is there").nk_err(), None);
+}
+
+#[test]
+fn rc_nk_enoent_is_what_a_dispatcher_says_of_a_method_that_is_not_there() {
+    let (mut constant, mut arena) = ([0; 64], [0; 64]);
+    let mut room = PartsMut {
+        constant: &mut constant,
+        arena: &mut arena,
+    };
+    let line = log::WriteReq {
+        level: 6,
+        time_ns: 0,
+        text: "text",
+    };
+    let lens = line.encode(room.reborrow()).expect("room");
+    // The method's number.
+    room.constant[6] = 9;
+    let request = room.filled(lens).expect("a request");
+    let mut response = [0; 64];
+    let response = PartsMut {
+        constant: &mut response,
+        arena: &mut [],
+    };
+    assert_eq!(
+        log::dispatch(&mut Nobody, request, response).map(drop),
+        Err(NkErr::NoEnt)
+    );
+}
+
+struct Nobody;
+
+impl log::Server for Nobody {
+    fn write(
+        &mut self,
+        _: log::WriteReq<'_>,
+        _: PartsMut<'_>,
+    ) -> Result<Lens, kos_bindings::nk::Fault<kos_bindings::nk::Never>> {
+        panic!("no method of it was asked for");
+    }
+}
