@@ -6,6 +6,7 @@
 
 use super::backend::Device;
 use super::ring::{Chain, Ring};
+use super::travel::Calendar;
 use crate::board::SharedBoard;
 use rustix::event::{EventfdFlags, eventfd};
 use std::io;
@@ -60,6 +61,7 @@ struct Wires {
     levels: AtomicU64,
     changes: Mutex<Vec<(u32, bool)>>,
     wake: Arc<OwnedFd>,
+    calendar: Option<Calendar>,
 }
 
 /// The lines of a board as a virtio device.
@@ -76,10 +78,24 @@ impl GpioDevice {
     ///
     /// The system has no descriptor left.
     pub fn new(board: &SharedBoard) -> io::Result<Self> {
+        Self::connect(board, None)
+    }
+
+    /// The same by a clock that the driver has too: it is told of a change when its clock is where the board was then.
+    ///
+    /// # Errors
+    ///
+    /// The system has no descriptor left.
+    pub fn in_time(board: &SharedBoard, calendar: &Calendar) -> io::Result<Self> {
+        Self::connect(board, Some(calendar.clone()))
+    }
+
+    fn connect(board: &SharedBoard, calendar: Option<Calendar>) -> io::Result<Self> {
         let wires = Arc::new(Wires {
             levels: AtomicU64::new(0),
             changes: Mutex::default(),
             wake: Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?),
+            calendar,
         });
         let told = Arc::clone(&wires);
         let count = board.with(|sim| {
@@ -179,6 +195,9 @@ impl Wires {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .push((line, is_high));
+        if let Some(calendar) = &self.calendar {
+            return calendar.wake_with_board(&self.wake);
+        }
         // Full is as good as one more.
         let _ = rustix::io::write(&*self.wake, &1u64.to_ne_bytes());
     }
