@@ -11,7 +11,7 @@ use crate::board::SharedBoard;
 use rustix::event::{EventfdFlags, eventfd};
 use std::io;
 use std::os::fd::OwnedFd;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The virtio device's number.
@@ -62,6 +62,8 @@ struct Wires {
     changes: Mutex<Vec<(u32, bool)>>,
     wake: Arc<OwnedFd>,
     calendar: Option<Calendar>,
+    /// A front end is there. Before, a change is none that anybody asked to hear of, and nobody would wake.
+    is_served: AtomicBool,
 }
 
 /// The lines of a board as a virtio device.
@@ -96,6 +98,7 @@ impl GpioDevice {
             changes: Mutex::default(),
             wake: Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?),
             calendar,
+            is_served: AtomicBool::new(false),
         });
         let told = Arc::clone(&wires);
         let count = board.with(|sim| {
@@ -191,6 +194,9 @@ impl Wires {
         } else {
             self.levels.fetch_and(!bit, Ordering::AcqRel);
         }
+        if !self.is_served.load(Ordering::Acquire) {
+            return;
+        }
         self.changes
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -229,6 +235,7 @@ impl Device for GpioDevice {
     }
 
     fn kicked(&mut self, index: usize, rings: &mut [Ring]) {
+        self.wires.is_served.store(true, Ordering::Release);
         if index == REQUESTS {
             while let Some(chain) = rings.get_mut(REQUESTS).and_then(Ring::take) {
                 let answer = match self.request(&chain.out) {

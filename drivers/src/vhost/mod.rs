@@ -17,6 +17,8 @@ mod ring;
 #[cfg(test)]
 mod tests;
 mod travel;
+#[cfg(test)]
+mod travel_tests;
 mod wire;
 
 pub use backend::{Device, serve, serve_in_time};

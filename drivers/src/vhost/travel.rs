@@ -49,8 +49,16 @@ struct State {
     /// Devices at work in the present.
     at_work: usize,
     is_held: bool,
+    /// Somebody from outside of time who waits until all is quiet.
+    visitor: Option<Arc<OwnedFd>>,
     alarms: Vec<Alarm>,
+    /// Alarms since the clock was held.
+    unquiet: usize,
 }
+
+/// So many ends of transfers in a row are waited for before a visitor comes all the same: as many as a domain's bus
+/// master does before it lets others run.
+const PATIENCE: usize = 1000;
 
 /// A device that has something to do later: what it waits for becomes readable then.
 struct Alarm {
@@ -122,18 +130,19 @@ impl Calendar {
         write_counter(&self.0.changed);
     }
 
-    /// Stops the clock until [`wake_now`](Self::wake_now): nothing is to be done but what somebody outside of time asks.
+    /// Stops the clock as soon as no transfer is under way, until there is a [visitor](Self::visit): nothing is to be
+    /// done but what somebody outside of time asks. A domain's driver too ends its transfers before it is asked again.
     pub fn hold(&self) {
-        self.lock().is_held = true;
+        let mut state = self.lock();
+        (state.is_held, state.unquiet) = (true, 0);
+        drop(state);
+        write_counter(&self.0.changed);
     }
 
-    /// Lets the clock go on, with a device at work that is woken.
-    pub fn wake_now(&self, wake: &OwnedFd) {
-        let mut state = self.lock();
-        state.is_held = false;
-        state.at_work += 1;
-        drop(state);
-        write_counter(wake);
+    /// Lets the clock go on as soon as it is held, with a device at work that is woken.
+    pub fn visit(&self, wake: &Arc<OwnedFd>) {
+        self.lock().visitor = Some(Arc::clone(wake));
+        write_counter(&self.0.changed);
     }
 
     /// The present, in ns.
@@ -230,7 +239,17 @@ impl Calendar {
     fn turn(&self, stream: &mut UnixStream, linux: &mut Linux) -> io::Result<()> {
         let (here_ns, event_ns) = self.0.board.with(|sim| (sim.now_ns(), sim.next_event()));
         let mut state = self.lock();
-        if state.is_held || state.at_work > 0 {
+        if state.at_work > 0 {
+            return Ok(());
+        }
+        let is_due = linux.next_ns.is_some_and(|time| time <= state.now_ns);
+        let is_quiet = (state.alarms.is_empty() && !is_due) || state.unquiet >= PATIENCE;
+        if state.is_held && is_quiet {
+            if let Some(visitor) = state.visitor.take() {
+                state.is_held = false;
+                state.at_work += 1;
+                write_counter(&*visitor);
+            }
             return Ok(());
         }
         let due = |alarm: &Alarm| alarm.at_ns.unwrap_or(here_ns).max(state.now_ns);
@@ -254,6 +273,7 @@ impl Calendar {
         if alarm_ns == next_ns {
             let alarm = first.map(|index| state.alarms.remove(index));
             state.at_work += usize::from(alarm.is_some());
+            state.unquiet += 1;
             drop(state);
             self.set(alarm_ns);
             if let Some(alarm) = alarm {

@@ -35,7 +35,7 @@ impl Questions {
         waiting.extend(question.as_bytes());
         drop(waiting);
         match &self.calendar {
-            Some(calendar) => calendar.wake_now(&self.wake),
+            Some(calendar) => calendar.visit(&self.wake),
             // Full is as good as one more.
             None => drop(rustix::io::write(&*self.wake, &1u64.to_ne_bytes())),
         }
@@ -50,6 +50,8 @@ pub(crate) struct Control {
     line: Vec<u8>,
     /// The process waits for a question.
     reader: Option<Chain>,
+    /// It has had the first part of one.
+    is_partial: bool,
 }
 
 impl Control {
@@ -65,6 +67,7 @@ impl Control {
             answers,
             line: Vec::new(),
             reader: None,
+            is_partial: false,
         };
         Ok((control, questions))
     }
@@ -81,13 +84,12 @@ impl Control {
         }
     }
 
-    /// Gives the waiting process what there is to ask; holds the clock if that is nothing.
-    fn hand_over(&mut self, ring: &mut Ring) {
-        // A question is put under this lock and lets the clock go after it: it cannot come between.
+    /// Gives the waiting process what there is to ask, if this is the time for it; holds the clock otherwise.
+    fn hand_over(&mut self, ring: &mut Ring, is_time: bool) {
         let mut waiting = self.questions.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(chain) = self.reader.take() else { return };
         let room = chain.room.saturating_sub(1 + LENGTH);
-        if waiting.is_empty() {
+        if waiting.is_empty() || !is_time {
             if let Some(calendar) = &self.questions.calendar {
                 calendar.hold();
             }
@@ -99,6 +101,7 @@ impl Control {
         answer.extend(waiting.drain(..usize::from(count)));
         answer.resize(LENGTH + room, 0);
         answer.push(STATUS_OK);
+        self.is_partial = !waiting.is_empty();
         ring.give(chain, &answer);
     }
 }
@@ -135,12 +138,14 @@ impl Device for Control {
                 self.heard(&bytes);
             }
         }
-        self.hand_over(ring);
+        // A question comes when all is quiet, however early it was put: the calendar wakes us then.
+        let is_time = self.questions.calendar.is_none() || self.is_partial;
+        self.hand_over(ring, is_time);
     }
 
     fn woken(&mut self, rings: &mut [Ring]) {
         if let Some(ring) = rings.first_mut() {
-            self.hand_over(ring);
+            self.hand_over(ring, true);
         }
     }
 }
