@@ -45,9 +45,9 @@ pub(crate) struct Scenario {
     /// both kernels.
     #[serde(default)]
     pub(crate) pace: u64,
-    /// The chips' time goes on in `wait` steps only: for clocks, which would show how long real Linux takes.
+    /// Real Linux runs in real time: for figures. Nothing that depends on time is the same on both sides then.
     #[serde(default)]
-    pub(crate) is_still: bool,
+    pub(crate) is_real_time: bool,
     /// What is done.
     pub(crate) steps: Vec<Step>,
 }

@@ -11,8 +11,7 @@ use linux_compat::build::Built;
 use linux_compat::client::{Client, ClientError, DeviceFile, EntryKind, poll};
 use linux_compat::system::{Domain, DriverSpec, System};
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 /// An entry of a directory.
@@ -223,23 +222,19 @@ impl Side for DomainSide {
 pub(crate) struct LinuxSide {
     machine: Machine,
     board: SharedBoard,
-    /// What `wait` let pass, in ns.
-    waited: Arc<AtomicU64>,
-    /// It makes the chips' interrupts in real time.
+    /// Where time is real, it makes the chips' interrupts.
     _events: Events,
 }
 
 impl LinuxSide {
     pub(crate) fn start(kernel: &Kernel, start: &Start<'_>) -> Result<Self> {
         let begun = Instant::now();
-        let waited = Arc::new(AtomicU64::new(0));
-        let (is_still, passed) = (start.scenario.is_still, Arc::clone(&waited));
-        let clock = move || match is_still {
-            true => passed.load(Ordering::Relaxed),
-            false => nanoseconds(begun.elapsed()),
+        let clock = match start.scenario.is_real_time {
+            true => Clock::Real(Box::new(move || nanoseconds(begun.elapsed()))),
+            false => Clock::Virtual,
         };
         let options = BoardOptions {
-            clock: Clock::Real(Box::new(clock)),
+            clock,
             stimulus: start.stimulus.clone(),
             ..BoardOptions::default()
         };
@@ -255,7 +250,6 @@ impl LinuxSide {
         Ok(Self {
             machine,
             board,
-            waited,
             _events: events,
         })
     }
@@ -347,7 +341,6 @@ impl Side for LinuxSide {
     }
 
     fn wait(&mut self, time: Duration) -> Result<(), Failure> {
-        self.waited.fetch_add(nanoseconds(time), Ordering::Relaxed);
         self.machine.sleep(time)
     }
 

@@ -6,6 +6,7 @@
 //! regions and often names one (`arch/um/drivers/virtio_uml.c`).
 
 use super::ring::{Memory, Ring};
+use super::travel::Calendar;
 use super::wire::{self, Message};
 use rustix::event::{PollFd, PollFlags, poll};
 use std::fs::File;
@@ -56,8 +57,10 @@ struct Connection<'a> {
     device: &'a mut dyn Device,
     rings: Vec<Ring>,
     regions: Vec<Region>,
-    /// Our own way to the front end. We say nothing there, but Linux takes its end for the device's end.
-    channel: Option<OwnedFd>,
+    /// Our own way to the front end. Out of time we say nothing there, but Linux takes its end for the device's end.
+    channel: Option<UnixStream>,
+    /// The clock that front end and device share.
+    calendar: Option<Calendar>,
 }
 
 /// How long the rest of a message that has begun may take.
@@ -71,6 +74,20 @@ const OFFERED: u64 = wire::PROTOCOL_MQ | wire::PROTOCOL_REPLY_ACK | wire::PROTOC
 ///
 /// It breaks the protocol, or the system fails us.
 pub fn serve(stream: UnixStream, device: &mut dyn Device) -> io::Result<()> {
+    connect(stream, device, None)
+}
+
+/// Serves a front end whose clock is the calendar's: kicks and calls are messages, and time stands still until each
+/// has had its effect. The device must be in time too ([`I2cDevice::in_time`](super::I2cDevice::in_time)).
+///
+/// # Errors
+///
+/// Those of [`serve`].
+pub fn serve_in_time(stream: UnixStream, device: &mut dyn Device, calendar: &Calendar) -> io::Result<()> {
+    connect(stream, device, Some(calendar.clone()))
+}
+
+fn connect(stream: UnixStream, device: &mut dyn Device, calendar: Option<Calendar>) -> io::Result<()> {
     stream.set_read_timeout(Some(STALL_LIMIT))?;
     stream.set_write_timeout(Some(STALL_LIMIT))?;
     let rings = (0..device.queues()).map(|_| Ring::new()).collect::<io::Result<_>>()?;
@@ -81,6 +98,7 @@ pub fn serve(stream: UnixStream, device: &mut dyn Device) -> io::Result<()> {
         rings,
         regions: Vec::new(),
         channel: None,
+        calendar,
     };
     while connection.step()? {}
     Ok(())
@@ -112,6 +130,12 @@ impl Connection<'_> {
                         drain(&fd);
                     }
                     self.device.woken(&mut self.rings);
+                    let called = self.call();
+                    // Whoever woke us counts us among those at work.
+                    if let Some(calendar) = &self.calendar {
+                        calendar.done();
+                    }
+                    called?;
                 }
                 Ready::Kick(index) => {
                     if let Some(ring) = self.rings.get_mut(index)
@@ -121,10 +145,56 @@ impl Connection<'_> {
                         ring.kick = None;
                     }
                     self.device.kicked(index, &mut self.rings);
+                    self.call()?;
                 }
             }
         }
         Ok(true)
+    }
+
+    /// Tells the front end of the requests that it has back.
+    fn call(&mut self) -> io::Result<()> {
+        for (index, ring) in (0u32..).zip(&mut self.rings) {
+            if !ring.take_call() {
+                continue;
+            }
+            match (&self.calendar, &self.channel, &ring.call) {
+                (Some(_), Some(channel), _) => {
+                    let body = [index.to_ne_bytes(), [0; 4]].concat();
+                    wire::request(channel, wire::BACKEND_VRING_CALL, true, &body, &[])?;
+                    wire::answer(channel, wire::BACKEND_VRING_CALL)?;
+                }
+                (_, _, Some(call)) => {
+                    // A full socket or counter says already what this would.
+                    let _ = rustix::io::write(call, &1u64.to_ne_bytes());
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn offered(&self) -> u64 {
+        match self.calendar {
+            Some(_) => OFFERED | wire::PROTOCOL_INBAND_NOTIFICATIONS,
+            None => OFFERED,
+        }
+    }
+
+    /// A kick as a message: it is confirmed before the device begins, so that the front end can be told of the end.
+    fn kick(&mut self, message: &Message, calendar: &Calendar) -> io::Result<()> {
+        let index = message.u32(0)?;
+        self.ring(index)?;
+        calendar.begin();
+        let confirmed = match message.needs_reply {
+            true => wire::reply(&self.stream, message.code, &0u64.to_ne_bytes()),
+            false => Ok(()),
+        };
+        self.device
+            .kicked(usize::try_from(index).unwrap_or(usize::MAX), &mut self.rings);
+        let called = self.call();
+        calendar.done();
+        confirmed.and(called)
     }
 
     fn wait(&self) -> io::Result<Vec<Ready>> {
@@ -155,12 +225,17 @@ impl Connection<'_> {
 
     fn answer(&mut self, mut message: Message) -> io::Result<()> {
         let (code, needs_reply) = (message.code, message.needs_reply);
+        if code == wire::VRING_KICK
+            && let Some(calendar) = self.calendar.clone()
+        {
+            return self.kick(&message, &calendar);
+        }
         let body = match code {
             wire::GET_FEATURES => {
                 let features = self.device.features() | wire::F_VERSION_1 | wire::F_PROTOCOL_FEATURES;
                 Some(features.to_ne_bytes().to_vec())
             }
-            wire::GET_PROTOCOL_FEATURES => Some(OFFERED.to_ne_bytes().to_vec()),
+            wire::GET_PROTOCOL_FEATURES => Some(self.offered().to_ne_bytes().to_vec()),
             wire::GET_QUEUE_NUM => Some((self.rings.len() as u64).to_ne_bytes().to_vec()),
             wire::GET_VRING_BASE => Some(self.stop(&message)?),
             wire::GET_CONFIG => Some(self.config(&message)?),
@@ -182,7 +257,7 @@ impl Connection<'_> {
         match message.code {
             wire::SET_OWNER | wire::RESET_OWNER | wire::SET_CONFIG => Ok(()),
             wire::SET_FEATURES => self.set_features(message.u64_at(0)?),
-            wire::SET_PROTOCOL_FEATURES if message.u64_at(0)? & !OFFERED == 0 => Ok(()),
+            wire::SET_PROTOCOL_FEATURES if message.u64_at(0)? & !self.offered() == 0 => Ok(()),
             wire::SET_MEM_TABLE => self.set_memory(message),
             wire::SET_VRING_NUM => {
                 let size = message.u32(1)?;
@@ -205,8 +280,7 @@ impl Connection<'_> {
             wire::SET_VRING_KICK => {
                 let index = message.u32(0)? & 0xff;
                 self.ring(index)?.kick = fd_of(message)?;
-                self.catch_up(index);
-                Ok(())
+                self.catch_up(index)
             }
             wire::SET_VRING_CALL => {
                 let index = message.u32(0)? & 0xff;
@@ -214,7 +288,11 @@ impl Connection<'_> {
                 Ok(())
             }
             wire::SET_BACKEND_REQ_FD => {
-                self.channel = message.fds.pop();
+                self.channel = message.fds.pop().map(UnixStream::from);
+                if let Some(channel) = &self.channel {
+                    channel.set_read_timeout(Some(STALL_LIMIT))?;
+                    channel.set_write_timeout(Some(STALL_LIMIT))?;
+                }
                 Ok(())
             }
             // We have nothing to say there.
@@ -239,20 +317,20 @@ impl Connection<'_> {
     fn enable(&mut self, index: u32, is_enabled: bool) -> io::Result<()> {
         self.ring(index)?.is_enabled = is_enabled;
         if is_enabled {
-            self.catch_up(index);
-        } else {
-            self.device.forget(usize::try_from(index).unwrap_or(usize::MAX));
+            return self.catch_up(index);
         }
+        self.device.forget(usize::try_from(index).unwrap_or(usize::MAX));
         Ok(())
     }
 
     /// A ring that has just become ready may have requests that nobody will kick for.
-    fn catch_up(&mut self, index: u32) {
+    fn catch_up(&mut self, index: u32) -> io::Result<()> {
         let index = usize::try_from(index).unwrap_or(usize::MAX);
         let is_ready = |ring: &Ring| ring.is_enabled && ring.kick.is_some();
         if self.rings.get(index).is_some_and(is_ready) {
             self.device.kicked(index, &mut self.rings);
         }
+        self.call()
     }
 
     fn ring(&mut self, index: u32) -> io::Result<&mut Ring> {

@@ -6,11 +6,12 @@
 
 use super::backend::Device;
 use super::ring::{Chain, Ring};
+use super::travel::Calendar;
 use crate::board::SharedBoard;
 use rustix::event::{EventfdFlags, eventfd};
 use std::io;
 use std::os::fd::OwnedFd;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The virtio device's number.
@@ -60,6 +61,9 @@ struct Wires {
     levels: AtomicU64,
     changes: Mutex<Vec<(u32, bool)>>,
     wake: Arc<OwnedFd>,
+    calendar: Option<Calendar>,
+    /// A front end is there. Before, a change is none that anybody asked to hear of, and nobody would wake.
+    is_served: AtomicBool,
 }
 
 /// The lines of a board as a virtio device.
@@ -76,10 +80,25 @@ impl GpioDevice {
     ///
     /// The system has no descriptor left.
     pub fn new(board: &SharedBoard) -> io::Result<Self> {
+        Self::connect(board, None)
+    }
+
+    /// The same by a clock that the driver has too: it is told of a change when its clock is where the board was then.
+    ///
+    /// # Errors
+    ///
+    /// The system has no descriptor left.
+    pub fn in_time(board: &SharedBoard, calendar: &Calendar) -> io::Result<Self> {
+        Self::connect(board, Some(calendar.clone()))
+    }
+
+    fn connect(board: &SharedBoard, calendar: Option<Calendar>) -> io::Result<Self> {
         let wires = Arc::new(Wires {
             levels: AtomicU64::new(0),
             changes: Mutex::default(),
             wake: Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?),
+            calendar,
+            is_served: AtomicBool::new(false),
         });
         let told = Arc::clone(&wires);
         let count = board.with(|sim| {
@@ -175,10 +194,16 @@ impl Wires {
         } else {
             self.levels.fetch_and(!bit, Ordering::AcqRel);
         }
+        if !self.is_served.load(Ordering::Acquire) {
+            return;
+        }
         self.changes
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .push((line, is_high));
+        if let Some(calendar) = &self.calendar {
+            return calendar.wake_with_board(&self.wake);
+        }
         // Full is as good as one more.
         let _ = rustix::io::write(&*self.wake, &1u64.to_ne_bytes());
     }
@@ -210,6 +235,7 @@ impl Device for GpioDevice {
     }
 
     fn kicked(&mut self, index: usize, rings: &mut [Ring]) {
+        self.wires.is_served.store(true, Ordering::Release);
         if index == REQUESTS {
             while let Some(chain) = rings.get_mut(REQUESTS).and_then(Ring::take) {
                 let answer = match self.request(&chain.out) {

@@ -6,7 +6,12 @@
 
 use super::backend::Device;
 use super::ring::{Chain, Ring};
+use super::travel::Calendar;
 use crate::board::{BusId, SharedBoard, SimBoard};
+use rustix::event::{EventfdFlags, eventfd};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
 
 /// The virtio device's number.
 pub const DEVICE_ID: u32 = 34;
@@ -28,6 +33,15 @@ pub struct I2cDevice {
     bus: BusId,
     /// Messages of a transfer whose last is still to come.
     transfer: Vec<Request>,
+    time: Option<InTime>,
+}
+
+/// What a device needs whose transfers take their time.
+struct InTime {
+    calendar: Calendar,
+    wake: Arc<OwnedFd>,
+    /// Requests of a transfer whose end is still to come, with their answers, in the order in which they go back.
+    done: Vec<(Request, Vec<u8>)>,
 }
 
 struct Request {
@@ -69,7 +83,22 @@ impl I2cDevice {
             board: board.clone(),
             bus,
             transfer,
+            time: None,
         })
+    }
+
+    /// Lets each transfer end when its bits have gone over the wire, by a clock that the driver has too.
+    ///
+    /// # Errors
+    ///
+    /// The system has no descriptor left.
+    pub fn in_time(mut self, calendar: &Calendar) -> io::Result<Self> {
+        self.time = Some(InTime {
+            calendar: calendar.clone(),
+            wake: Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?),
+            done: Vec::new(),
+        });
+        Ok(self)
     }
 }
 
@@ -110,6 +139,21 @@ impl Device for I2cDevice {
 
     fn forget(&mut self, _index: usize) {
         self.transfer.clear();
+        if let Some(time) = &mut self.time {
+            time.done.clear();
+        }
+    }
+
+    fn wake_fd(&self) -> Option<Arc<OwnedFd>> {
+        self.time.as_ref().map(|time| Arc::clone(&time.wake))
+    }
+
+    fn woken(&mut self, rings: &mut [Ring]) {
+        if let (Some(time), Some(ring)) = (&mut self.time, rings.first_mut()) {
+            for (request, answer) in time.done.drain(..) {
+                ring.give(request.chain, &answer);
+            }
+        }
     }
 
     fn kicked(&mut self, index: usize, rings: &mut [Ring]) {
@@ -128,11 +172,17 @@ impl Device for I2cDevice {
                 continue;
             }
             let transfer = std::mem::take(&mut self.transfer);
-            let answers = self.board.with(|board| run(board, self.bus, &transfer));
+            let (answers, end_ns) = self
+                .board
+                .with(|board| (run(board, self.bus, &transfer), board.now_ns()));
             // The last one first: Linux's driver (docs/upstream-findings.md) waits for the messages in their order, and
             // after one that failed it frees the memory of all, also of those that it has not had back.
-            for (request, answer) in transfer.into_iter().zip(answers).rev() {
-                ring.give(request.chain, &answer);
+            let done = transfer.into_iter().zip(answers).rev();
+            if let Some(time) = &mut self.time {
+                time.done.extend(done);
+                time.calendar.wake_at(end_ns, &time.wake);
+            } else {
+                done.for_each(|(request, answer)| ring.give(request.chain, &answer));
             }
         }
     }

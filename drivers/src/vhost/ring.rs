@@ -33,6 +33,8 @@ pub struct Ring {
     pub(crate) kick: Option<OwnedFd>,
     pub(crate) call: Option<OwnedFd>,
     pub(crate) is_enabled: bool,
+    /// Requests were given back since the driver was last told.
+    is_call_due: bool,
 }
 
 fn invalid<E: std::fmt::Display>(error: E) -> io::Error {
@@ -47,6 +49,7 @@ impl Ring {
             kick: None,
             call: None,
             is_enabled: false,
+            is_call_due: false,
         })
     }
 
@@ -117,12 +120,12 @@ impl Ring {
             // The used ring is not memory any more: the front end cannot be answered.
             return;
         }
-        if let Some(call) = &self.call
-            && self.queue.needs_notification(&**memory).unwrap_or(true)
-        {
-            // A full socket or counter says already what this would.
-            let _ = rustix::io::write(call, &1u64.to_ne_bytes());
-        }
+        self.is_call_due |= self.queue.needs_notification(&**memory).unwrap_or(true);
+    }
+
+    /// Whether the driver is to be told that requests came back; it is taken for told.
+    pub(crate) fn take_call(&mut self) -> bool {
+        std::mem::take(&mut self.is_call_due)
     }
 }
 

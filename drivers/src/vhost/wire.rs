@@ -30,6 +30,10 @@ pub(crate) const SET_VRING_ENABLE: u32 = 18;
 pub(crate) const SET_BACKEND_REQ_FD: u32 = 21;
 pub(crate) const GET_CONFIG: u32 = 24;
 pub(crate) const SET_CONFIG: u32 = 25;
+/// `VHOST_USER_VRING_KICK`: a kick as a message.
+pub(crate) const VRING_KICK: u32 = 35;
+/// `VHOST_USER_BACKEND_VRING_CALL`, on the back end's own channel.
+pub(crate) const BACKEND_VRING_CALL: u32 = 4;
 
 /// `VHOST_USER_F_PROTOCOL_FEATURES`, among the virtio features.
 pub(crate) const F_PROTOCOL_FEATURES: u64 = 1 << 30;
@@ -41,6 +45,8 @@ pub(crate) const PROTOCOL_MQ: u64 = 1 << 0;
 pub(crate) const PROTOCOL_REPLY_ACK: u64 = 1 << 3;
 pub(crate) const PROTOCOL_BACKEND_REQ: u64 = 1 << 5;
 pub(crate) const PROTOCOL_CONFIG: u64 = 1 << 9;
+/// Kicks and calls are messages, which are confirmed. Wants the two before.
+pub(crate) const PROTOCOL_INBAND_NOTIFICATIONS: u64 = 1 << 14;
 
 const VERSION: u32 = 1;
 const VERSION_MASK: u32 = 3;

@@ -15,6 +15,8 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 const CONFIG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/config/uml.config");
+/// The tick, which User-Mode Linux fixes in its own questions: where a value has no prompt, the first default is taken.
+const HZ: &str = "config HZ\n\tint\n\tdefault 1000\n";
 const INIT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/init/init.c");
 
 /// What a User-Mode Linux machine starts from.
@@ -56,6 +58,7 @@ pub(crate) fn kernel(tree: &Tree) -> Result<Kernel> {
         tree.full_version.as_bytes(),
         dir_name.as_bytes(),
         &config,
+        HZ.as_bytes(),
         &gcc,
     ]);
     let place = dir.join(format!("uml-{}-{key}", tree.full_version));
@@ -88,6 +91,7 @@ fn make(tree: &Tree, dir: &Path, place: &Path) -> Result<()> {
     eprintln!("oracle: building User-Mode Linux {} (minutes, once)", tree.full_version);
     let log = dir.join(format!("uml-{}.log", tree.full_version));
     let file = File::create(&log).with_context(|| log.display().to_string())?;
+    questions(tree, &out)?;
     step(tree, &out, &log, &file, &["allnoconfig"])?;
     check_config(&out)?;
     let jobs = std::thread::available_parallelism().map_or(1, usize::from);
@@ -110,6 +114,19 @@ fn make(tree: &Tree, dir: &Path, place: &Path) -> Result<()> {
     Ok(())
 }
 
+/// The name of the top of the questions, below the build's directory.
+const KCONFIG: &str = "Kconfig.oracle";
+
+/// Writes the tree's own top of the questions, with [`HZ`] before all others.
+fn questions(tree: &Tree, out: &Path) -> Result<()> {
+    let path = tree.dir.join("Kconfig");
+    let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+    let (head, rest) = text
+        .split_once("\nsource ")
+        .context("the tree's Kconfig has no source")?;
+    fs::write(out.join(KCONFIG), format!("{head}\n{HZ}source {rest}")).context(KCONFIG)
+}
+
 fn step(tree: &Tree, out: &Path, log: &Path, file: &File, args: &[&str]) -> Result<()> {
     let mut make = Command::new("make");
     make.arg("-C").arg(&tree.dir);
@@ -119,6 +136,7 @@ fn step(tree: &Tree, out: &Path, log: &Path, file: &File, args: &[&str]) -> Resu
         .env("KBUILD_BUILD_USER", "oracle")
         .env("KBUILD_BUILD_HOST", "oracle")
         .env("KCONFIG_ALLCONFIG", CONFIG)
+        .env("KBUILD_KCONFIG", out.join(KCONFIG))
         .env_remove("MAKEFLAGS")
         .stdin(Stdio::null())
         .stdout(file.try_clone()?)

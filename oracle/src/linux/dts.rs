@@ -16,6 +16,8 @@ pub(crate) enum Wanted {
     I2c(String),
     /// The lines.
     Gpio,
+    /// The wire to the machine's one process.
+    Control,
 }
 
 impl Wanted {
@@ -24,15 +26,24 @@ impl Wanted {
         match self {
             Self::I2c(channel) => format!("{channel}.sock"),
             Self::Gpio => "gpio.sock".to_owned(),
+            Self::Control => "control.sock".to_owned(),
         }
     }
 
     fn device_id(&self) -> u32 {
         match self {
-            Self::I2c(_) => I2C_DEVICE_ID,
+            Self::I2c(_) | Self::Control => I2C_DEVICE_ID,
             Self::Gpio => GPIO_DEVICE_ID,
         }
     }
+}
+
+/// Writing to a string cannot fail.
+macro_rules! put {
+    ($out:expr, $depth:expr, $($text:tt)*) => {{
+        $out.extend(std::iter::repeat_n('\t', $depth));
+        let _ = writeln!($out, $($text)*);
+    }};
 }
 
 /// Makes the machine's device tree, as source, and says what it will connect to below `sockets`.
@@ -40,7 +51,22 @@ pub(crate) fn convert(tree: &Tree, sockets: &Path) -> (String, Vec<Wanted>) {
     let mut out = String::from("/dts-v1/;\n");
     let mut wanted = Vec::new();
     emit(tree, 0, 0, sockets, &mut out, &mut wanted);
+    // The last device, so that the board's buses have the numbers that they have without it.
+    let end = out.trim_end().strip_suffix("};").map_or(out.len(), str::len);
+    out.truncate(end);
+    out.push_str("\tcontrol {\n");
+    adapter(&Wanted::Control, 2, sockets, &mut out);
+    out.push_str("\t};\n};\n");
+    wanted.push(Wanted::Control);
     (out, wanted)
+}
+
+/// The properties of a device that connects to a socket.
+fn adapter(device: &Wanted, depth: usize, sockets: &Path, out: &mut String) {
+    let (number, socket) = (device.device_id(), sockets.join(device.socket()));
+    put!(out, depth, "compatible = \"virtio,uml\";");
+    put!(out, depth, "socket-path = \"{}\";", socket.display());
+    put!(out, depth, "virtio-device-id = <{number:#x}>;");
 }
 
 fn kind(tree: &Tree, id: NodeId) -> Option<Wanted> {
@@ -52,14 +78,6 @@ fn kind(tree: &Tree, id: NodeId) -> Option<Wanted> {
         ));
     }
     is("linux-compat,gpio").then_some(Wanted::Gpio)
-}
-
-/// Writing to a string cannot fail.
-macro_rules! put {
-    ($out:expr, $depth:expr, $($text:tt)*) => {{
-        $out.extend(std::iter::repeat_n('\t', $depth));
-        let _ = writeln!($out, $($text)*);
-    }};
 }
 
 fn emit(tree: &Tree, id: NodeId, depth: usize, sockets: &Path, out: &mut String, wanted: &mut Vec<Wanted>) {
@@ -75,14 +93,7 @@ fn emit(tree: &Tree, id: NodeId, depth: usize, sockets: &Path, out: &mut String,
     let number = device.device_id();
     // The same name as on our board: links to suppliers are named by it.
     put!(out, depth, "{name} {{");
-    put!(out, depth + 1, "compatible = \"virtio,uml\";");
-    put!(
-        out,
-        depth + 1,
-        "socket-path = \"{}\";",
-        sockets.join(device.socket()).display()
-    );
-    put!(out, depth + 1, "virtio-device-id = <{number:#x}>;");
+    adapter(&device, depth + 1, sockets, out);
     // Messages about lines name this node.
     put!(out, depth + 1, "{name} {{");
     put!(out, depth + 2, "compatible = \"virtio,device{number:x}\";");
@@ -124,7 +135,7 @@ mod tests {
         let described = linux_compat::Board::of_driver("bmg160").expect("a board");
         let before = Tree::parse(described.dtb()).expect("a tree");
         let (source, wanted) = convert(&before, Path::new("/run/x"));
-        assert_eq!(wanted, [Wanted::Gpio, Wanted::I2c("i2c0".to_owned())]);
+        assert_eq!(wanted, [Wanted::Gpio, Wanted::I2c("i2c0".to_owned()), Wanted::Control]);
         let after = Tree::parse(&compile_text(&source).expect("it compiles")).expect("a tree");
         let chip = |tree: &Tree| tree.compatible("bosch,bmg160").next().expect("the chip");
         let (old, new) = (before.node(chip(&before)), after.node(chip(&after)));

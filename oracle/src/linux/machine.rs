@@ -2,18 +2,19 @@
 //! One User-Mode Linux, running: started with a board's chips behind sockets, asked line by line (`init/init.c`).
 
 use super::build::Kernel;
+use super::control::{Control, Questions};
 use super::dts::{self, Wanted};
 use crate::ioctl;
 use anyhow::{Context, Result, anyhow, bail};
-use board::vhost::{Device, GpioDevice, I2cDevice, serve};
-use board::{SharedBoard, dts as compile};
+use board::vhost::{Calendar, Device, GpioDevice, I2cDevice, serve, serve_in_time};
+use board::{BoardOptions, SharedBoard, SimBoard, dts as compile};
 use rustix::process::{Pid, Signal, kill_process_group};
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader};
 use std::os::unix::net::UnixListener;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -24,7 +25,7 @@ const MEMORY: &str = "mem=32M";
 /// A running machine. Dropping it ends it.
 pub(crate) struct Machine {
     child: Child,
-    stdin: ChildStdin,
+    questions: Questions,
     lines: Receiver<String>,
     /// What the kernel said that is no answer: told when it dies.
     noise: Arc<Mutex<Vec<String>>>,
@@ -77,8 +78,24 @@ pub(crate) fn unhex(text: &str) -> Option<Vec<u8>> {
     rest.is_empty().then(|| pairs.iter().map(byte).collect())?
 }
 
+/// What devices are made of.
+struct Offer<'a> {
+    board: &'a SharedBoard,
+    calendar: Option<Calendar>,
+    answers: Sender<String>,
+    dir: &'a Path,
+}
+
+/// A board with nothing on its bus.
+const EMPTY: &str =
+    "/dts-v1/;\n/ {\n\ti2c {\n\t\tcompatible = \"linux-compat,i2c\";\n\t\tlinux-compat,channel = \"i2c0\";\n\t};\n};\n";
+
+/// Its wall clock when it starts in virtual time: the domain's (2000-01-01).
+const WALL_NS: u64 = 946_684_800_000_000_000;
+
 impl Machine {
-    /// Boots a kernel with a board: its device tree, and its chips.
+    /// Boots a kernel with a board: its device tree, and its chips. If the board's clock is virtual, so is Linux's,
+    /// and both are the same.
     pub(crate) fn start(kernel: &Kernel, dtb: &[u8], board: &SharedBoard, dir: &Path) -> Result<Self> {
         std::fs::create_dir_all(dir).with_context(|| dir.display().to_string())?;
         let tree = board::tree::Tree::parse(dtb)?;
@@ -86,29 +103,53 @@ impl Machine {
         let blob = compile::compile_text(&source)?;
         let dtb_path = dir.join("board.dtb");
         std::fs::write(&dtb_path, blob).with_context(|| dtb_path.display().to_string())?;
-        for device in &wanted {
-            offer(device, board, dir)?;
+        let mut args = vec![format!("dtb={}", dtb_path.display())];
+        let is_virtual = board.with(|sim| sim.is_virtual());
+        let calendar = is_virtual.then(|| Calendar::new(board)).transpose()?;
+        if let Some(calendar) = &calendar {
+            args.push(format!("time-travel=ext:{}", keep_time(calendar, dir)?.display()));
         }
-        Self::boot(kernel, &[format!("dtb={}", dtb_path.display())], dir)
+        let (answers, lines) = channel();
+        let offer = Offer {
+            board,
+            calendar,
+            answers,
+            dir,
+        };
+        let mut questions = None;
+        for device in &wanted {
+            questions = offer.offer(device)?.or(questions);
+        }
+        let buses = wanted.iter().filter(|device| matches!(device, Wanted::I2c(_))).count();
+        // The process finds it in its environment. (Whatever begins with "con" is for the console.)
+        args.push(format!("wire=/dev/i2c-{buses}"));
+        Self::boot(kernel, &args, dir, questions.context("no wire to the machine")?, lines)
     }
 
-    /// Finds out whether a kernel starts on this machine at all: without a board.
+    /// Finds out whether a kernel starts on this machine at all: with an empty board.
     pub(crate) fn probe(kernel: &Kernel) -> Result<()> {
         let dir = std::env::temp_dir().join(format!("oracle-{}-probe", std::process::id()));
-        std::fs::create_dir_all(&dir).with_context(|| dir.display().to_string())?;
-        Self::boot(kernel, &[], &dir).map(drop)
+        let dtb = compile::compile_text(EMPTY)?;
+        let board = SharedBoard::new(SimBoard::new(&dtb, BoardOptions::default())?);
+        Self::start(kernel, &dtb, &board, &dir).map(drop)
     }
 
-    fn boot(kernel: &Kernel, args: &[String], dir: &Path) -> Result<Self> {
+    fn boot(
+        kernel: &Kernel,
+        args: &[String],
+        dir: &Path,
+        questions: Questions,
+        lines: Receiver<String>,
+    ) -> Result<Self> {
         let mut command = Command::new(&kernel.linux);
         command
             .arg(MEMORY)
             .arg(format!("initrd={}", kernel.initrd.display()))
             .args(args)
             .arg(format!("uml_dir={}", dir.display()))
-            .args(["con=null", "con0=fd:0,fd:1", "loglevel=1", "panic=-1"])
+            .args(["con=null", "con0=null,fd:1", "loglevel=1", "panic=-1"])
             .current_dir(dir)
-            .stdin(Stdio::piped())
+            .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .process_group(0);
@@ -117,26 +158,18 @@ impl Machine {
             let mut running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
             running.push((group, dir.to_owned()));
         }
-        let stdin = child.stdin.take().context("stdin")?;
         let stdout = child.stdout.take().context("stdout")?;
         let noise: Arc<Mutex<Vec<String>>> = Arc::default();
-        let (sender, lines) = channel();
         let heard = Arc::clone(&noise);
         std::thread::Builder::new().name("console".to_owned()).spawn(move || {
             for line in BufReader::new(stdout).lines().map_while(Result::ok) {
                 let line = line.trim_end_matches('\r').to_owned();
-                if line.starts_with('@') {
-                    if sender.send(line).is_err() {
-                        return;
-                    }
-                } else {
-                    heard.lock().unwrap_or_else(PoisonError::into_inner).push(line);
-                }
+                heard.lock().unwrap_or_else(PoisonError::into_inner).push(line);
             }
         })?;
         let mut machine = Self {
             child,
-            stdin,
+            questions,
             lines,
             noise,
             dir: dir.to_owned(),
@@ -159,8 +192,7 @@ impl Machine {
     }
 
     fn ask(&mut self, question: &str) -> Result<Vec<u8>, Failure> {
-        let sent = self.stdin.write_all(format!("{question}\n").as_bytes());
-        sent.map_err(|error| Failure::Machine(self.silent(&format!("real Linux is gone: {error}"))))?;
+        self.questions.ask(&format!("{question}\n"));
         let answer = self.line()?;
         if let Some(number) = answer.strip_prefix("@err ") {
             let errno = number.parse().with_context(|| answer.clone())?;
@@ -255,23 +287,62 @@ impl Machine {
     }
 }
 
-/// Listens for the machine and serves it a device, for as long as it lives.
-fn offer(wanted: &Wanted, board: &SharedBoard, dir: &Path) -> Result<()> {
-    let path = dir.join(wanted.socket());
+/// Listens for the machine's clock; returns where.
+fn keep_time(calendar: &Calendar, dir: &Path) -> Result<PathBuf> {
+    let path = dir.join("time.sock");
     let listener = UnixListener::bind(&path).with_context(|| path.display().to_string())?;
-    let mut device: Box<dyn Device> = match wanted {
-        Wanted::I2c(channel) => {
-            Box::new(I2cDevice::new(board, channel).with_context(|| format!("the board has no bus {channel}"))?)
-        }
-        Wanted::Gpio => Box::new(GpioDevice::new(board)?),
-    };
-    std::thread::Builder::new().name(wanted.socket()).spawn(move || {
+    let (calendar, name) = (calendar.clone(), path.clone());
+    std::thread::Builder::new().name("calendar".to_owned()).spawn(move || {
         let Ok((stream, _)) = listener.accept() else { return };
-        if let Err(error) = serve(stream, &mut *device) {
-            eprintln!("oracle: {}: {error}", path.display());
-        }
+        report(&name, calendar.serve(stream, WALL_NS));
     })?;
-    Ok(())
+    Ok(path)
+}
+
+/// A machine that is ended in the middle of a message is none that breaks a protocol.
+fn report(place: &Path, served: std::io::Result<()>) {
+    use std::io::ErrorKind::{BrokenPipe, ConnectionReset, UnexpectedEof};
+    match served {
+        Ok(()) => {}
+        Err(error) if matches!(error.kind(), BrokenPipe | ConnectionReset | UnexpectedEof) => {}
+        Err(error) => eprintln!("oracle: {}: {error}", place.display()),
+    }
+}
+
+impl Offer<'_> {
+    /// Listens for the machine and serves it a device, for as long as it lives.
+    fn offer(&self, wanted: &Wanted) -> Result<Option<Questions>> {
+        let path = self.dir.join(wanted.socket());
+        let listener = UnixListener::bind(&path).with_context(|| path.display().to_string())?;
+        let mut questions = None;
+        let calendar = self.calendar.clone();
+        let mut device: Box<dyn Device> = match (wanted, &calendar) {
+            (Wanted::I2c(channel), _) => {
+                let bus = I2cDevice::new(self.board, channel);
+                let bus = bus.with_context(|| format!("the board has no bus {channel}"))?;
+                match &calendar {
+                    Some(calendar) => Box::new(bus.in_time(calendar)?),
+                    None => Box::new(bus),
+                }
+            }
+            (Wanted::Gpio, Some(calendar)) => Box::new(GpioDevice::in_time(self.board, calendar)?),
+            (Wanted::Gpio, None) => Box::new(GpioDevice::new(self.board)?),
+            (Wanted::Control, _) => {
+                let (control, near) = Control::new(calendar.clone(), self.answers.clone())?;
+                questions = Some(near);
+                Box::new(control)
+            }
+        };
+        std::thread::Builder::new().name(wanted.socket()).spawn(move || {
+            let Ok((stream, _)) = listener.accept() else { return };
+            let served = match &calendar {
+                Some(calendar) => serve_in_time(stream, &mut *device, calendar),
+                None => serve(stream, &mut *device),
+            };
+            report(&path, served);
+        })?;
+        Ok(questions)
+    }
 }
 
 fn group_of(child: &Child) -> Option<Pid> {
