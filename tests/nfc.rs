@@ -185,7 +185,13 @@ fn the_door_stands_hostile_clients() {
 
 #[test]
 fn a_client_that_dies_while_polling_leaves_the_reader_to_others() {
-    let (_system, domain) = start(Series::V6_12, "tag=ntag213@1s..");
+    for series in [Series::V6_12, Series::V6_1] {
+        dies_while_polling(series);
+    }
+}
+
+fn dies_while_polling(series: Series) {
+    let (_system, domain) = start(series, "tag=ntag213@1s..");
     let mut nfc = Nfc::open(domain.client().expect("a client")).expect("the family");
     let adapter = nfc.first().expect("an adapter");
     nfc.up(adapter.index).expect("power");

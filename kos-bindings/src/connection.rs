@@ -10,6 +10,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
 use std::string::{String, ToString};
 use std::sync::atomic::Ordering::{Acquire, Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::vec::Vec;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -82,11 +83,13 @@ fn ask(socket: &OwnedFd, request: &str) -> io::Result<(String, Option<OwnedFd>)>
     Ok((text, file))
 }
 
-/// A client's connection to one domain of another process's kernel, for one thread at a time.
+/// A client's connection to one domain of another process's kernel, for one thread at a time; [`Connection::thread`]
+/// makes one for another.
 #[derive(Debug)]
 pub struct Connection {
     shared: Shared,
-    socket: OwnedFd,
+    /// One for all threads of a client: it lives as long as any of them.
+    socket: Arc<Mutex<OwnedFd>>,
     handle: Handle,
     cpu: Option<usize>,
     timeout_ns: u64,
@@ -109,14 +112,32 @@ impl Connection {
                 continue;
             };
             if let (Some(rest), Some(file)) = (text.strip_prefix("ok "), file) {
-                return Self::new(socket, rest, file);
+                return Self::new(Arc::new(Mutex::new(socket)), rest, file);
             }
         }
         let text = std::format!("no domain called {name:?} is running");
         Err(io::Error::new(io::ErrorKind::NotFound, text))
     }
 
-    fn new(socket: OwnedFd, words: &str, file: OwnedFd) -> io::Result<Self> {
+    /// Connects another thread of the same client: what one of them opens is open for all, and one may wait for an
+    /// answer while others ask.
+    ///
+    /// # Errors
+    ///
+    /// The kernel has gone, or the client has as many threads as it may.
+    pub fn thread(&self) -> io::Result<Self> {
+        let (text, file) = {
+            // Held until the answer is there, which belongs to whoever asked.
+            let socket = self.socket.lock().unwrap_or_else(PoisonError::into_inner);
+            ask(&socket, "thread")?
+        };
+        match (text.strip_prefix("ok "), file) {
+            (Some(words), Some(file)) => Self::new(Arc::clone(&self.socket), words, file),
+            _ => Err(io::Error::other(text)),
+        }
+    }
+
+    fn new(socket: Arc<Mutex<OwnedFd>>, words: &str, file: OwnedFd) -> io::Result<Self> {
         let mut words = words.split(' ');
         let handle = words.next().and_then(|word| word.parse().ok());
         let handle = handle.ok_or(io::ErrorKind::InvalidData)?;
@@ -148,7 +169,11 @@ impl Connection {
     }
 
     fn kernel_is_gone(&self) -> bool {
-        let mut fds = [PollFd::new(&self.socket, PollFlags::RDHUP)];
+        let Ok(socket) = self.socket.try_lock() else {
+            // Another thread hears from it right now.
+            return false;
+        };
+        let mut fds = [PollFd::new(&*socket, PollFlags::RDHUP)];
         let now = Timespec { tv_sec: 0, tv_nsec: 0 };
         poll(&mut fds, Some(&now)).is_ok_and(|count| count > 0)
     }

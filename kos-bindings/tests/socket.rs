@@ -264,3 +264,35 @@ fn one_program_does_not_take_all_places_at_the_door() {
         std::thread::sleep(Duration::from_millis(5));
     }
 }
+
+#[test]
+fn threads_of_a_client_are_one_client() {
+    let _one = ONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let kernel = kernel();
+    let _domain = start(&kernel, &spec("threads"));
+    let _door = Door::open(&kernel, &directory()).expect("a door");
+    let mut first = Connection::open("threads").expect("a connection");
+    let handle = first.handle();
+    let word = |bytes: &[u8], at: usize| u64::from_le_bytes(bytes[at * 8..][..8].try_into().expect("a word"));
+    let mut second = first.thread().expect("another thread");
+    assert_eq!(second.handle(), handle);
+    let badges = [&mut first, &mut second].map(|thread| {
+        let said = call(thread, handle, mid::NOTICES, &[]).expect("an answer");
+        word(&said, 3)
+    });
+    assert_eq!(badges[0], badges[1]);
+    // One waits for an answer that never comes, the other is served meanwhile.
+    let waiting = std::thread::spawn(move || call(&mut second, handle, mid::NEVER, &[]));
+    std::thread::sleep(std::time::Duration::from_millis(50));
+    assert_eq!(call(&mut first, handle, mid::ECHO, b"x").as_deref(), Ok(&b"x"[..]));
+    let full = (0..1_000).map(|_| first.thread()).find_map(Result::err);
+    assert!(
+        full.is_some_and(|error| error.to_string().starts_with("no ")),
+        "there is a limit"
+    );
+    assert!(!waiting.is_finished());
+    // All threads go with the socket, which the waiting one holds too; here their kernel ends them.
+    drop(first);
+    drop(kernel);
+    assert_eq!(waiting.join().expect("no panic"), Err(Retcode::NOT_CONNECTED));
+}

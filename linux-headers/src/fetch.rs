@@ -47,7 +47,7 @@ const SKIPPED: [&str; 22] = [
 ];
 
 /// Parts of those that are wanted all the same.
-const KEPT: [&str; 9] = [
+const KEPT: [&str; 10] = [
     "arch/Kconfig",
     "arch/um/",
     "arch/x86/",
@@ -56,8 +56,9 @@ const KEPT: [&str; 9] = [
     "tools/include/",
     "tools/build/",
     "tools/scripts/",
-    // Tests in `lib/` include it.
-    "tools/testing/selftests/kselftest_module.h",
+    // Tests in `lib/` include one of its headers, programs that test Linux from outside the others.
+    "tools/testing/selftests/kselftest",
+    "tools/testing/selftests/nci/",
 ];
 
 /// Whether a file of the tree is unpacked.
@@ -132,7 +133,7 @@ pub(crate) fn fetch(series: Series) -> Result<Unpacked, TreeError> {
 }
 
 /// What a tree has that Kconfig and Make can work on, and that holds all of Linux's own tests.
-const WHOLE: [&str; 2] = ["arch/arm/crypto/Kconfig", "tools/testing/selftests/kselftest_module.h"];
+const WHOLE: [&str; 2] = ["arch/arm/crypto/Kconfig", "tools/testing/selftests/nci/nci_dev.c"];
 
 /// Whether a tree is one that Kconfig and Make can work on, with Linux's own tests: those that were unpacked before
 /// User-Mode Linux and the tests were wanted are not.
@@ -429,6 +430,8 @@ mod tests {
             "drivers/net/ethernet/intel/Kconfig",
             "Makefile",
             "tools/testing/selftests/kselftest_module.h",
+            "tools/testing/selftests/kselftest_harness.h",
+            "tools/testing/selftests/nci/nci_dev.c",
         ] {
             assert!(is_wanted(path), "{path}");
         }

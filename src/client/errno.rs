@@ -83,6 +83,8 @@ impl Errno {
     pub const ENOSYS: Self = Self(38);
     /// Already in progress.
     pub const EALREADY: Self = Self(114);
+    /// In progress.
+    pub const EINPROGRESS: Self = Self(115);
     /// Is a directory.
     pub const EISDIR: Self = Self(21);
 

@@ -12,6 +12,8 @@ pub(super) mod command {
     pub(crate) const GET_DEVICE: u8 = 1;
     pub(crate) const DEV_UP: u8 = 2;
     pub(crate) const DEV_DOWN: u8 = 3;
+    pub(crate) const DEP_LINK_UP: u8 = 4;
+    pub(crate) const DEP_LINK_DOWN: u8 = 5;
     pub(crate) const START_POLL: u8 = 6;
     pub(crate) const STOP_POLL: u8 = 7;
     pub(crate) const GET_TARGET: u8 = 8;
@@ -19,6 +21,7 @@ pub(super) mod command {
     pub(crate) const DEVICE_ADDED: u8 = 10;
     pub(crate) const DEVICE_REMOVED: u8 = 11;
     pub(crate) const TARGET_LOST: u8 = 12;
+    pub(crate) const TM_ACTIVATED: u8 = 16;
     pub(crate) const ENABLE_SE: u8 = 17;
     pub(crate) const DISABLE_SE: u8 = 18;
     pub(crate) const FW_DOWNLOAD: u8 = 21;
@@ -41,8 +44,10 @@ pub(super) mod attr {
     pub(crate) const TARGET_NFCID1: u16 = 7;
     pub(crate) const TARGET_SENSB_RES: u16 = 8;
     pub(crate) const TARGET_SENSF_RES: u16 = 9;
+    pub(crate) const COMM_MODE: u16 = 10;
     pub(crate) const DEVICE_POWERED: u16 = 12;
     pub(crate) const IM_PROTOCOLS: u16 = 13;
+    pub(crate) const TM_PROTOCOLS: u16 = 14;
     pub(crate) const FIRMWARE_NAME: u16 = 20;
     pub(crate) const SE_INDEX: u16 = 21;
     pub(crate) const SE_TYPE: u16 = 22;
@@ -248,7 +253,7 @@ impl Nfc {
         self.requests.dump(&mut self.client, self.family, command, message)
     }
 
-    fn on(command: u8, adapter: u32) -> Message {
+    pub(super) fn on(command: u8, adapter: u32) -> Message {
         Message::new(command).with_u32(attr::DEVICE_INDEX, adapter)
     }
 

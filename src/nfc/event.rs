@@ -22,6 +22,18 @@ pub enum Event {
         /// Which.
         target: u32,
     },
+    /// Another device has made this one its target ([`Nfc::listen`](super::Nfc::listen)).
+    Activated {
+        /// Where.
+        adapter: u32,
+    },
+    /// The link to a peer is up: services can be connected to.
+    LinkUp {
+        /// Where.
+        adapter: u32,
+        /// The peer.
+        target: u32,
+    },
     /// A controller has come.
     AdapterAdded(Adapter),
     /// A controller has gone.
@@ -60,6 +72,11 @@ impl Event {
                 let both = adapter.zip(message.u32(attr::TARGET_INDEX));
                 both.map(|(adapter, target)| Self::TargetLost { adapter, target })
             }
+            command::TM_ACTIVATED => adapter.map(|adapter| Self::Activated { adapter }),
+            command::DEP_LINK_UP => {
+                let both = adapter.zip(message.u32(attr::TARGET_INDEX));
+                both.map(|(adapter, target)| Self::LinkUp { adapter, target })
+            }
             command::DEVICE_ADDED => Adapter::of(message).map(Self::AdapterAdded),
             command::DEVICE_REMOVED => adapter.map(|adapter| Self::AdapterRemoved { adapter }),
             command::FW_DOWNLOAD => firmware(message),
@@ -79,8 +96,8 @@ impl Event {
 
 fn firmware(message: &Message) -> Option<Event> {
     let status = message.u32(attr::FIRMWARE_DOWNLOAD_STATUS)?;
-    // net/nfc/core.c gives the driver's negative errno to nla_put_u32().
-    let errno = status.cast_signed().wrapping_neg();
+    // The positive value of an errno (`nfc_fw_download_done`, net/nfc/core.c); nfcmrvl gives its negative one.
+    let errno = status.cast_signed().wrapping_abs();
     Some(Event::Firmware {
         adapter: message.u32(attr::DEVICE_INDEX)?,
         name: message.text(attr::FIRMWARE_NAME)?,

@@ -4,7 +4,7 @@
 //!
 //! * [`Nfc`]: the family's commands and events. [`Adapter`]: a controller. [`Target`]: a tag that was found.
 //! * [`Link`]: the exchange with an activated target. [`tag`]: tags of type 2 and 4 of the NFC Forum.
-//! * [`ndef`]: what is written on them.
+//! * [`ndef`]: what is written on them. [`Llcp`]: a connection to a service of another device.
 //!
 //! Numbers are those of `include/uapi/linux/nfc.h`. Linux 6.1 and 6.12 do not tell a client the ATS of a target.
 
@@ -13,12 +13,14 @@ mod event;
 mod link;
 pub mod ndef;
 mod netlink;
+mod peer;
 mod secure;
 pub mod tag;
 
 pub use adapter::{Adapter, Nfc, Protocols, Target};
 pub use event::Event;
 pub use link::Link;
+pub use peer::Llcp;
 pub use secure::{SecureElement, SecureElementKind};
 
 use crate::client::{ClientError, Errno};

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Measures attribute reads, and the machine's parts inside a domain. Prints `figure NAME VALUE UNIT` lines.
 //!
-//! `cargo xtask bench` runs it and makes the table; alone: `cargo bench --package xtask --bench figures`, with `--
-//! outside`,
-//! `-- inside` or `-- machine` for a part.
+//! `cargo xtask bench` runs it and makes the table; alone: `cargo bench --package xtask --bench figures`, with
+//! `-- outside`, `-- inside`, `-- machine` or `-- reader` for a part.
+
+mod reader;
 
 use anyhow::{Context, Result, bail};
 use board::server::{ClockServer, GpioServer, I2cServer};
@@ -54,6 +55,10 @@ fn main() -> Result<()> {
     }
     if wanted("machine") {
         machine(&system)?;
+    }
+    if wanted("reader") {
+        drop(system);
+        reader::measure()?;
     }
     Ok(())
 }

@@ -199,8 +199,23 @@ impl Inner {
         let (process, handle) = self
             .new_client(CLIENT, endpoint, rights, From::Program(pid))
             .map_err(|error| error.to_string())?;
+        let charge = process.task.charge_thread().map_err(|code| code.to_string())?;
+        let added = process.task.add_thread(&process, charge);
+        added.map_err(|code| code.to_string())?;
         self.start_thread(&process).map_err(|error| error.to_string())?;
         Ok((process, handle))
+    }
+
+    /// Makes one more thread of a client from outside, with a port of its own and its kernel thread. To domains all
+    /// threads are one client, and it ends with the first of them.
+    pub(crate) fn admit_thread(self: &Arc<Self>, first: &Arc<Process>) -> Result<Arc<Process>, String> {
+        let charge = first.task.charge_thread().map_err(|code| code.to_string())?;
+        let shared = Shared::create(&BootInfo::EMPTY, &[]).map_err(|error| error.to_string())?;
+        let process = Arc::new(Process::of_task(self.next_id(), Arc::clone(&first.task), shared, None));
+        let added = first.task.add_thread(&process, charge);
+        added.map_err(|code| code.to_string())?;
+        self.start_thread(&process).map_err(|error| error.to_string())?;
+        Ok(process)
     }
 
     /// Returns name, number and process of each domain.

@@ -164,6 +164,11 @@ impl Process {
         matches!(lock(&self.state).phase, Phase::Dead)
     }
 
+    /// The number by which domains know it: one for all threads of a process.
+    pub(crate) fn client_id(&self) -> u64 {
+        self.task.id
+    }
+
     /// Tells whether an operation of the process is still open.
     pub(crate) fn is_waiting(&self) -> bool {
         matches!(lock(&self.state).phase, Phase::Receiving { .. } | Phase::Calling(_))
@@ -416,7 +421,7 @@ impl Process {
         if was_alive && self.was_served.load(Acquire) {
             // Whom it can call is whom it can have called. The list is made first: no two locks at once.
             for server in self.task.domains() {
-                server.client_gone(self.id);
+                server.client_gone(self.client_id());
             }
         }
         self.changed.notify_all();

@@ -85,8 +85,8 @@ impl Request {
     }
 }
 
-/// Most requests that are served at once; more wait in the queue. Each client waits for one answer at a time, so the
-/// kernel bounds the queue.
+/// Most requests that are served at once; more wait in the queue. Each thread of a client waits for one answer at a
+/// time, so the kernel bounds the queue.
 const MAX_WORKERS: usize = 32;
 
 struct Doors {

@@ -7,7 +7,7 @@ use crate::{bus, errno::Errno};
 use kos_bindings::{
     domain::Caller,
     idl::firmware,
-    nk::{CallError, Handle},
+    nk::{CallError, Handle, Retcode},
 };
 
 /// Longest name that the interface carries.
@@ -19,6 +19,15 @@ fn channel(name: &str) -> Result<Handle, Errno> {
         return Err(Errno::ENAMETOOLONG);
     }
     bus::channel("firmware").map_err(|_| Errno::ENOENT)
+}
+
+/// A file that the policy does not let this driver have is not there.
+fn refused(code: Retcode) -> Errno {
+    if code == Retcode::SECURITY_DISALLOW {
+        Errno::ENOENT
+    } else {
+        bus::broken(code)
+    }
 }
 
 fn ask<R>(f: impl FnOnce(&mut Caller) -> R) -> R {
@@ -36,7 +45,7 @@ pub fn size(name: &str) -> Result<u64, Errno> {
         |caller| match firmware::Client::new(caller, handle).size(&firmware::SizeReq { name }) {
             Ok(answer) => Ok(answer.size),
             Err(CallError::Error(refusal)) => Err(Errno::from_wire(refusal.errno)),
-            Err(CallError::Retcode(code)) => Err(bus::broken(code)),
+            Err(CallError::Retcode(code)) => Err(refused(code)),
             Err(CallError::Nk(_)) => Err(Errno::EPROTO),
         },
     )
@@ -59,7 +68,7 @@ pub fn read(name: &str, offset: u64, to: &mut [u8]) -> Result<usize, Errno> {
                 Ok(len)
             }
             Err(CallError::Error(refusal)) => Err(Errno::from_wire(refusal.errno)),
-            Err(CallError::Retcode(code)) => Err(bus::broken(code)),
+            Err(CallError::Retcode(code)) => Err(refused(code)),
             Err(CallError::Nk(_)) => Err(Errno::EPROTO),
         },
     )

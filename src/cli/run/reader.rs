@@ -66,6 +66,13 @@ impl Reader {
         let is_driven = has_device || report::has_driven_chip(&mut client)?;
         let mute = self.is_once.then(|| report::mute(&up)).flatten();
         self.send(Update::Up(Box::new(up)));
+        // A driver of devices that its clients make has none of its own.
+        if !is_driven && self.board.chips().is_empty() && !client.devices()?.is_empty() {
+            while !self.is_once && !self.stop.load(Relaxed) {
+                self.pause(&mut client)?;
+            }
+            return Ok(());
+        }
         if !is_driven {
             return self.without_device(&mut client);
         }

@@ -58,7 +58,10 @@ pub(crate) fn command(args: &[String]) -> Result<bool> {
     figures.part("start, memory and size of a domain", command::domain);
     figures.part("hand-overs", programs::hand_overs);
     figures.part("messages between processes, and verdicts", programs::ipc);
-    figures.part("attribute reads and the machine's parts", programs::figures);
+    figures.part(
+        "attribute reads, the machine's parts, a reader of tags",
+        programs::figures,
+    );
     if !is_quick {
         figures.part("builds from an empty and a warm cache", command::builds);
     }

@@ -32,7 +32,7 @@ const fn over(row: Row, floor: &'static str, what: &'static str) -> Row {
     }
 }
 
-const ROWS: [Row; 18] = [
+const ROWS: [Row; 22] = [
     over(
         row("start", "start to first sample, adxl345", "us", 5000.0, 1500.0),
         "empty_start",
@@ -100,6 +100,28 @@ const ROWS: [Row; 18] = [
     row("mdl", "1 MiB by MDL over the same in a message", "x", 0.2, 0.15),
     row("verdict_50", "policy verdict, 50 domains", "ns", 300.0, 150.0),
     row("verdict_growth", "  200 domains over 50", "x", 1.5, 1.1),
+    row(
+        "reader_private",
+        "private memory of the nxp-nci domain",
+        "KiB",
+        768.0,
+        384.0,
+    ),
+    row("reader_image", "  its image, stripped", "kB", 900.0, 900.0),
+    row(
+        "tag_known",
+        "a tag until its client knows, on the bus",
+        "us",
+        2000.0,
+        2000.0,
+    ),
+    row(
+        "apdu_beyond",
+        "  an APDU beyond the bus's time at 400 kHz",
+        "%",
+        10.0,
+        10.0,
+    ),
     row("build_cold", "build of adxl345, empty cache", "s", 60.0, 30.0),
     over(
         row("build_warm", "build of adxl345, warm", "s", 1.0, 0.3),

@@ -69,6 +69,7 @@ impl Thread {
                 riid,
             } => {
                 let server = server.upgrade().ok_or(Retcode::NOT_CONNECTED)?;
+                own.badge = self.me.client_id();
                 self.route(*riid, own, &server, lens, way)
             }
             Kind::Kernel => self.serve_core(lens),
@@ -227,7 +228,7 @@ impl Thread {
         } else if self.me.is_dead() {
             // It died while its request was on its way: the server is told once more, behind the request.
             server.abandon(id);
-            server.client_gone(self.me.id);
+            server.client_gone(self.me.client_id());
         }
         recheck(&self.me, sync.as_ref());
         Ok(())

@@ -27,6 +27,7 @@ use super::{MAX_BYTES, SUFFIX, dial, private_directory, sockets};
 use crate::hosted::handles::Rights;
 use crate::hosted::kernel::{Inner, Kernel};
 use crate::hosted::process::Process;
+use crate::nk::Handle;
 
 /// More clients at once are turned away.
 const MAX_CLIENTS: usize = 256;
@@ -129,8 +130,9 @@ struct Client {
     socket: OwnedFd,
     /// The program that it is of.
     pid: i32,
-    /// Its port, once it opened a domain.
-    port: Option<Arc<Process>>,
+    /// Its ports, once it opened a domain: one for each of its threads.
+    ports: Vec<Arc<Process>>,
+    handle: Handle,
 }
 
 struct Doorman {
@@ -182,21 +184,20 @@ impl Doorman {
         let key = u64::try_from(socket.as_raw_fd()).unwrap_or(0);
         let flags = EventFlags::IN | EventFlags::RDHUP;
         if epoll::add(&self.epoll, &socket, EventData::new_u64(key), flags).is_ok() {
-            self.clients.insert(
-                key,
-                Client {
-                    socket,
-                    pid,
-                    port: None,
-                },
-            );
+            let client = Client {
+                socket,
+                pid,
+                ports: Vec::new(),
+                handle: Handle::INVALID,
+            };
+            self.clients.insert(key, client);
         }
     }
 
     fn leave(&mut self, key: u64) {
         if let Some(client) = self.clients.remove(&key) {
             let _ = epoll::delete(&self.epoll, &client.socket);
-            if let Some(port) = client.port {
+            for port in client.ports {
                 port.bury();
             }
         }
@@ -223,17 +224,38 @@ impl Doorman {
         let text = request.get(..got).and_then(|text| core::str::from_utf8(text).ok());
         match text.and_then(|text| text.split_once(' ').or(Some((text, "")))) {
             Some(("list", "")) => answer(&client.socket, &list(&self.kernel), None),
-            Some(("open", name)) if client.port.is_none() => match self.kernel.admit(name, Rights::CALL, client.pid) {
-                Ok((process, handle)) => {
-                    let cpu = self.kernel.cpu.map_or(-1, |cpu| i64::try_from(cpu).unwrap_or(-1));
-                    let text = std::format!("ok {} {cpu}", handle.0);
-                    let sent = answer(&client.socket, &text, Some(process.shared.file()));
-                    client.port = Some(process);
-                    sent
+            Some(("open", name)) if client.ports.is_empty() => {
+                let admitted = self.kernel.admit(name, Rights::CALL, client.pid);
+                let admitted = admitted.map(|(process, handle)| {
+                    client.handle = handle;
+                    process
+                });
+                client.give(admitted, self.kernel.cpu)
+            }
+            Some(("thread", "")) => match client.ports.first() {
+                Some(first) => {
+                    let admitted = self.kernel.admit_thread(first);
+                    client.give(admitted, self.kernel.cpu)
                 }
-                Err(reason) => answer(&client.socket, &std::format!("no {reason}"), None),
+                None => false,
             },
             _ => false,
+        }
+    }
+}
+
+impl Client {
+    /// Hands a port over, or says why there is none. Returns false if nobody is there to take it.
+    fn give(&mut self, port: Result<Arc<Process>, String>, cpu: Option<usize>) -> bool {
+        match port {
+            Ok(port) => {
+                let cpu = cpu.map_or(-1, |cpu| i64::try_from(cpu).unwrap_or(-1));
+                let text = std::format!("ok {} {cpu}", self.handle.0);
+                let sent = answer(&self.socket, &text, Some(port.shared.file()));
+                self.ports.push(port);
+                sent
+            }
+            Err(reason) => answer(&self.socket, &std::format!("no {reason}"), None),
         }
     }
 }

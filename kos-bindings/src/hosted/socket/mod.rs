@@ -14,6 +14,8 @@
 //!   "open NAME"        ──▶      port made, kernel thread started
 //!                      ◀──      "ok HANDLE CPU", and the port's file
 //!                      ◀──      or "no" and a reason
+//!   "thread"           ──▶      one more port of the same client, for another of its threads
+//!                      ◀──      as above
 //! ```
 
 mod door;
