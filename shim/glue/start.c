@@ -134,6 +134,30 @@ static void unflatten(void *dtb)
 	of_alias_scan(alias_alloc);
 }
 
+extern const struct kernel_param __start___param[], __stop___param[];
+/* An image has it if a driver in it has parameters. */
+#pragma weak parse_args
+
+/*
+ * The parameters of drivers, as on a command line: NAME.PARAMETER=VALUE in the
+ * property bootargs of the board's node chosen. The log tells of a name that no
+ * driver in this image has, and of a value that its driver refuses.
+ */
+static void take_parameters(void)
+{
+	const char *args = NULL;
+	char *copy;
+
+	if (!parse_args || of_property_read_string(of_chosen, "bootargs", &args))
+		return;
+	copy = kstrdup(args, GFP_KERNEL);
+	if (!copy)
+		panic("no memory for the board's bootargs");
+	/* Not freed: parameters that are text point into it. */
+	parse_args("bootargs", copy, __start___param,
+		   __stop___param - __start___param, -1, -1, NULL, NULL);
+}
+
 u32 machine_load(int *error)
 {
 	initcall_entry_t *at;
@@ -184,6 +208,7 @@ u32 machine_start(void *dtb, u32 *failed)
 	/* From here on who synchronises waits for readers, also with SRCU. */
 	rcu_scheduler_starting();
 	unflatten(dtb);
+	take_parameters();
 	kthreadd_task = machine_spawn_task(kthreadd, NULL, "kthreadd");
 	workqueue_init();
 	*failed = run_initcalls(__initcall_start, __initcall0_start);

@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! What real Linux said of the same cases: a run under User-Mode Linux of the same tree, kept as a table.
 
+use super::count::Count;
 use super::ktap::{Case, Outcome, Suite};
 use linux_headers::Series;
 use std::collections::BTreeMap;
+
+/// What stands for a case's name where a module counts for itself.
+const CHECKS: &str = "(checks)";
 
 /// The results of one series, by suite.
 #[derive(Clone, Debug, Default)]
@@ -28,7 +32,48 @@ impl Linux {
     pub fn of(series: Series) -> Self {
         match series {
             Series::V6_12 => Self::parse(include_str!("uml-6.12.tsv")),
-            Series::V6_1 => Self::default(),
+            Series::V6_1 => Self::parse(include_str!("uml-6.1.tsv")),
+        }
+    }
+
+    /// The table of a run: what [`Linux::of`] reads.
+    #[must_use]
+    pub fn text<'a>(version: &str, suites: &[Suite], counts: impl Iterator<Item = (&'a str, Count)>) -> String {
+        let head = format!(
+            "# KUnit on Linux {version} under User-Mode Linux, written by `cargo xtask oracle --kunit`: suite, case, rows \
+             of\n# parameters, result. For a module that counts for itself: module, \"{CHECKS}\", how many, result.\n\
+             suite\tcase\tparam_rows\tresult\n"
+        );
+        let cases = suites.iter().flat_map(|suite| {
+            let row = |case: &Case| format!("{}\t{}\t{}\t{}\n", suite.name, case.name, case.rows, case.outcome);
+            suite.cases.iter().map(row)
+        });
+        let counts = counts.map(|(module, count)| format!("{module}\t{CHECKS}\t{}\t{}\n", count.checks, count.outcome));
+        std::iter::once(head).chain(cases).chain(counts).collect()
+    }
+
+    /// How many checks a module made on Linux that counts for itself, if it ran there.
+    #[must_use]
+    pub fn checks(&self, module: &str) -> Option<u64> {
+        let case = self.suites.get(module)?.iter().find(|case| case.name == CHECKS)?;
+        u64::try_from(case.rows).ok()
+    }
+
+    /// Compares a module that counts for itself: it must have made as many checks as on Linux.
+    #[must_use]
+    pub fn compare_count(&self, module: &str, count: &Count) -> Compared {
+        let expected = self.checks(module).unwrap_or(count.checks);
+        let mut wrong: Vec<String> = Vec::new();
+        if count.outcome != Outcome::Ok {
+            wrong.extend(count.lines.iter().map(|line| format!("{module}: {line}")));
+        }
+        if count.checks != expected {
+            wrong.push(format!("{module}: {} checks, Linux makes {expected}", count.checks));
+        }
+        Compared {
+            passed: usize::try_from(count.checks).unwrap_or(usize::MAX),
+            expected: usize::try_from(expected).unwrap_or(usize::MAX),
+            wrong,
         }
     }
 
