@@ -108,7 +108,10 @@ static u32 run_initcalls(initcall_entry_t *from, initcall_entry_t *to)
 	return failed;
 }
 
-/* kernel/ksysfs.c and kernel/power/main.c make these at the same level. */
+/*
+ * kernel/ksysfs.c and kernel/power/main.c make these among the first of their
+ * level: a file system of upstream's hangs its mount point below at that level.
+ */
 static int __init make_kernel_objects(void)
 {
 	kernel_kobj = kobject_create_and_add("kernel", NULL);
@@ -118,7 +121,7 @@ static int __init make_kernel_objects(void)
 	pm_wq = alloc_workqueue("pm", WQ_FREEZABLE, 0);
 	return pm_wq ? 0 : -ENOMEM;
 }
-core_initcall(make_kernel_objects);
+pure_initcall(make_kernel_objects);
 
 static void *alias_alloc(u64 size, u64 align)
 {
