@@ -100,6 +100,11 @@ fn time() {
 }
 
 #[test]
+fn dirs() {
+    passes("waist_dirs.c");
+}
+
+#[test]
 fn rcu() {
     passes("waist_rcu.c");
 }

@@ -437,6 +437,7 @@ pub const CHIPS: &[(&str, Make)] = &[
     ("kionix,kxcjk1013", |options| {
         Box::new(RegDevice::new(crate::kxcjk1013::Kxcjk1013::new(options)))
     }),
+    ("linux,spi-loopback-test", |_| Box::new(crate::loopback::Loopback)),
     ("maxim,ds3231", |_| {
         Box::new(RegDevice::new(crate::ds3231::Ds3231::default()))
     }),

@@ -54,6 +54,7 @@ pub mod kxcjk1013;
 pub mod l3gd20;
 pub mod lis3dh;
 pub mod lm75;
+pub mod loopback;
 pub mod lsm6dsl;
 pub mod mma8452;
 pub mod mpu6050;

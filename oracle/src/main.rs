@@ -4,10 +4,12 @@
 //!
 //! * [`linux`]: User-Mode Linux with our chips. [`side`]: both kernels behind one set of questions.
 //! * [`scenario`]: what is done, as data. [`run`]: doing it. [`compare`]: what differs, and what may.
+//! * [`kunit`]: Linux's own tests on real Linux, for `linux-compat kunit` to compare with.
 //! * [`pair`]: a scenario on both sides, with each transfer failing once. [`table`]: what came of it.
 
 mod compare;
 mod ioctl;
+mod kunit;
 mod linux;
 mod pair;
 mod run;
@@ -58,6 +60,9 @@ struct Options {
     /// Let the domain's chips feel something else, and want each scenario to notice
     #[arg(long)]
     sabotage: bool,
+    /// Run Linux's own tests on real Linux only, and write their results into a directory, as uml-SERIES.tsv
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["scenarios", "no_faults", "sabotage", "table"])]
+    kunit: Option<PathBuf>,
     /// Count what is skipped as failed
     #[arg(long)]
     no_skips: bool,
@@ -104,6 +109,12 @@ fn main() -> ExitCode {
 fn command(options: &Options) -> Result<bool> {
     if options.allowed {
         print!("{}", compare::allowed());
+        return Ok(true);
+    }
+    if let Some(dir) = &options.kunit {
+        for series in &options.kernel {
+            kunit::record(*series, dir, options.build, options.verbose)?;
+        }
         return Ok(true);
     }
     let scenarios = Scenario::find(&options.scenarios)?;

@@ -41,7 +41,7 @@ static struct vfsmount *new_mount(struct file_system_type *type)
 }
 
 /* What a type says of its super block when it is mounted. */
-static int ask(struct file_system_type *type, struct super_block *sb)
+static int ask(struct file_system_type *type, struct vfsmount *mount)
 {
 	struct fs_context fc = { .fs_type = type };
 	struct pseudo_fs_context *pseudo;
@@ -52,8 +52,17 @@ static int ask(struct file_system_type *type, struct super_block *sb)
 	ret = type->init_fs_context(&fc);
 	if (ret)
 		return ret;
+	/* One with a tree of its own makes its super block itself. */
+	if (fc.ops && fc.ops->get_tree) {
+		ret = fc.ops->get_tree(&fc);
+		if (ret)
+			return ret;
+		mount->mnt_root = fc.root;
+		mount->mnt_sb = fc.root->d_sb;
+		return 0;
+	}
 	pseudo = fc.fs_private;
-	sb->s_op = pseudo->ops;
+	mount->mnt_sb->s_op = pseudo->ops;
 	kfree(pseudo);
 	return 0;
 }
@@ -65,7 +74,7 @@ struct vfsmount *kern_mount(struct file_system_type *type)
 
 	if (IS_ERR(mount))
 		return mount;
-	ret = ask(type, mount->mnt_sb);
+	ret = ask(type, mount);
 	/* A mount stays, so one that failed is no loss to speak of. */
 	return ret ? ERR_PTR(ret) : mount;
 }

@@ -108,7 +108,10 @@ static u32 run_initcalls(initcall_entry_t *from, initcall_entry_t *to)
 	return failed;
 }
 
-/* kernel/ksysfs.c and kernel/power/main.c make these at the same level. */
+/*
+ * kernel/ksysfs.c and kernel/power/main.c make these among the first of their
+ * level: a file system of upstream's hangs its mount point below at that level.
+ */
 static int __init make_kernel_objects(void)
 {
 	kernel_kobj = kobject_create_and_add("kernel", NULL);
@@ -118,7 +121,7 @@ static int __init make_kernel_objects(void)
 	pm_wq = alloc_workqueue("pm", WQ_FREEZABLE, 0);
 	return pm_wq ? 0 : -ENOMEM;
 }
-core_initcall(make_kernel_objects);
+pure_initcall(make_kernel_objects);
 
 static void *alias_alloc(u64 size, u64 align)
 {
@@ -132,6 +135,30 @@ static void unflatten(void *dtb)
 	if (!of_fdt_unflatten_tree(dtb, NULL, &of_root))
 		panic("the board's device tree cannot be read");
 	of_alias_scan(alias_alloc);
+}
+
+extern const struct kernel_param __start___param[], __stop___param[];
+/* An image has it if a driver in it has parameters. */
+#pragma weak parse_args
+
+/*
+ * The parameters of drivers, as on a command line: NAME.PARAMETER=VALUE in the
+ * property bootargs of the board's node chosen. The log tells of a name that no
+ * driver in this image has, and of a value that its driver refuses.
+ */
+static void take_parameters(void)
+{
+	const char *args = NULL;
+	char *copy;
+
+	if (!parse_args || of_property_read_string(of_chosen, "bootargs", &args))
+		return;
+	copy = kstrdup(args, GFP_KERNEL);
+	if (!copy)
+		panic("no memory for the board's bootargs");
+	/* Not freed: parameters that are text point into it. */
+	parse_args("bootargs", copy, __start___param,
+		   __stop___param - __start___param, -1, -1, NULL, NULL);
 }
 
 u32 machine_load(int *error)
@@ -184,6 +211,7 @@ u32 machine_start(void *dtb, u32 *failed)
 	/* From here on who synchronises waits for readers, also with SRCU. */
 	rcu_scheduler_starting();
 	unflatten(dtb);
+	take_parameters();
 	kthreadd_task = machine_spawn_task(kthreadd, NULL, "kthreadd");
 	workqueue_init();
 	*failed = run_initcalls(__initcall_start, __initcall0_start);

@@ -5,6 +5,7 @@
  */
 #include <linux/hrtimer.h>
 #include <linux/interrupt.h>
+#include <linux/irq_work.h>
 #include <linux/jiffies.h>
 #include <linux/tick.h>
 #include <linux/time.h>
@@ -26,9 +27,36 @@ static void update_jiffies(u64 uptime_ns)
 
 static unsigned long softirq_raised_at;
 
+#ifdef CONFIG_IRQ_WORK
+/* An image has them if something in it queues such work. */
+#pragma weak irq_work_needs_cpu
+#pragma weak irq_work_tick
+
+static bool has_irq_work(void)
+{
+	return irq_work_needs_cpu && irq_work_needs_cpu();
+}
+
+static void run_irq_work(void)
+{
+	if (irq_work_tick)
+		irq_work_tick();
+}
+#else
+static bool has_irq_work(void)
+{
+	return false;
+}
+
+static void run_irq_work(void)
+{
+}
+#endif
+
 void machine_run_timers(void)
 {
 	update_jiffies(machine_uptime_ns());
+	run_irq_work();
 	hrtimer_run_queues();
 	if (softirq_raised_at != jiffies) {
 		softirq_raised_at = jiffies;
@@ -61,9 +89,10 @@ void machine_leave_irq(void)
 	irq_exit_rcu();
 }
 
+/* This machine has no interrupt that it sends itself: such work waits here, too. */
 int machine_softirq_pending(void)
 {
-	return local_softirq_pending() != 0;
+	return local_softirq_pending() != 0 || has_irq_work();
 }
 
 /* There is no tick device to switch to another mode. */

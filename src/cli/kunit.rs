@@ -216,13 +216,12 @@ fn judge<'a>(linux: &Linux, group: &'a Group, ran: &'a Ran) -> Vec<Line<'a>> {
     }
     if let Some(count) = &ran.count {
         let name = group.suites.first().unwrap_or(&group.symbol);
-        let is_ok = count.outcome == Verdict::Ok;
-        let said = count.lines.iter().filter(|_| !is_ok);
+        let compared = linux.compare_count(name, count);
         lines.push(Line {
-            passed: count.checks,
-            expected: count.checks,
-            wrong: said.map(|line| format!("{name}: {line}")).collect(),
-            ..bare(name, Vec::new())
+            passed: compared.passed as u64,
+            expected: compared.expected as u64,
+            is_compared: linux.has(name),
+            ..bare(name, compared.wrong)
         });
         return lines;
     }

@@ -21,7 +21,7 @@ enum Part {
 /// What a module said of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Count {
-    /// How many checks it made, if it says so.
+    /// How many checks it passed, if it says so.
     pub checks: u64,
     /// Whether all of them passed.
     pub outcome: Outcome,
@@ -34,8 +34,8 @@ pub struct Count {
 enum Match {
     /// All went well, with so many checks.
     Well(u64),
-    /// The line is there, and its numbers are wrong.
-    Wrong,
+    /// The line is there, and its numbers are wrong; so many checks passed.
+    Wrong(u64),
 }
 
 impl Pattern {
@@ -88,10 +88,11 @@ impl Pattern {
         }
         is_wrong |= numbers.contains(&0) || numbers.windows(2).any(|pair| pair.first() != pair.last());
         rest.is_empty().then(|| {
+            let passed = numbers.first().copied().unwrap_or(0);
             if is_wrong {
-                Match::Wrong
+                Match::Wrong(passed)
             } else {
-                Match::Well(numbers.first().copied().unwrap_or(0))
+                Match::Well(passed)
             }
         })
     }
@@ -115,7 +116,8 @@ pub fn judge(patterns: &[Pattern], sources: &[String], log: &[String]) -> Count 
                 count.checks += checks;
                 count.lines.push(line.trim().to_owned());
             }
-            Some((line, Match::Wrong)) => {
+            Some((line, Match::Wrong(checks))) => {
+                count.checks += checks;
                 count.outcome = Outcome::NotOk;
                 count.lines.push(line.trim().to_owned());
             }

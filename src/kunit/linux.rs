@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! What real Linux said of the same cases: a run under User-Mode Linux of the same tree, kept as a table.
 
+use super::count::Count;
 use super::ktap::{Case, Outcome, Suite};
 use linux_headers::Series;
 use std::collections::BTreeMap;
+
+/// What stands for a case's name where a module counts for itself.
+const CHECKS: &str = "(checks)";
 
 /// The results of one series, by suite.
 #[derive(Clone, Debug, Default)]
@@ -28,7 +32,48 @@ impl Linux {
     pub fn of(series: Series) -> Self {
         match series {
             Series::V6_12 => Self::parse(include_str!("uml-6.12.tsv")),
-            Series::V6_1 => Self::default(),
+            Series::V6_1 => Self::parse(include_str!("uml-6.1.tsv")),
+        }
+    }
+
+    /// The table of a run: what [`Linux::of`] reads.
+    #[must_use]
+    pub fn text<'a>(version: &str, suites: &[Suite], counts: impl Iterator<Item = (&'a str, Count)>) -> String {
+        let head = format!(
+            "# KUnit on Linux {version} under User-Mode Linux, written by `cargo xtask oracle --kunit`: suite, case, rows \
+             of\n# parameters, result. For a module that counts for itself: module, \"{CHECKS}\", how many, result.\n\
+             suite\tcase\tparam_rows\tresult\n"
+        );
+        let cases = suites.iter().flat_map(|suite| {
+            let row = |case: &Case| format!("{}\t{}\t{}\t{}\n", suite.name, case.name, case.rows, case.outcome);
+            suite.cases.iter().map(row)
+        });
+        let counts = counts.map(|(module, count)| format!("{module}\t{CHECKS}\t{}\t{}\n", count.checks, count.outcome));
+        std::iter::once(head).chain(cases).chain(counts).collect()
+    }
+
+    /// Compares a module that counts for itself: as many of its checks must pass as on Linux. Where one fails on Linux
+    /// too, that is all that can be asked.
+    #[must_use]
+    pub fn compare_count(&self, module: &str, count: &Count) -> Compared {
+        let there = self
+            .suites
+            .get(module)
+            .and_then(|cases| cases.iter().find(|case| case.name == CHECKS));
+        let passed = usize::try_from(count.checks).unwrap_or(usize::MAX);
+        let expected = there.map_or(passed, |there| there.rows);
+        let fails_there = there.is_some_and(|there| there.outcome == Outcome::NotOk && there.rows > 0);
+        let mut wrong: Vec<String> = Vec::new();
+        if count.outcome != Outcome::Ok && !fails_there {
+            wrong.extend(count.lines.iter().map(|line| format!("{module}: {line}")));
+        }
+        if passed != expected {
+            wrong.push(format!("{module}: {passed} checks passed, {expected} on Linux"));
+        }
+        Compared {
+            passed,
+            expected,
+            wrong,
         }
     }
 
@@ -168,6 +213,40 @@ mod tests {
         assert_eq!(wrong, ["s: not ok, though none of its cases is"]);
         suite.cases = here(&[("a", Outcome::NotOk, 0)]).cases;
         assert_eq!(Linux::default().compare(&suite).wrong, ["s.a: not ok"]);
+    }
+
+    #[test]
+    fn a_module_passes_as_many_checks_as_on_linux() {
+        let linux = Linux::parse("a\t(checks)\t12\tok\nb\t(checks)\t11\tNOT_OK\nc\t(checks)\t0\tNOT_OK\n");
+        let wrong = |module: &str, checks, outcome| {
+            let lines = vec!["said".to_owned()];
+            linux.compare_count(module, &Count { checks, outcome, lines }).wrong
+        };
+        assert!(wrong("a", 12, Outcome::Ok).is_empty());
+        assert_eq!(wrong("a", 11, Outcome::Ok), ["a: 11 checks passed, 12 on Linux"]);
+        assert_eq!(wrong("a", 12, Outcome::NotOk), ["a: said"]);
+        // One fails there too; more than that one is ours.
+        assert!(wrong("b", 11, Outcome::NotOk).is_empty());
+        assert_eq!(wrong("b", 10, Outcome::NotOk).len(), 1);
+        // What says nothing on Linux excuses nothing.
+        assert_eq!(wrong("c", 0, Outcome::NotOk), ["c: said"]);
+    }
+
+    #[test]
+    fn a_table_is_read_as_it_was_written() {
+        let suite = here(&[("a", Outcome::Ok, 2), ("b", Outcome::Skip, 0)]);
+        let count = Count {
+            checks: 12,
+            outcome: Outcome::Ok,
+            lines: Vec::new(),
+        };
+        let linux = Linux::parse(&Linux::text(
+            "6",
+            &[suite.clone()],
+            std::iter::once(("m", count.clone())),
+        ));
+        assert!(linux.compare(&suite).wrong.is_empty() && linux.compare_count("m", &count).wrong.is_empty());
+        assert!(linux.has("s") && linux.has("m"));
     }
 
     #[test]

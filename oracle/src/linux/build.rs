@@ -17,7 +17,17 @@ use std::time::Instant;
 const CONFIG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/config/uml.config");
 /// The tick, which User-Mode Linux fixes in its own questions: where a value has no prompt, the first default is taken.
 const HZ: &str = "config HZ\n\tint\n\tdefault 1000\n";
+/// The name of a recipe's answers in the directory that a kernel is built in.
+const ANSWERS: &str = "answers.config";
+/// What comes after this line in a recipe's answers is asked for, and may be refused.
+pub(crate) const OPTIONAL: &str = "# optional";
 const INIT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/init/init.c");
+
+/// A User-Mode Linux to build: what its place and messages are called by, and what is added to `allnoconfig`.
+pub(crate) struct Recipe {
+    pub(crate) name: &'static str,
+    pub(crate) config: String,
+}
 
 /// What a User-Mode Linux machine starts from.
 #[derive(Clone, Debug)]
@@ -46,10 +56,23 @@ fn compiler() -> Result<Vec<u8>> {
     Ok(out.stdout)
 }
 
-/// Builds the kernel of a tree, or finds it built.
+/// Builds the kernel that runs scenarios, or finds it built.
 pub(crate) fn kernel(tree: &Tree) -> Result<Kernel> {
+    let recipe = Recipe {
+        name: "uml",
+        config: fs::read_to_string(CONFIG).context(CONFIG)?,
+    };
+    let place = place(tree, &recipe)?;
+    let initrd = initrd(&cache::dir().join("oracle"), &place, &compiler()?)?;
+    Ok(Kernel {
+        linux: place.join("linux"),
+        initrd,
+    })
+}
+
+/// Builds the kernel of a recipe, or finds it built; returns its directory, with `linux` and `config` in it.
+pub(crate) fn place(tree: &Tree, recipe: &Recipe) -> Result<PathBuf> {
     let dir = cache::dir().join("oracle");
-    let config = fs::read(CONFIG).context(CONFIG)?;
     let package = tree.manifest.as_ref().map_or("", |manifest| manifest.package());
     let gcc = compiler()?;
     let dir_name = tree.dir.display().to_string();
@@ -57,11 +80,11 @@ pub(crate) fn kernel(tree: &Tree) -> Result<Kernel> {
         package.as_bytes(),
         tree.full_version.as_bytes(),
         dir_name.as_bytes(),
-        &config,
+        recipe.config.as_bytes(),
         HZ.as_bytes(),
         &gcc,
     ]);
-    let place = dir.join(format!("uml-{}-{key}", tree.full_version));
+    let place = dir.join(format!("{}-{}-{key}", recipe.name, tree.full_version));
     let lock = dir.join(format!(".lock-{}", tree.series));
     let _lock = Lock::take(&lock, || {
         eprintln!(
@@ -71,16 +94,12 @@ pub(crate) fn kernel(tree: &Tree) -> Result<Kernel> {
     })
     .with_context(|| lock.display().to_string())?;
     if !place.join("linux").exists() {
-        make(tree, &dir, &place)?;
+        make(tree, recipe, &dir, &place)?;
     }
-    let initrd = initrd(&dir, &place, &gcc)?;
-    Ok(Kernel {
-        linux: place.join("linux"),
-        initrd,
-    })
+    Ok(place)
 }
 
-fn make(tree: &Tree, dir: &Path, place: &Path) -> Result<()> {
+fn make(tree: &Tree, recipe: &Recipe, dir: &Path, place: &Path) -> Result<()> {
     let begun = Instant::now();
     let out = dir.join(format!(".build-{}", tree.series));
     // What a build left that ended half-way; the lock says that it is over.
@@ -89,17 +108,22 @@ fn make(tree: &Tree, dir: &Path, place: &Path) -> Result<()> {
     }
     fs::create_dir_all(&out).with_context(|| out.display().to_string())?;
     eprintln!("oracle: building User-Mode Linux {} (minutes, once)", tree.full_version);
-    let log = dir.join(format!("uml-{}.log", tree.full_version));
+    let log = dir.join(format!("{}-{}.log", recipe.name, tree.full_version));
     let file = File::create(&log).with_context(|| log.display().to_string())?;
     questions(tree, &out)?;
+    fs::write(out.join(ANSWERS), &recipe.config)?;
     step(tree, &out, &log, &file, &["allnoconfig"])?;
-    check_config(&out)?;
+    check_config(recipe, &out)?;
     let jobs = std::thread::available_parallelism().map_or(1, usize::from);
     step(tree, &out, &log, &file, &[&format!("-j{jobs}"), "linux"])?;
     let done = out.join("done");
     fs::create_dir_all(&done)?;
     fs::rename(out.join("linux"), done.join("linux")).context("the kernel's program")?;
-    fs::rename(out.join("usr/gen_init_cpio"), done.join("gen_init_cpio")).context("gen_init_cpio")?;
+    // Only a kernel that takes an archive has it.
+    let archiver = out.join("usr/gen_init_cpio");
+    if archiver.exists() {
+        fs::rename(&archiver, done.join("gen_init_cpio")).context("gen_init_cpio")?;
+    }
     fs::rename(out.join(".config"), done.join("config")).context(".config")?;
     if place.exists() {
         fs::remove_dir_all(place)?;
@@ -135,7 +159,7 @@ fn step(tree: &Tree, out: &Path, log: &Path, file: &File, args: &[&str]) -> Resu
     make.env("KBUILD_BUILD_TIMESTAMP", "2000-01-01")
         .env("KBUILD_BUILD_USER", "oracle")
         .env("KBUILD_BUILD_HOST", "oracle")
-        .env("KCONFIG_ALLCONFIG", CONFIG)
+        .env("KCONFIG_ALLCONFIG", out.join(ANSWERS))
         .env("KBUILD_KCONFIG", out.join(KCONFIG))
         .env_remove("MAKEFLAGS")
         .stdin(Stdio::null())
@@ -163,15 +187,16 @@ fn step(tree: &Tree, out: &Path, log: &Path, file: &File, args: &[&str]) -> Resu
     );
 }
 
-/// Wants each answer of our file in the configuration that came out: Kconfig drops silently what it does not know.
-fn check_config(out: &Path) -> Result<()> {
-    let wanted = fs::read_to_string(CONFIG)?;
+/// Wants each answer of a recipe in the configuration that came out: Kconfig drops silently what it does not know.
+fn check_config(recipe: &Recipe, out: &Path) -> Result<()> {
     let found = fs::read_to_string(out.join(".config"))?;
-    let missing = wanted
+    let missing = recipe
+        .config
         .lines()
+        .take_while(|line| *line != OPTIONAL)
         .find(|line| line.starts_with("CONFIG_") && !found.lines().any(|answer| answer == *line));
     match missing {
-        Some(line) => bail!("{CONFIG}: {line}: this kernel does not take that answer"),
+        Some(line) => bail!("{}: {line}: this kernel does not take that answer", recipe.name),
         None => Ok(()),
     }
 }

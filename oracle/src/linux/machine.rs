@@ -14,9 +14,9 @@ use std::os::unix::net::UnixListener;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Far more than any answer takes, also on a busy machine.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -287,6 +287,70 @@ impl Machine {
     }
 }
 
+/// Runs a kernel that ends by itself, without a board or a process, and returns what it said.
+pub(crate) fn run_alone(linux: &Path, args: &[&str], limit: Duration) -> Result<Vec<String>> {
+    let dir = std::env::temp_dir().join(format!("oracle-{}-alone", std::process::id()));
+    std::fs::create_dir_all(&dir).with_context(|| dir.display().to_string())?;
+    let mut command = Command::new(linux);
+    command
+        .args(args)
+        .arg(format!("uml_dir={}", dir.display()))
+        .args(["con=null", "con0=null,fd:1"])
+        .current_dir(&dir)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .process_group(0);
+    let mut child = command.spawn().with_context(|| linux.display().to_string())?;
+    let group = group_of(&child).context("the machine's process")?;
+    RUNNING
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .push((group, dir.clone()));
+    let stdout = child.stdout.take().context("stdout")?;
+    let (sender, lines) = channel();
+    std::thread::Builder::new().name("console".to_owned()).spawn(move || {
+        let mut reader = BufReader::new(stdout);
+        let mut line = Vec::new();
+        // Tests print names in any bytes.
+        while reader.read_until(b'\n', &mut line).is_ok_and(|count| count > 0) {
+            let text = String::from_utf8_lossy(&line).trim_end().to_owned();
+            line.clear();
+            if sender.send(text).is_err() {
+                return;
+            }
+        }
+    })?;
+    let end = Instant::now() + limit;
+    let mut log = Vec::new();
+    let is_over = loop {
+        match lines.recv_timeout(end.saturating_duration_since(Instant::now())) {
+            Ok(line) => log.push(line),
+            Err(error) => break error == RecvTimeoutError::Disconnected,
+        }
+    };
+    end_group(group, &dir);
+    let _ = child.wait();
+    if is_over {
+        return Ok(log);
+    }
+    let last: Vec<&str> = log.iter().rev().take(40).rev().map(String::as_str).collect();
+    bail!(
+        "it did not end within {} s; it said last:\n{}",
+        limit.as_secs(),
+        last.join("\n")
+    )
+}
+
+/// Ends a machine and forgets it.
+fn end_group(group: Pid, dir: &Path) {
+    RUNNING
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .retain(|(running, _)| *running != group);
+    end(group, dir);
+}
+
 /// Listens for the machine's clock; returns where.
 fn keep_time(calendar: &Calendar, dir: &Path) -> Result<PathBuf> {
     let path = dir.join("time.sock");
@@ -352,11 +416,7 @@ fn group_of(child: &Child) -> Option<Pid> {
 impl Drop for Machine {
     fn drop(&mut self) {
         if let Some(group) = group_of(&self.child) {
-            RUNNING
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .retain(|(running, _)| *running != group);
-            end(group, &self.dir);
+            end_group(group, &self.dir);
         }
         let _ = self.child.wait();
     }
