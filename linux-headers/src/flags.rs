@@ -180,6 +180,12 @@ impl Common {
         })
     }
 
+    /// Whether the architecture's answer to `symbol` is a firm no: types that the shim shares are laid out without it.
+    #[must_use]
+    pub fn forbids(&self, symbol: &str) -> bool {
+        self.answers.is_no(symbol)
+    }
+
     /// Resolves `wishes` on top of them, and makes the headers that go with the result.
     ///
     /// # Errors

@@ -9,6 +9,7 @@
 #include <linux/filter.h>
 #include <linux/gfp.h>
 #include <linux/highuid.h>
+#include <linux/interrupt.h>
 #include <linux/jump_label.h>
 #include <linux/mm.h>
 #include <linux/netdevice.h>
@@ -17,6 +18,8 @@
 #include <linux/rtnetlink.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
+#include <linux/skbuff.h>
+#include <linux/version.h>
 #include <net/net_namespace.h>
 #include <net/rtnetlink.h>
 #include <net/sock.h>
@@ -61,18 +64,6 @@ pid_t __task_pid_nr_ns(struct task_struct *task, enum pid_type type,
 	return task->tgid;
 }
 
-pid_t pid_vnr(struct pid *pid)
-{
-	return 0;
-}
-
-/* The one that there is stays. */
-void put_pid(struct pid *pid)
-{
-	if (pid)
-		WARN_ON(refcount_dec_and_test(&pid->count));
-}
-
 /* There are no devices, so there is no family that configures them. */
 void __init rtnetlink_init(void)
 {
@@ -90,6 +81,52 @@ int sk_filter_trim_cap(struct sock *sk, struct sk_buff *skb, unsigned int cap)
 	return 0;
 }
 
+/* Buffers that were given up where their owners' locks may be held: they go when no interrupt is served. */
+static struct sk_buff_head given_up = {
+	.next = (struct sk_buff *)&given_up,
+	.prev = (struct sk_buff *)&given_up,
+	.lock = __SPIN_LOCK_UNLOCKED(given_up.lock),
+};
+
+static void free_given_up(struct tasklet_struct *tasklet)
+{
+	skb_queue_purge(&given_up);
+}
+
+static DECLARE_TASKLET(free_later, free_given_up);
+
+/* Whether a buffer cannot be freed at once; its reference is taken over then. */
+static bool goes_later(struct sk_buff *skb)
+{
+	if (!skb || !(in_hardirq() || irqs_disabled()))
+		return false;
+	/* A buffer that somebody else holds must not be put on a list. */
+	if (skb_unref(skb)) {
+		refcount_set(&skb->users, 1);
+		skb_queue_tail(&given_up, skb);
+		tasklet_schedule(&free_later);
+	}
+	return true;
+}
+
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 4, 0)
+void dev_kfree_skb_any_reason(struct sk_buff *skb, enum skb_drop_reason reason)
+{
+	if (!goes_later(skb))
+		kfree_skb_reason(skb, reason);
+}
+#else
+void __dev_kfree_skb_any(struct sk_buff *skb, enum skb_free_reason reason)
+{
+	if (goes_later(skb))
+		return;
+	if (reason == SKB_REASON_CONSUMED)
+		consume_skb(skb);
+	else
+		kfree_skb(skb);
+}
+#endif
+
 /* Nothing is kept back for a swap device that is reached over a network. */
 bool gfp_pfmemalloc_allowed(gfp_t flags)
 {
@@ -103,3 +140,16 @@ void machine_join_net(struct task_struct *task)
 }
 
 #endif
+
+/* No process has a number in a namespace of its own. */
+pid_t pid_vnr(struct pid *pid)
+{
+	return 0;
+}
+
+/* The one that there is stays. */
+void put_pid(struct pid *pid)
+{
+	if (pid)
+		WARN_ON(refcount_dec_and_test(&pid->count));
+}

@@ -8,6 +8,7 @@
 #include <linux/kernel.h>
 #include <linux/printk.h>
 #include <linux/dev_printk.h>
+#include <linux/ratelimit.h>
 #include <linux/version.h>
 
 /* shim/src/log: one piece of text at a level; it joins pieces into lines. */
@@ -83,6 +84,14 @@ int _printk_deferred(const char *fmt, ...)
 	len = vprintk(fmt, args);
 	va_end(args);
 	return len;
+}
+
+/* What kernel/printk/printk.c sets as the default: ten lines in five seconds. */
+DEFINE_RATELIMIT_STATE(printk_ratelimit_state, 5 * HZ, 10);
+
+int __printk_ratelimit(const char *func)
+{
+	return ___ratelimit(&printk_ratelimit_state, func);
 }
 
 /* Nothing below printk takes a lock, so there is nothing to defer. */

@@ -446,7 +446,9 @@ impl Work<'_> {
                 self.broken.insert((file, symbol.clone()));
                 continue;
             }
-            if self.loaded.insert(file) {
+            // A Makefile may name a file twice.
+            let is_in = |node: &Node| node.compiled.as_ref().is_some_and(|known| known.path == compiled.path);
+            if self.loaded.insert(file) && !self.nodes.iter().any(is_in) {
                 let source = objects.get(file as usize).map_or("", |object| object.source.as_str());
                 self.add_compiled(Origin::Upstream(file), source, compiled, why, true)?;
             }

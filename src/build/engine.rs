@@ -286,12 +286,15 @@ impl<'a> Build<'a> {
             .iter()
             .filter(|(name, value)| *value == "y" && !setup.base.is_on(name))
             .map(|(name, _)| name.to_owned());
-        let missing = closed.missing.iter().map(|(name, missing)| MissingSymbol {
+        let symbol = |(name, missing): (&String, &closure::Missing)| MissingSymbol {
             name: name.clone(),
             callers: missing.callers.iter().cloned().collect(),
             hint: missing.hint.clone(),
-        });
-        let (unreached, missing) = missing.partition(|missing| unreached.holds(&missing.name));
+        };
+        let all = closed.missing.iter();
+        let (unreached, missing): (Vec<_>, Vec<_>) =
+            all.partition(|(name, missing)| unreached.holds(name, &missing.callers));
+        let [unreached, missing] = [unreached, missing].map(|part| part.into_iter().map(symbol).collect());
         Ok(Report {
             driver: self.request.driver.clone(),
             modules: plan.found.modules.clone(),

@@ -74,7 +74,10 @@ pub fn board_drivers(index: &Index, board: &[Device], already: &[String]) -> Vec
             if modules.is_empty() {
                 continue;
             }
-            if !modules.iter().any(|module| already.contains(module)) {
+            // Of two drivers for one chip the other must not take it.
+            let known = index.driving(compatible).iter();
+            let mut known = known.filter_map(|number| index.kbuild.objects.get(*number as usize));
+            if !known.any(|object| already.contains(&object.module)) {
                 found.extend(of_modules(index, &modules).objects);
             }
             break;

@@ -114,23 +114,23 @@ impl<'a> Selection<'a> {
     /// The module as one that may be tried, if it registers a driver of a bus.
     fn candidate(&self, module: &Module<'_>) -> Option<Candidate> {
         let mut buses: Option<Buses> = None;
-        let mut names = Vec::new();
+        let (mut names, mut compatibles) = (Vec::new(), BTreeSet::new());
         for file in &module.files {
-            let text = std::fs::read(self.tree.dir.join(file)).unwrap_or_default();
-            let text = String::from_utf8_lossy(&text);
+            let text = source::with_macros(&self.tree.dir.join(file));
             let Some(found) = Buses::of_source(&text) else { continue };
             buses = Some(buses.map_or(found, |known| known.and(found)));
             names.extend(source::names(&text));
+            compatibles.extend(source::compatibles(&text));
         }
         let own = module.objects.iter().filter_map(|number| self.compatibles.get(number));
-        let own: BTreeSet<&str> = own.flatten().copied().collect();
+        compatibles.extend(own.flatten().map(|compatible| (*compatible).to_owned()));
         Some(Candidate {
             module: module.name.to_owned(),
             driver: module.name.to_owned(),
             files: module.files.iter().map(|file| (*file).to_owned()).collect(),
             drives: Drives {
                 buses: buses?,
-                compatibles: own.into_iter().map(str::to_owned).collect(),
+                compatibles: compatibles.into_iter().collect(),
                 names,
             },
         })

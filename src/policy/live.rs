@@ -102,6 +102,20 @@ impl Policies {
         }
         Ok(base)
     }
+
+    /// Forgets a driver, none of whose domains runs any more: its rules go when the next one is admitted.
+    pub fn dismiss(&self, driver: &str) {
+        let Some(made) = &self.made else { return };
+        let base = class_of_driver(driver);
+        let is_of_driver = |class: &str| {
+            let is_number = |text: &str| text.bytes().all(|digit| digit.is_ascii_digit());
+            class
+                .strip_prefix(&base)
+                .is_some_and(|rest| rest.is_empty() || rest.strip_prefix("No").is_some_and(is_number))
+        };
+        let mut made = made.lock().unwrap_or_else(PoisonError::into_inner);
+        made.retain(|class, _| !is_of_driver(class));
+    }
 }
 
 /// Why a driver has no place in the policy.

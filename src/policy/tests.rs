@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! What generated policies say.
 
-use super::{COMMON, Devices, Needs, class_of_channel, class_of_driver, generate};
+use super::{COMMON, Devices, Needs, Policies, PolicyChoice, class_of_channel, class_of_driver, generate};
 use crate::Board;
 use kos_policy::{Loaded, Program, World, compile};
 
@@ -133,4 +133,27 @@ fn clients_do_what_files_are_for_and_the_supervisor_stops() {
     assert!(!ask(supervisor, "endpoint=sysfs method=Write"));
     assert!(granted(&policy, "execute src=linuxcompat.Supervisor dst=driver.D"));
     assert!(!granted(&policy, "execute src=linuxcompat.Client dst=driver.D"));
+}
+
+#[test]
+fn the_rules_of_a_driver_that_was_dismissed_go_with_the_next_one() {
+    let policies = Policies::new(&PolicyChoice::Generated, None).unwrap();
+    let speaks_of = |class: &str| {
+        policies
+            .live()
+            .rules()
+            .iter()
+            .any(|rule| rule.place.file == format!("{class}.psl"))
+    };
+    let first = policies.admit(&needs("adxl345")).unwrap();
+    let mut other = needs("adxl345");
+    other.is_virtual_time = true;
+    let second = policies.admit(&other).unwrap();
+    assert_ne!(first, second, "other needs, another class");
+    policies.dismiss("adxl3");
+    let third = policies.admit(&needs("bmg160")).unwrap();
+    assert!([&first, &second, &third].iter().all(|class| speaks_of(class)));
+    policies.dismiss("adxl345");
+    let fourth = policies.admit(&needs("itg3200")).unwrap();
+    assert!(!speaks_of(&first) && speaks_of(&third) && speaks_of(&fourth));
 }

@@ -84,9 +84,9 @@ impl Subject {
         let mut buses: Option<Buses> = None;
         let mut names = Vec::new();
         for file in &files {
-            let text = std::fs::read(tree.dir.join(file)).unwrap_or_default();
-            let text = String::from_utf8_lossy(&text);
+            let text = source::with_macros(&tree.dir.join(file));
             names.extend(source::names(&text));
+            compatibles.extend(source::compatibles(&text));
             if let Some(found) = Buses::of_source(&text) {
                 buses = Some(buses.map_or(found, |known| known.and(found)));
             }

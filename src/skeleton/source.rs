@@ -2,6 +2,8 @@
 //! What a driver's source says of its bus and of the names that its devices have.
 
 use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+use std::path::Path;
 
 /// The buses that a driver is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,7 +28,8 @@ pub struct Drives {
     pub names: Vec<String>,
 }
 
-/// What says that a file registers a driver of a bus (`include/linux/i2c.h`, `include/linux/spi/spi.h`).
+/// What says that a file registers a driver of a bus (`include/linux/i2c.h`, `include/linux/spi/spi.h`,
+/// `include/linux/spi/spi-mem.h`).
 const I2C: [&str; 5] = [
     "module_i2c_driver(",
     "i2c_add_driver(",
@@ -34,8 +37,9 @@ const I2C: [&str; 5] = [
     "builtin_i2c_driver(",
     "struct i2c_driver ",
 ];
-const SPI: [&str; 4] = [
+const SPI: [&str; 5] = [
     "module_spi_driver(",
+    "module_spi_mem_driver(",
     "spi_register_driver(",
     "builtin_spi_driver(",
     "struct spi_driver ",
@@ -61,11 +65,56 @@ impl Buses {
     }
 }
 
-/// The names in a source's device tables.
+/// A source, and behind it the macros of the headers that it includes from its own folder.
+#[must_use]
+pub fn with_macros(file: &Path) -> String {
+    let read = |path: &Path| String::from_utf8_lossy(&std::fs::read(path).unwrap_or_default()).into_owned();
+    let mut text = read(file);
+    let included = text.lines().filter_map(|line| line.strip_prefix("#include \""));
+    let headers: Vec<_> = included
+        .map(|rest| file.with_file_name(rest.trim_end().trim_end_matches('"')))
+        .collect();
+    for header in headers {
+        let macros = read(&header);
+        for line in macros.lines().filter(|line| defined_text(line).is_some()) {
+            text.push_str(line);
+            text.push('\n');
+        }
+    }
+    text
+}
+
+/// The names in a source's device tables. An SPI driver without one is matched by its own name (`spi_match_device`).
 #[must_use]
 pub fn names(text: &str) -> Vec<String> {
+    let found = in_tables(text, &["i2c_device_id ", "spi_device_id "], "name");
+    if found.is_empty() { spi_drivers(text) } else { found }
+}
+
+/// The names of SPI drivers.
+fn spi_drivers(text: &str) -> Vec<String> {
+    let bodies = text.split("struct spi_driver ").skip(1);
+    let bodies = bodies.filter_map(|after| Some(after.split_once("= {")?.1.split("};").next()?));
+    let name = |body: &str| {
+        let after = body.split_once(".name")?.1.trim_start().strip_prefix('=')?;
+        let name = tokens(after).next()?.strip_prefix('"')?.trim_end_matches('"');
+        Some(name.to_owned())
+    };
+    bodies.filter_map(name).collect()
+}
+
+/// The `compatible` strings in a source's match tables, those too that a macro makes the entry of.
+#[must_use]
+pub fn compatibles(text: &str) -> Vec<String> {
+    in_tables(text, &["of_device_id "], "compatible")
+}
+
+/// The first text of each entry, as it stands or by the name of a macro: `{ "text"`, `{ TEXT`, `.name = "text"`, or the
+/// first argument of a macro that makes the entry.
+fn in_tables(text: &str, tables: &[&str], member: &str) -> Vec<String> {
+    let defined: HashMap<&str, &str> = text.lines().filter_map(defined_text).collect();
     let mut found = Vec::new();
-    for table in ["i2c_device_id ", "spi_device_id "] {
+    for table in tables {
         for after in text.split(table).skip(1) {
             let Some((head, body)) = after.split_once('{') else {
                 continue;
@@ -74,16 +123,46 @@ pub fn names(text: &str) -> Vec<String> {
                 continue;
             }
             let body = body.split("};").next().unwrap_or_default();
-            let mut before = "";
-            for (number, part) in body.split('"').enumerate() {
-                let opens = before.trim_end().ends_with('{') || before.trim_end().ends_with(".name =");
-                if number % 2 == 1 && opens && !part.is_empty() {
-                    found.push(part.to_owned());
+            let (mut second, mut last) = ("", "");
+            for token in tokens(body) {
+                let opens = matches!(last, "{" | "(") || last == "=" && second == member;
+                let quoted = token.strip_prefix('"').map(|rest| rest.trim_end_matches('"'));
+                let value = quoted.or_else(|| defined.get(token).copied());
+                if let Some(value) = value.filter(|value| opens && !value.is_empty()) {
+                    found.push(value.to_owned());
                 }
-                before = part;
+                (second, last) = (last, token);
             }
         }
     }
     found.dedup();
     found
+}
+
+/// `#define NAME "text"`.
+fn defined_text(line: &str) -> Option<(&str, &str)> {
+    let (name, value) = line.strip_prefix("#define")?.trim().split_once(char::is_whitespace)?;
+    let (text, rest) = value.trim().strip_prefix('"')?.split_once('"')?;
+    rest.trim().is_empty().then_some((name, text))
+}
+
+/// The words, texts with their quotes, and single other characters of a piece of C.
+fn tokens(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        rest = rest.trim_start();
+        let first = rest.chars().next()?;
+        let is_word = |c: char| c.is_alphanumeric() || c == '_';
+        let end = match first {
+            '"' => rest
+                .get(1..)
+                .and_then(|tail| tail.find('"'))
+                .map_or(rest.len(), |at| at + 2),
+            first if is_word(first) => rest.find(|c| !is_word(c)).unwrap_or(rest.len()),
+            first => first.len_utf8(),
+        };
+        let (token, tail) = rest.split_at(end);
+        rest = tail;
+        Some(token)
+    })
 }

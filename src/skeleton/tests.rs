@@ -3,7 +3,7 @@
 
 use super::bindings::examples;
 use super::example::Example;
-use super::source::{Buses, Drives, names};
+use super::source::{Buses, Drives, compatibles, names};
 use super::{Asks, write};
 use crate::board::Board;
 use linux_headers::{Locate, Series, Tree};
@@ -108,4 +108,20 @@ fn names_stand_in_device_tables() {
                   \t{ \"lm1\", 0 },\n\t{ .name = \"lm2\" },\n\t{ }\n};\n\
                   static const struct i2c_device_id *one(struct i2c_client *c) { return \"no\"; }\n";
     assert_eq!(names(source), ["lm1", "lm2"]);
+}
+
+#[test]
+fn a_macro_may_make_the_entries_of_a_table() {
+    let source = "static const struct of_device_id chip_of_match[] = {\n\
+                  \tCHIP(\"maker,lm1\", LM1, \"text\"),\n\t{ .compatible = \"maker,lm2\", .data = \"no\" },\n\t{ }\n};\n\
+                  static const struct spi_device_id chip_ids[] = {\n\tCHIP_ID(\"lm1\"),\n\t{ CHIP_NAME, LM3 },\n\t{ }\n};\n\
+                  #define CHIP_NAME \"lm3\"\n";
+    assert_eq!(compatibles(source), ["maker,lm1", "maker,lm2"]);
+    assert_eq!(names(source), ["lm1", "lm3"]);
+}
+
+#[test]
+fn an_spi_driver_without_a_table_is_matched_by_its_name() {
+    let source = "static struct spi_driver chip_driver = {\n\t.driver = {\n\t\t.name\t= \"lm1\",\n\t},\n};\n";
+    assert_eq!(names(source), ["lm1"]);
 }

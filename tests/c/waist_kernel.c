@@ -9,6 +9,7 @@
 #include <linux/cpuhotplug.h>
 #include <linux/cred.h>
 #include <linux/delay.h>
+#include <linux/device.h>
 #include <linux/fs.h>
 #include <linux/init.h>
 #include <linux/jump_label.h>
@@ -18,6 +19,7 @@
 #include <linux/kthread.h>
 #include <linux/mm_types.h>
 #include <linux/notifier.h>
+#include <linux/pid.h>
 #include <linux/pm_runtime.h>
 #include <linux/reboot.h>
 #include <linux/sched/signal.h>
@@ -289,6 +291,7 @@ static struct notifier_block listener = { .notifier_call = never_called };
 static void nobody_suspends_or_restarts_the_domain(void)
 {
 	expect_eq(pm_suspend_target_state, PM_SUSPEND_ON);
+	expect(!pm_suspend_via_firmware() && !pm_resume_via_firmware());
 	expect(!pm_power_off);
 	expect_eq(register_pm_notifier(&listener), 0);
 	expect_eq(unregister_pm_notifier(&listener), 0);
@@ -299,6 +302,23 @@ static void nobody_suspends_or_restarts_the_domain(void)
 	expect_eq(unregister_restart_handler(&listener), 0);
 }
 
+static int never_off(struct sys_off_data *data)
+{
+	return NOTIFY_BAD;
+}
+
+static void a_device_s_part_in_switching_off_ends_with_it(void)
+{
+	struct device *dev = root_device_register("off");
+
+	expect(!IS_ERR(dev));
+	expect_eq(devm_register_sys_off_handler(dev, SYS_OFF_MODE_POWER_OFF_PREPARE,
+						SYS_OFF_PRIO_FIRMWARE, never_off, NULL), 0);
+	expect_eq(devm_register_power_off_handler(dev, never_off, NULL), 0);
+	expect_eq(devm_register_restart_handler(dev, never_off, NULL), 0);
+	root_device_unregister(dev);
+}
+
 static void nobody_asks_for_sigio(void)
 {
 	struct fasync_struct *list = NULL;
@@ -307,6 +327,17 @@ static void nobody_asks_for_sigio(void)
 	kill_fasync(&list, SIGIO, POLL_IN);
 	expect_eq(fasync_helper(-1, NULL, 0, &list), 0);
 	expect(!list);
+}
+
+static void nobody_has_a_number_in_a_namespace(void)
+{
+	struct pid pid = { .count = REFCOUNT_INIT(1) };
+
+	expect_eq(pid_vnr(NULL), 0);
+	expect_eq(pid_vnr(get_pid(&pid)), 0);
+	put_pid(&pid);
+	put_pid(NULL);
+	expect_eq(refcount_read(&pid.count), 1);
 }
 
 static DEFINE_STATIC_KEY_FALSE(key);
@@ -334,7 +365,9 @@ static const struct ktap_case cases[] = {
 	KTAP_CASE(the_roots_are_there),
 	KTAP_CASE(a_backing_device_can_be_made),
 	KTAP_CASE(nobody_suspends_or_restarts_the_domain),
+	KTAP_CASE(a_device_s_part_in_switching_off_ends_with_it),
 	KTAP_CASE(nobody_asks_for_sigio),
+	KTAP_CASE(nobody_has_a_number_in_a_namespace),
 	KTAP_CASE(a_static_key_turns),
 };
 KTAP_MODULE(cases);

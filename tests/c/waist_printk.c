@@ -146,7 +146,11 @@ static void a_pointer_is_not_given_away(void)
 
 static void ratelimit_lets_some_through(void)
 {
-	int i;
+	int i, through = 0;
+
+	for (i = 0; i < 30; i++)
+		through += printk_ratelimit() != 0;
+	expect_eq(through, 10);
 
 	for (i = 0; i < 100; i++)
 		pr_info_ratelimited("line limited\n");

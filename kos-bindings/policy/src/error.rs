@@ -45,7 +45,7 @@ pub struct Source {
 }
 
 /// A line and column, both from 1.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Place {
     /// The file's name.
     pub file: String,

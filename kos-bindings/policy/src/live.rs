@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! A policy at work: it judges for the kernel, records, and can be replaced meanwhile.
 
+use std::collections::HashSet;
 use std::fmt;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 use std::time::SystemTime;
 
@@ -11,6 +13,7 @@ use serde_json::Value;
 
 use crate::ast::Event;
 use crate::audit::{Record, Sink};
+use crate::error::Place;
 use crate::eval::{Decider, Decision, Happening, State, no_rule, settle};
 use crate::message::describe;
 use crate::program::{ANY, Program, Rule, Sid};
@@ -169,14 +172,17 @@ impl Live {
         let mut state = self.0.state.lock().unwrap_or_else(PoisonError::into_inner);
         let moved = state.moved(&program, &new).map_err(ReplaceError)?;
         // What was used stays so: a rule of the same text at the same place is the same rule.
+        let used: HashSet<(&str, Place)> = program
+            .rules
+            .iter()
+            .filter(|old| old.is_used.load(Relaxed))
+            .map(|old| (old.text.as_str(), program.place(old.pos)))
+            .collect();
         for rule in &new.rules {
-            let was = program.rules.iter().any(|old| {
-                old.text == rule.text
-                    && old.is_used.load(std::sync::atomic::Ordering::Relaxed)
-                    && program.place(old.pos) == new.place(rule.pos)
-            });
-            rule.is_used.store(was, std::sync::atomic::Ordering::Relaxed);
+            let was = !used.is_empty() && used.contains(&(rule.text.as_str(), new.place(rule.pos)));
+            rule.is_used.store(was, Relaxed);
         }
+        drop(used);
         *state = moved;
         *program = new;
         Ok(())

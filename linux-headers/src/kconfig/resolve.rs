@@ -83,7 +83,9 @@ impl Answers {
         self.values.get(symbol).is_some_and(|value| value == "y")
     }
 
-    fn is_no(&self, symbol: &str) -> bool {
+    /// Whether the answer is a firm no.
+    #[must_use]
+    pub fn is_no(&self, symbol: &str) -> bool {
         self.values.get(symbol).is_some_and(|value| value == "n")
     }
 }

@@ -81,12 +81,15 @@ impl Build<'_> {
     fn wishes<'o>(&self, objects: impl Iterator<Item = &'o u32>) -> Vec<String> {
         let all = &self.session.index.kbuild.objects;
         let mut wishes: Vec<String> = self.request.wishes.clone();
+        // Whoever names symbols decides; for a driver no folder's condition is met that the answers forbid.
+        let decides = lookup::symbols_of(&self.request.driver).next().is_some();
+        let may = |symbol: &&str| decides || !self.session.common.forbids(symbol);
         for object in objects.filter_map(|object| all.get(*object as usize)) {
             // A part of a module that has a condition of its own is the configuration's business, not the driver's.
             let of_module = all.iter().filter(|other| other.module == object.module);
             let most = of_module.map(|other| other.guards.len()).min().unwrap_or_default();
             let guards = object.guards.iter().take(most).filter_map(|guard| guard.symbol());
-            wishes.extend(guards.map(str::to_owned));
+            wishes.extend(guards.filter(may).map(str::to_owned));
         }
         wishes.sort();
         wishes.dedup();
