@@ -63,6 +63,9 @@ impl Devices {
             Self::Buffers
         } else if has("drivers/iio/industrialio-core.c") {
             Self::No
+        } else if has("net/nfc/core.c") {
+            // A reader is used through sockets; the devices in its image are those of its lines, which are not for clients.
+            Self::No
         } else if has("fs/char_dev.c") {
             Self::Any
         } else {

@@ -286,8 +286,11 @@ fn doors(text: &mut Text<'_>, needs: &Needs) {
             text.is_asked_so(CLIENT, "Chardev", &rules, true);
         }
         Devices::Any => {
-            let methods = ["List", "Open", "Read", "Write", "Ioctl", "Poll", "Close"];
-            text.is_asked(CLIENT, "Chardev", &methods, true);
+            let mut rules = vec![("Open", open)];
+            rules.extend(
+                ["List", "Read", "Write", "Ioctl", "Poll", "Close"].map(|method| (method, "grant ()".to_owned())),
+            );
+            text.is_asked_so(CLIENT, "Chardev", &rules, true);
         }
     }
     if needs.has_sockets {
