@@ -113,8 +113,10 @@ fn names_stand_in_device_tables() {
 #[test]
 fn a_macro_may_make_the_entries_of_a_table() {
     let source = "static const struct of_device_id chip_of_match[] = {\n\
-                  \tCHIP(\"maker,lm1\", LM1, \"text\"),\n\t{ .compatible = \"maker,lm2\", .data = \"no\" },\n\t{ }\n};\n\
-                  static const struct spi_device_id chip_ids[] = {\n\tCHIP_ID(\"lm1\"),\n\t{ CHIP_NAME, LM3 },\n\t{ }\n};\n\
+                  \tCHIP(\"maker,lm1\", LM1, \"text\"),\n\
+                  \t{ .compatible = \"maker,lm2\", .data = \"no\" },\n\t{ }\n};\n\
+                  static const struct spi_device_id chip_ids[] = {\n\
+                  \tCHIP_ID(\"lm1\"),\n\t{ CHIP_NAME, LM3 },\n\t{ }\n};\n\
                   #define CHIP_NAME \"lm3\"\n";
     assert_eq!(compatibles(source), ["maker,lm1", "maker,lm2"]);
     assert_eq!(names(source), ["lm1", "lm3"]);

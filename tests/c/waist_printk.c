@@ -12,6 +12,7 @@
 #include <linux/of.h>
 #include <linux/panic.h>
 #include <linux/printk.h>
+#include <linux/ratelimit.h>
 #include <linux/sched/debug.h>
 #include <linux/uuid.h>
 #include "ktap.h"
@@ -148,6 +149,7 @@ static void ratelimit_lets_some_through(void)
 {
 	int i, through = 0;
 
+	expect_eq(printk_ratelimit_state.burst, 10);
 	for (i = 0; i < 30; i++)
 		through += printk_ratelimit() != 0;
 	expect_eq(through, 10);
