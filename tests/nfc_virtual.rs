@@ -264,7 +264,7 @@ fn two_devices_talk(series: Series) {
     exchange(client, &serving, &asking, b"pong");
     exchange(client, &asking, &serving, &[0x5a; 100]);
 
-    nfc.link_down(near).expect("the end of the link");
+    nfc.link_down(near, targets[0].index).expect("the end of the link");
     domain.stop();
     let end = domain.wait_death(SOON).expect("an end");
     assert!(end.is_orderly, "{end}");

@@ -69,9 +69,10 @@ impl Nfc {
     /// # Errors
     ///
     /// `EALREADY`: it is down; what the driver says; the domain has ended or does not answer.
-    pub fn link_down(&mut self, adapter: u32) -> Result<(), NfcError> {
-        self.ask("unlink device", Self::on(command::DEP_LINK_DOWN, adapter))
-            .map(drop)
+    pub fn link_down(&mut self, adapter: u32, target: u32) -> Result<(), NfcError> {
+        // Linux 6.1 wants the target to be named, though there is one link.
+        let message = Self::on(command::DEP_LINK_DOWN, adapter).with_u32(attr::TARGET_INDEX, target);
+        self.ask("unlink device", message).map(drop)
     }
 
     /// Offers a service to the devices that are linked to.
