@@ -31,6 +31,13 @@ pub unsafe fn commit(at: *mut u8, bytes: usize) -> bool {
     unsafe { ffi::lc_vm_commit(at, bytes) == 0 }
 }
 
+/// A hint that pages will be written soon. No function for that is public: they come by faults.
+///
+/// # Safety
+///
+/// The range is whole pages of the caller's.
+pub unsafe fn populate(_at: *mut u8, _bytes: usize) {}
+
 /// Turns pages into a guard: touching them is a fault. Their contents are lost to the program.
 ///
 /// # Safety
