@@ -27,36 +27,17 @@ static void update_jiffies(u64 uptime_ns)
 
 static unsigned long softirq_raised_at;
 
-#ifdef CONFIG_IRQ_WORK
-/* An image has them if something in it queues such work. */
-#pragma weak irq_work_needs_cpu
-#pragma weak irq_work_tick
-
+/* What is queued for the moment when interrupts are taken (kernel/irq_work.c). */
 static bool has_irq_work(void)
 {
-	return irq_work_needs_cpu && irq_work_needs_cpu();
+	return IS_ENABLED(CONFIG_IRQ_WORK) && irq_work_needs_cpu();
 }
-
-static void run_irq_work(void)
-{
-	if (irq_work_tick)
-		irq_work_tick();
-}
-#else
-static bool has_irq_work(void)
-{
-	return false;
-}
-
-static void run_irq_work(void)
-{
-}
-#endif
 
 void machine_run_timers(void)
 {
 	update_jiffies(machine_uptime_ns());
-	run_irq_work();
+	if (IS_ENABLED(CONFIG_IRQ_WORK))
+		irq_work_tick();
 	hrtimer_run_queues();
 	if (softirq_raised_at != jiffies) {
 		softirq_raised_at = jiffies;
