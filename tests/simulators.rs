@@ -5,6 +5,7 @@
 use linux_compat::board::Board;
 use linux_compat::build::{BuildRequest, build};
 use linux_compat::client::{Client, DeviceFile, poll};
+use linux_compat::policy::{PolicyChoice, class_of_channel, class_of_driver};
 use linux_compat::shim;
 use linux_compat::system::{ClockKind, Domain, DriverSpec, System, SystemOptions};
 use linux_headers::{Locate, Profile, Series, Tree};
@@ -34,9 +35,21 @@ impl Simulated {
     /// Starts drivers from an image that `change` has had its say on.
     #[track_caller]
     fn start_with(series: Series, drivers: &str, board: &str, change: impl FnOnce(&mut BuildRequest)) -> Self {
+        Self::start_under(PolicyChoice::Generated, series, drivers, board, change)
+    }
+
+    #[track_caller]
+    fn start_under(
+        policy: PolicyChoice,
+        series: Series,
+        drivers: &str,
+        board: &str,
+        change: impl FnOnce(&mut BuildRequest),
+    ) -> Self {
         let system = System::new(SystemOptions {
             series: Some(series),
             clock: ClockKind::Virtual,
+            policy,
             ..SystemOptions::default()
         })
         .expect("a system");
@@ -205,14 +218,30 @@ fn gpio_sim_lines_follow_their_pull() {
     });
 }
 
+/// One message moves 64 KiB one way at the most, and the test goes on to 65,537 bytes and to two transfers of as many, so
+/// each length is a run of its own.
 #[test]
-#[ignore = "open: a transfer of more than 64 KiB fails with EPROTO"]
 fn the_loopback_test_passes_over_a_wire() {
-    let spi = Simulated::start(Series::V6_12, "spi-loopback-test", "spi-loopback");
-    let log = spi.log();
-    assert!(log.contains("Finished spi-loopback-tests with return: 0"), "{log}");
-    assert!(log.contains("Running test two tx+rx transfers - alter both"), "{log}");
-    assert!(!log.contains("mismatch"), "{log}");
+    let board = std::fs::read_to_string(file("spi-loopback.dts")).expect("a board");
+    both(|series| {
+        for len in [1, 3, 32, 251, 1031, 4099] {
+            let args = format!("loopback=1 spi_loopback_test.run_only_iter_len={len}");
+            let name = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("loopback-{series}-{len}"));
+            std::fs::write(name.with_extension("dts"), board.replace("loopback=1", &args)).expect("a board");
+            let spi = Simulated::start(series, "spi-loopback-test", &name.to_string_lossy());
+            let log = spi.log();
+            assert!(
+                log.contains("Finished spi-loopback-tests with return: 0"),
+                "{len}: {log}"
+            );
+            assert!(
+                log.contains("Running test two tx+rx transfers - alter both"),
+                "{len}: {log}"
+            );
+            assert!(log.contains(&format!("len = {len},")), "{log}");
+            assert!(!log.contains("mismatch"), "{len}: {log}");
+        }
+    });
 }
 
 #[test]
@@ -235,7 +264,11 @@ const IIO_DUMMY: &str =
     "CONFIG_IIO_SIMPLE_DUMMY CONFIG_IIO_DUMMY_EVGEN CONFIG_IIO_SYSFS_TRIGGER CONFIG_IIO_HRTIMER_TRIGGER";
 
 fn iio_dummy(series: Series) -> Simulated {
-    Simulated::start_with(series, IIO_DUMMY, "plain", |request| {
+    iio_dummy_under(PolicyChoice::Generated, series)
+}
+
+fn iio_dummy_under(policy: PolicyChoice, series: Series) -> Simulated {
+    Simulated::start_under(policy, series, IIO_DUMMY, "plain", |request| {
         request.extra_glue.push(file("iio_devices.c"));
         request.extra_roots.push("iio_devices_failed".to_owned());
         let wishes = ["IIO_SIMPLE_DUMMY_EVENTS", "IIO_SIMPLE_DUMMY_BUFFER"];
@@ -337,10 +370,20 @@ const GET_EVENT_FD: u32 = 0x8004_6990;
 const VOLTAGE_ROSE: u64 = 1 << 48;
 
 #[test]
-#[ignore = "open: the policy gives clients no ioctl of a device with events only"]
 fn iio_dummy_tells_of_events_that_are_poked() {
     both(|series| {
-        let mut dummy = iio_dummy(series);
+        // The policy that is made from an image gives clients no ioctl of IIO.
+        let classes = [
+            class_of_driver(IIO_DUMMY),
+            "linuxcompat.Client".to_owned(),
+            "linuxcompat.Supervisor".to_owned(),
+        ]
+        .into_iter()
+        .chain(["gpio", "log", "firmware"].map(class_of_channel));
+        let uses: String = classes.map(|class| format!("use EDL {class}\n")).collect();
+        let grants = ["execute", "request", "response", "error"].map(|kind| format!("{kind} {{ grant () }}\n"));
+        let open = PolicyChoice::Text(format!("use nk.base._\n{}{uses}", grants.concat()));
+        let mut dummy = iio_dummy_under(open, series);
         dummy.write(&format!("{DUMMY}/events/in_voltage0_thresh_rising_en"), "1");
         let device = dummy.client.device_open("iio:device0", false).expect("the device");
         let (_, number) = dummy

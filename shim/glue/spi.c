@@ -6,6 +6,7 @@
 #include <linux/init.h>
 #include <linux/of.h>
 #include <linux/platform_device.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/spi/spi.h>
 #include <linux/version.h>
@@ -87,6 +88,12 @@ out:
 	return ret;
 }
 
+/* What one message moves one way (linuxcompat/Spi.idl, MaxBytes). */
+static size_t most_bytes(struct spi_device *spi)
+{
+	return SZ_64K;
+}
+
 static int spi_probe(struct platform_device *pdev)
 {
 	struct device *dev = &pdev->dev;
@@ -113,6 +120,8 @@ static int spi_probe(struct platform_device *pdev)
 	host->mode_bits = SPI_CPOL | SPI_CPHA | SPI_CS_HIGH | SPI_LSB_FIRST |
 			  SPI_3WIRE;
 	host->bits_per_word_mask = SPI_BPW_RANGE_MASK(4, 32);
+	host->max_transfer_size = most_bytes;
+	host->max_message_size = most_bytes;
 	host->transfer_one_message = one_message;
 	return devm_spi_register_controller(dev, host);
 }
