@@ -338,6 +338,7 @@ each_driver! {
     lm75 = "lm75",
     mma8452 = "mma8452",
     mpu3050 = "mpu3050",
+    nfcsim = "nfcsim",
     nxp_nci = "nxp-nci",
     pn533 = "pn533_i2c",
     rtc_ds1307 = "rtc-ds1307",
@@ -345,6 +346,7 @@ each_driver! {
     st_gyro = "st_gyro_i2c",
     st_lsm6dsx = "st_lsm6dsx_i2c",
     st95hf = "st95hf",
+    virtual_ncidev = "virtual_ncidev",
 }
 
 /// No board comes without these tests.

@@ -111,7 +111,7 @@ impl Simulated {
     }
 }
 
-fn both(check: fn(Series)) {
+fn both(check: impl Fn(Series)) {
     for series in [Series::V6_12, Series::V6_1] {
         check(series);
     }
