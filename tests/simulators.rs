@@ -111,7 +111,7 @@ impl Simulated {
     }
 }
 
-fn both(check: impl Fn(Series)) {
+fn both(check: fn(Series)) {
     for series in [Series::V6_12, Series::V6_1] {
         check(series);
     }
@@ -219,29 +219,24 @@ fn gpio_sim_lines_follow_their_pull() {
 }
 
 /// One message moves 64 KiB one way at the most, and the test goes on to 65,537 bytes and to two transfers of as many, so
-/// each length is a run of its own.
+/// each length is a run of its own. 6.1's test cannot be told a length.
 #[test]
 fn the_loopback_test_passes_over_a_wire() {
     let board = std::fs::read_to_string(file("spi-loopback.dts")).expect("a board");
-    both(|series| {
-        for len in [1, 3, 32, 251, 1031, 4099] {
-            let args = format!("loopback=1 spi_loopback_test.run_only_iter_len={len}");
-            let name = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("loopback-{series}-{len}"));
-            std::fs::write(name.with_extension("dts"), board.replace("loopback=1", &args)).expect("a board");
-            let spi = Simulated::start(series, "spi-loopback-test", &name.to_string_lossy());
-            let log = spi.log();
-            assert!(
-                log.contains("Finished spi-loopback-tests with return: 0"),
-                "{len}: {log}"
-            );
-            assert!(
-                log.contains("Running test two tx+rx transfers - alter both"),
-                "{len}: {log}"
-            );
-            assert!(log.contains(&format!("len = {len},")), "{log}");
-            assert!(!log.contains("mismatch"), "{len}: {log}");
-        }
-    });
+    for len in [1, 3, 32, 251, 1031, 4099] {
+        let args = format!("loopback=1 spi_loopback_test.run_only_iter_len={len}");
+        let name = format!("{}/loopback-{len}", env!("CARGO_TARGET_TMPDIR"));
+        std::fs::write(format!("{name}.dts"), board.replace("loopback=1", &args)).expect("a board");
+        let spi = Simulated::start(Series::V6_12, "spi-loopback-test", &name);
+        let log = spi.log();
+        assert!(
+            log.contains("Finished spi-loopback-tests with return: 0"),
+            "{len}: {log}"
+        );
+        let runs = log.matches(&format!("len = {len},")).count();
+        assert!(runs > 50, "{runs} of {len}: {log}");
+        assert!(!log.contains("mismatch"), "{len}: {log}");
+    }
 }
 
 #[test]
@@ -379,7 +374,7 @@ fn iio_dummy_tells_of_events_that_are_poked() {
             "linuxcompat.Supervisor".to_owned(),
         ]
         .into_iter()
-        .chain(["gpio", "log", "firmware"].map(class_of_channel));
+        .chain(["gpio", "log", "firmware", "clock"].map(class_of_channel));
         let uses: String = classes.map(|class| format!("use EDL {class}\n")).collect();
         let grants = ["execute", "request", "response", "error"].map(|kind| format!("{kind} {{ grant () }}\n"));
         let open = PolicyChoice::Text(format!("use nk.base._\n{}{uses}", grants.concat()));
@@ -549,7 +544,8 @@ impl Clock<'_> {
         assert_eq!(self.now(), at);
     }
 
-    fn rings_on_a_date(&mut self, at: i64, limit_s: u64) {
+    /// A timer a minute away may be up to four seconds late where a second has a thousand ticks (kernel/time/timer.c).
+    fn rings_on_a_date(&mut self, at: i64, limit_s: u64, late_s: i64) {
         let time = time_of(at);
         let alarm = [vec![1, 0, 0, 0], bytes(time)].concat();
         self.ioctl(RTC_WKALM_SET, &alarm);
@@ -557,12 +553,12 @@ impl Clock<'_> {
         assert_eq!((set[0], &words(&set[4..])[..6]), (1, &time[..6]));
         assert!(self.waits(limit_s), "no alarm");
         assert!(self.event() & RTC_AF != 0);
-        assert_eq!(self.now(), at);
+        let late = self.now() - at;
+        assert!((0..=late_s).contains(&late), "{late} s late");
     }
 }
 
 #[test]
-#[ignore = "open: the alarm with a date does not ring"]
 fn a_simulated_clock_passes_the_checks_of_rtctest() {
     assert_eq!(seconds(time_of(1_709_251_199)), 1_709_251_199);
     both(|series| {
@@ -585,9 +581,9 @@ fn a_simulated_clock_passes_the_checks_of_rtctest() {
         let now = clock.now();
         clock.rings(now + 3, 5);
         let now = clock.now();
-        clock.rings_on_a_date(now + 3, 5);
+        clock.rings_on_a_date(now + 3, 5, 0);
         let minute = clock.now() / 60 * 60 + 60;
         clock.rings(minute, 62);
-        clock.rings_on_a_date(minute + 60, 62);
+        clock.rings_on_a_date(minute + 60, 66, 4);
     });
 }

@@ -188,7 +188,12 @@ fn i2c(text: &mut Text<'_>, server: &str, parts: &[&BoardPart]) {
     /// Linux's `I2C_M_TEN`: an address of ten bits is another address. `include/uapi/linux/i2c.h`.
     const TEN_BITS: &str = "0x10";
     let addresses = hex(&parts.iter().map(|part| part.reg).collect::<Vec<_>>());
+    let can = ("Functionality", "grant ()".to_owned());
     if addresses.is_empty() {
+        text.paragraph(&format!(
+            "The bus {server}: no chip is on it; what it can do, and no transfer."
+        ));
+        text.asks(server, "I2c", &[can], false);
         return;
     }
     let names: Vec<_> = parts.iter().map(|part| part.name.as_str()).collect();
@@ -204,10 +209,7 @@ fn i2c(text: &mut Text<'_>, server: &str, parts: &[&BoardPart]) {
         ),
     };
     let flags = format!("each.clear {{items : message.msgs, field : \"flags\", mask : {TEN_BITS}}}");
-    let rules = [
-        ("Functionality", "grant ()".to_owned()),
-        ("Xfer", format!("assert ({which} && {flags})")),
-    ];
+    let rules = [can, ("Xfer", format!("assert ({which} && {flags})"))];
     text.asks(server, "I2c", &rules, true);
 }
 
