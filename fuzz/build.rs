@@ -9,10 +9,15 @@ use std::path::Path;
 use std::process::Command;
 
 /// What the harness calls an image, the driver in it, and its board.
-const IMAGES: [(&str, &str, &str); 4] = [
+const IMAGES: [(&str, &str, &str); 5] = [
     ("ADXL345_I2C", "adxl345", "drivers/boards/adxl345-i2c.dts"),
     ("ADXL345_SPI", "adxl345_spi", "drivers/boards/adxl345-spi.dts"),
     ("BMG160", "bmg160", "drivers/boards/bmg160.dts"),
+    (
+        "NFC",
+        "CONFIG_NFC_NXP_NCI_I2C CONFIG_NFC_PN533_I2C CONFIG_NFC_ST95HF CONFIG_NFC_SIM CONFIG_NFC_VIRTUAL_NCI",
+        "fuzz/nfc.dts",
+    ),
     ("FAULTY", "fuzz/selftest/faulty.c", "drivers/boards/adxl345-i2c.dts"),
 ];
 
@@ -48,6 +53,7 @@ fn main() {
         "examples",
         "drivers/boards",
         "fuzz/glue",
+        "fuzz/nfc.dts",
         "fuzz/selftest",
     ] {
         println!("cargo::rerun-if-changed={}", root.join(watched).display());

@@ -14,6 +14,9 @@ use kos_bindings::hosted::{ChannelSpec, DomainSpec, Endpoint, Lines, Rights, Ser
 use kos_bindings::idl::{clock, gpio, i2c, log, spi};
 use std::time::Duration;
 
+/// What the domain is connected to, made of what it answers from and its interrupt lines.
+pub type Hardware<'a> = &'a dyn Fn(&Input, &Lines) -> Vec<ChannelSpec>;
+
 /// What the domain may write. More costs time: each input ends with a look at which pages it touched.
 const MEMORY_BYTES: u64 = 6 << 20;
 
@@ -31,7 +34,8 @@ pub struct Machine {
     snapshot: Option<(Snapshot, Vec<Vec<u8>>)>,
 }
 
-fn channel(name: &str, riid: u16, server: impl Server + 'static) -> ChannelSpec {
+/// A channel to a server.
+pub fn channel(name: &str, riid: u16, server: impl Server + 'static) -> ChannelSpec {
     ChannelSpec {
         name: name.to_owned(),
         riid,
@@ -48,9 +52,26 @@ impl Machine {
     /// It does not boot: there is nothing to fuzz then.
     #[must_use]
     pub fn boot(image: Image, identity: Identity) -> Self {
+        Self::boot_with(image, &|input, lines| {
+            let chip = Chip::new(input.clone(), lines.clone(), identity);
+            let rest = Rest::new(input.clone());
+            vec![
+                channel("i2c0", i2c::RIID, i2c_bus(chip.clone())),
+                channel("spi0", spi::RIID, spi_bus(chip)),
+                channel("gpio", gpio::RIID, gpio_lines(rest.clone())),
+                channel("clock", clock::RIID, virtual_clock(rest)),
+            ]
+        })
+    }
+
+    /// Boots the image with hardware of the caller's.
+    ///
+    /// # Panics
+    ///
+    /// As [`Machine::boot`].
+    #[must_use]
+    pub fn boot_with(image: Image, hardware: Hardware<'_>) -> Self {
         let (input, lines, log) = (Input::default(), Lines::new(), Log::default());
-        let chip = Chip::new(input.clone(), lines.clone(), identity);
-        let rest = Rest::new(input.clone());
         let mut spec = DomainSpec::new("fuzzed", &image.path);
         spec.dtb = std::fs::read(&image.dtb).expect("the board");
         spec.memory_bytes = MEMORY_BYTES;
@@ -58,13 +79,8 @@ impl Machine {
         spec.start_ns = 0;
         spec.args = vec!["wall_ns=946684800000000000".to_owned()];
         spec.lines = lines.clone();
-        spec.channels = vec![
-            channel("i2c0", i2c::RIID, i2c_bus(chip.clone())),
-            channel("spi0", spi::RIID, spi_bus(chip)),
-            channel("gpio", gpio::RIID, gpio_lines(rest.clone())),
-            channel("clock", clock::RIID, virtual_clock(rest)),
-            channel("log", log::RIID, kernel_log(log.clone())),
-        ];
+        spec.channels = hardware(&input, &lines);
+        spec.channels.push(channel("log", log::RIID, kernel_log(log.clone())));
         ffi::catch_faults(&image);
         // A request that nothing can answer any more is given up at once: time is virtual.
         let options = Options {
@@ -105,7 +121,7 @@ impl Machine {
     ///
     /// As [`Machine::keep`].
     pub fn reset(&mut self, data: &[u8]) {
-        for line in 0..4 {
+        for line in 0..8 {
             self.lines.set(line, false);
         }
         if let Some((snapshot, shadow)) = &mut self.snapshot {
