@@ -33,8 +33,8 @@ fn restart() -> Vec<u8> {
     frame(RESET, 4)
 }
 
-/// ETIMEDOUT: the driver waits for each answer of the loader with a lock that its interrupt needs to hand the answer over
-/// (`docs/upstream-findings.md`).
+/// ETIMEDOUT: the driver waits for each answer of the loader with a lock that its interrupt needs to hand the answer
+/// over (`docs/upstream-findings.md`).
 const UNHEARD: Errno = Errno(110);
 
 struct Reader {
@@ -98,8 +98,8 @@ impl Reader {
         }
     }
 
-    /// After an answer that was not heard: the interrupt that brought it gets the lock when the chip is off, takes that for
-    /// a hard fault, and the next power-up pays for it.
+    /// After an answer that was not heard: the interrupt that brought it gets the lock when the chip is off, takes that
+    /// for a hard fault, and the next power-up pays for it.
     fn polls_after_unheard(&mut self) {
         let first = self.nfc.up(self.adapter).expect_err("the fault");
         assert_eq!(first.errno(), Some(UNHEARD));

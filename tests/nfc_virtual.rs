@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Acceptance: upstream's simulated NFC devices in a domain, unmodified: `virtual_ncidev`, where a client is the NCI
-//! controller, and `nfcsim`, whose two devices are in each other's field; and Linux's own test of NCI, compiled as it is.
+//! controller, and `nfcsim`, whose two devices are in each other's field; and Linux's own test of NCI, compiled as it
+//! is.
 
 mod common;
 

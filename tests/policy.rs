@@ -246,8 +246,9 @@ fn is_tight(driver: &str) {
 
 /// The rules of a driver that no run needs, each for a reason.
 ///
-/// A board says which lines a driver has, but not whether it reads them: two drivers only write theirs. And an image has
-/// character devices if upstream's core of lines is in it, whose devices are not for clients: two drivers have no others.
+/// A board says which lines a driver has, but not whether it reads them: two drivers only write theirs. And an image
+/// has character devices if upstream's core of lines is in it, whose devices are not for clients: two drivers have no
+/// others.
 fn spare(driver: &str, rules: &[Rule]) -> Range<usize> {
     let reads = |text: &str| {
         let at = rules.iter().position(|rule| rule.text == text);

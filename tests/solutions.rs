@@ -55,7 +55,8 @@ entities:
     );
     let text = text.replace(
         "driver.Gyroscope\n  path: bmg160",
-        "driver.Bmg160\n  connections: [{target: server.I2c0, id: i2c0}, {target: server.Gpio, id: gpio}, {target: server.Log, id: log}]",
+        "driver.Bmg160\n  connections: [{target: server.I2c0, id: i2c0}, {target: server.Gpio, id: gpio}, \
+         {target: server.Log, id: log}]",
     );
     let text = format!(
         "{text}- name: linuxcompat.Client

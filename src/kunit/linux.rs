@@ -40,8 +40,9 @@ impl Linux {
     #[must_use]
     pub fn text<'a>(version: &str, suites: &[Suite], counts: impl Iterator<Item = (&'a str, Count)>) -> String {
         let head = format!(
-            "# KUnit on Linux {version} under User-Mode Linux, written by `cargo xtask oracle --kunit`: suite, case, rows \
-             of\n# parameters, result. For a module that counts for itself: module, \"{CHECKS}\", how many, result.\n\
+            "# KUnit on Linux {version} under User-Mode Linux, written by `cargo xtask oracle --kunit`: suite, case, \
+             rows of\n# parameters, result. For a module that counts for itself: module, \"{CHECKS}\", how many, \
+             result.\n\
              suite\tcase\tparam_rows\tresult\n"
         );
         let cases = suites.iter().flat_map(|suite| {

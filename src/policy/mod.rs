@@ -64,8 +64,8 @@ impl Devices {
         } else if has("drivers/iio/industrialio-core.c") {
             Self::No
         } else if has("net/nfc/core.c") && !has("drivers/char/misc.c") {
-            // A reader is used through sockets; the devices in its image are those of its lines, which are not for clients.
-            // A controller that is a client's to play has one of its own.
+            // A reader is used through sockets; the devices in its image are those of its lines, which are not for
+            // clients. A controller that is a client's to play has one of its own.
             Self::No
         } else if has("fs/char_dev.c") {
             Self::Any

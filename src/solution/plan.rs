@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! An `init.yaml` of drivers: which run, and over which static channels each finds its servers and is found.
 //!
-//! Processes of classes `driver.…` are our domains. Those of `server.…` are the board's and the supervisor's servers, and
-//! `linuxcompat.Client` is whoever uses a driver's files. Nothing of ours can play another class.
+//! Processes of classes `driver.…` are our domains. Those of `server.…` are the board's and the supervisor's servers,
+//! and `linuxcompat.Client` is whoever uses a driver's files. Nothing of ours can play another class.
 
 use super::{Domain, files};
 use crate::board::{Board, BoardError};

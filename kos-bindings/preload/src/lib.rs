@@ -14,13 +14,15 @@
 //! Each thread of the program that waits in a call has a port of its own ([`domain`]), so one may wait in `read` while
 //! another writes the same device.
 //!
-//! * [`domain`]: the domain, and the ports to it. [`object`]: what a descriptor stands for, and what can be done with it.
+//! * [`domain`]: the domain, and the ports to it. [`object`]: what a descriptor stands for, and what can be done with
+//!   it.
 //! * [`table`]: which descriptors are ours. [`wait`]: `poll` on several, ours among them.
 //! * [`ffi`]: the C library's functions that are stood in for; `ffi::real` finds the ones behind.
 //!
 //! # Differs from Linux
 //!
-//! * `epoll` refuses these descriptors (`EPERM`, as it refuses files that cannot be polled). `select` and `poll` take them.
+//! * `epoll` refuses these descriptors (`EPERM`, as it refuses files that cannot be polled). `select` and `poll` take
+//!   them.
 //! * Ancillary data is neither sent nor received; `SOL_SOCKET` has time limits and buffer sizes, nothing else.
 //! * `connect` waits though `O_NONBLOCK` is set. `readv`, `writev` and `recvmsg` move 64 KiB at the most.
 //! * A child after `fork` has descriptors of its own once it opens them; those of its parent are errors there.

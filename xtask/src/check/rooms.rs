@@ -6,10 +6,15 @@ use super::source::{Source, code_only};
 
 /// What opens a room: a module of this name, a folder of this name, or one of these places.
 const MODULES: [&str; 3] = ["ffi", "raw", "bindings"];
-const PLACES: [(&str, &str); 17] = [
+const PLACES: [(&str, &str); 19] = [
     ("kos-bindings/src/sys", "system calls"),
     ("kos-bindings/src/domain/", "the domain's own system layer"),
     ("kos-bindings/src/hosted/", "processes, shared memory and the sandbox"),
+    ("kos-bindings/src/connection.rs", "a client's end of a port"),
+    (
+        "kos-bindings/src/inproc/",
+        "a domain inside its client's process: its image, stack and kept memory",
+    ),
     (
         "kos-bindings/src/kasperskyos/",
         "the domain's system layer on KasperskyOS",

@@ -43,7 +43,8 @@ unsafe fn open_ours(path: *const c_char, flags: c_int) -> Option<c_int> {
 
 /// The functions that open a path: all alike but for their arguments.
 macro_rules! opens {
-    ($($name:ident: $type:ty = ($($before:ident: $before_type:ty)?, $path:ident, $flags:ident $(, $mode:ident)?);)*) => {$(
+    ($($name:ident: $type:ty =
+        ($($before:ident: $before_type:ty)?, $path:ident, $flags:ident $(, $mode:ident)?);)*) => {$(
         #[doc = concat!("`", stringify!($name), "(2)`.")]
         ///
         /// # Safety
@@ -291,8 +292,8 @@ pub unsafe extern "C" fn fcntl64(fd: c_int, cmd: c_int, arg: usize) -> c_int {
 ///
 /// If the command's argument is a pointer, it is good for as much as the command says.
 unsafe fn command(object: &Object, cmd: u32, arg: *mut c_void) -> Result<c_int, Errno> {
-    // Nothing is ever mapped below (`vm.mmap_min_addr`): commands such as RTC_IRQP_SET say that they take a pointer, and
-    // take a number.
+    // Nothing is ever mapped below (`vm.mmap_min_addr`): commands such as RTC_IRQP_SET say that they take a pointer,
+    // and take a number.
     const LOWEST: usize = 4096;
     match object.argument_len(cmd)? {
         Some(len) if arg.addr() >= LOWEST => {

@@ -3,7 +3,8 @@
 //! ours, and calls the C library's own function if it is not.
 //!
 //! C's variadic functions (`open`, `fcntl`, `ioctl`) are defined here with the argument that they may have: on the
-//! architectures of domains a variadic integer or pointer is passed as any other, and one that was not passed is not used.
+//! architectures of domains a variadic integer or pointer is passed as any other, and one that was not passed is not
+//! used.
 #![expect(
     unsafe_code,
     reason = "C functions whose callers promise that their pointers are good for as much as they say"

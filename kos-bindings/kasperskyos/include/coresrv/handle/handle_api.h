@@ -22,7 +22,8 @@ Retcode KnHandleCreateUserObjectEx(rtl_uint32_t type, rtl_uint32_t rights, void 
 				   nk_iid_t riid, Handle *handle);
 /*
  * UNCONFIRMED: the kernel's method SecurityConnect is public, what libkos calls it is not;
- * NkKosSecurityTransport_Init() stands above it. A handle to ask the security module with, by Call, through the class's security interface.
+ * NkKosSecurityTransport_Init() stands above it. A handle to ask the security module with, by Call, through the class's
+ * security interface.
  */
 Retcode KnHandleSecurityConnect(Handle *client);
 Retcode KnHandleGetSidByHandle(Handle handle, rtl_uint32_t *sid);
