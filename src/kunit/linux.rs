@@ -243,7 +243,7 @@ mod tests {
         };
         let linux = Linux::parse(&Linux::text(
             "6",
-            &[suite.clone()],
+            std::slice::from_ref(&suite),
             std::iter::once(("m", count.clone())),
         ));
         assert!(linux.compare(&suite).wrong.is_empty() && linux.compare_count("m", &count).wrong.is_empty());

@@ -94,7 +94,7 @@ pub fn names(text: &str) -> Vec<String> {
 /// The names of SPI drivers.
 fn spi_drivers(text: &str) -> Vec<String> {
     let bodies = text.split("struct spi_driver ").skip(1);
-    let bodies = bodies.filter_map(|after| Some(after.split_once("= {")?.1.split("};").next()?));
+    let bodies = bodies.filter_map(|after| after.split_once("= {")?.1.split("};").next());
     let name = |body: &str| {
         let after = body.split_once(".name")?.1.trim_start().strip_prefix('=')?;
         let name = tokens(after).next()?.strip_prefix('"')?.trim_end_matches('"');

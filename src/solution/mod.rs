@@ -5,8 +5,8 @@
 //! * [`class_edl`], [`server_edl`]: the class of one domain, and of one bus server, as EDL.
 //! * [`files`]: all interface, component and class descriptions that a set of drivers needs.
 //! * [`init_yaml`]: their processes and static channels. [`locator`]: who finds whom by which name.
-//! * [`plan`]: the drivers of an `init.yaml`, to be run on the channels that it gives them, and on no others.
-//! * [`start`]: the processes and channels of an `init.yaml` on the hosted kernel.
+//! * [`plan()`]: the drivers of an `init.yaml`, to be run on the channels that it gives them, and on no others.
+//! * [`start()`]: the processes and channels of an `init.yaml` on the hosted kernel.
 //! * [`export`]: a folder for a project of the SDK.
 //!
 //! All of it comes from the same [`Needs`] as the policy, and the policy speaks of the same classes. On the hosted back
