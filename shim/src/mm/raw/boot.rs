@@ -5,7 +5,8 @@ use super::heap::{FRAME_BYTES, PAGE_SHIFT, PAGE_SIZE};
 use crate::mm::{ffi::vars, pages};
 use core::cell::Cell;
 
-/// A part of what a small sensor's domain has taken when its driver is bound (43 pages); what is not taken costs memory.
+/// A part of what a small sensor's domain has taken when its driver is bound (43 pages). What a domain does not take of
+/// it costs memory.
 const EARLY_BYTES: usize = 32 * PAGE_SIZE;
 
 /// Claims a heap of `len` bytes from the microkernel. Called once, before anything allocates.
