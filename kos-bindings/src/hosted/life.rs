@@ -131,7 +131,8 @@ pub(crate) struct Life {
     asked: Mutex<Option<Instant>>,
     /// Its way to shared memory, if it has one.
     pub(crate) share: Option<Share>,
-    death: Mutex<Option<Death>>,
+    /// Its death, and whether all that it had is given back.
+    death: Mutex<(Option<Death>, bool)>,
     ended: Condvar,
 }
 
@@ -148,7 +149,7 @@ impl Life {
             process: OnceLock::new(),
             cause: Mutex::new(Cause::Itself),
             asked: Mutex::new(None),
-            death: Mutex::new(None),
+            death: Mutex::new((None, false)),
             ended: Condvar::new(),
         }
     }
@@ -197,7 +198,7 @@ impl Life {
         }
     }
 
-    /// Notes the death and tells those who wait for it.
+    /// Notes the death.
     pub(crate) fn ended(&self, domain: u64, status: Status, epitaph: &Epitaph) -> Death {
         let known = *lock(&self.cause);
         let cause = match (status, known) {
@@ -215,20 +216,25 @@ impl Life {
             cause,
             last_words: LastWords::of(epitaph),
         };
-        *lock(&self.death) = Some(death.clone());
-        self.ended.notify_all();
+        lock(&self.death).0 = Some(death.clone());
         death
     }
 
-    pub(crate) fn death(&self) -> Option<Death> {
-        lock(&self.death).clone()
+    /// Tells those who wait for the death: nobody, and no device, reaches what the domain had.
+    pub(crate) fn buried(&self) {
+        lock(&self.death).1 = true;
+        self.ended.notify_all();
     }
 
-    /// Waits for the death.
+    pub(crate) fn death(&self) -> Option<Death> {
+        lock(&self.death).0.clone()
+    }
+
+    /// Waits for the death, and until all that the domain had is given back.
     pub(crate) fn wait(&self, limit: Duration) -> Option<Death> {
         let end = Instant::now() + limit;
         let mut death = lock(&self.death);
-        while death.is_none() {
+        while !death.1 {
             let rest = end.checked_duration_since(Instant::now())?;
             death = self
                 .ended
@@ -236,6 +242,6 @@ impl Life {
                 .unwrap_or_else(PoisonError::into_inner)
                 .0;
         }
-        death.clone()
+        death.0.clone()
     }
 }

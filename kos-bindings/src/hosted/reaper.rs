@@ -109,5 +109,6 @@ fn dead(kernel: &Inner, domain: u64) {
     let _ = epoll::delete(&kernel.watch.epoll, pidfd);
     let death = life.ended(domain, status, &process.shared.epitaph());
     process.bury();
+    life.buried();
     (kernel.config.on_event)(Event::Died(death));
 }
