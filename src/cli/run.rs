@@ -83,7 +83,20 @@ pub(crate) trait View {
     }
 }
 
-/// How often the showing thread looks at signals and keys.
+/// What the showing thread is sent.
+struct Inbox {
+    updates: Receiver<Update>,
+    /// Lines of logs. They are looked for and wake nobody: the domain would wait for that with each line.
+    lines: Receiver<Update>,
+}
+
+impl Inbox {
+    fn show_lines(&self, view: &mut dyn View) -> Result<()> {
+        self.lines.try_iter().try_for_each(|line| view.show(&line))
+    }
+}
+
+/// How often the showing thread looks at signals, keys and logs.
 const TICK: Duration = Duration::from_millis(40);
 
 /// A driver with its image, ready to start.
@@ -118,14 +131,16 @@ fn wanted(args: &RunArgs, system: &System) -> Result<Vec<(String, Board, Option<
 /// A step before the first domain's start failed.
 pub(crate) fn command(args: &RunArgs) -> Result<Outcome> {
     let (updates, inbox) = channel();
+    let (log, lines) = channel();
+    let inbox = Inbox { updates: inbox, lines };
     let mut options = args.system();
-    let logs = updates.clone();
+    let logs = log.clone();
     options.on_log = Some(Arc::new(move |driver, line| {
         // After the end nobody listens any more.
         let _ = logs.send(Update::Log(driver.to_owned(), line.clone()));
     }));
     let audit = args.audit.as_deref().map(open_audit).transpose()?;
-    options.on_audit = Some(on_audit(audit.as_ref(), &updates));
+    options.on_audit = Some(on_audit(audit.as_ref(), log));
     let system = System::new(options)?;
     let stop = Arc::default();
     catch_signals(&stop)?;
@@ -174,10 +189,9 @@ fn open_audit(path: &Path) -> Result<Audit> {
 }
 
 /// Refusals are shown like warnings; more of them than anybody reads are in the file only.
-fn on_audit(audit: Option<&Audit>, updates: &Sender<Update>) -> OnAudit {
+fn on_audit(audit: Option<&Audit>, log: Sender<Update>) -> OnAudit {
     const MAX_SHOWN: u64 = 100;
     let file = audit.map(Audit::sink);
-    let updates = updates.clone();
     let shown = AtomicU64::new(0);
     Arc::new(move |record| {
         if let Some(file) = &file {
@@ -190,7 +204,7 @@ fn on_audit(audit: Option<&Audit>, updates: &Sender<Update>) -> OnAudit {
                 text: record.text(),
             };
             // After the end nobody listens any more.
-            let _ = updates.send(Update::Log("policy".to_owned(), line));
+            let _ = log.send(Update::Log("policy".to_owned(), line));
         }
     })
 }
@@ -254,7 +268,9 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    fn start_and_show(&mut self, ready: Vec<Ready>, inbox: &Receiver<Update>, view: &mut dyn View) -> Result<()> {
+    fn start_and_show(&mut self, ready: Vec<Ready>, inbox: &Inbox, view: &mut dyn View) -> Result<()> {
+        // Only readers take turns with domains. With one core alone, all take turns.
+        let _ = self.system.leave_core();
         let mut open = 0;
         for ready in ready {
             self.start(ready)?;
@@ -266,7 +282,8 @@ impl Run<'_> {
             self.show_one(inbox, view, &mut open)?;
         }
         // What is there already is still shown.
-        while let Ok(update) = inbox.try_recv() {
+        inbox.show_lines(view)?;
+        while let Ok(update) = inbox.updates.try_recv() {
             self.note(&update);
             view.show(&update)?;
         }
@@ -308,11 +325,13 @@ impl Run<'_> {
     }
 
     /// Shows one update, if one comes. Returns whether a domain's start is over.
-    fn show_one(&mut self, inbox: &Receiver<Update>, view: &mut dyn View, open: &mut usize) -> Result<bool> {
+    fn show_one(&mut self, inbox: &Inbox, view: &mut dyn View, open: &mut usize) -> Result<bool> {
         if view.tick()? {
             self.stop.store(true, Relaxed);
         }
-        let Ok(update) = inbox.recv_timeout(TICK) else {
+        let update = inbox.updates.recv_timeout(TICK);
+        inbox.show_lines(view)?;
+        let Ok(update) = update else {
             return Ok(false);
         };
         self.note(&update);

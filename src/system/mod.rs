@@ -291,6 +291,12 @@ impl System {
         &self.policies
     }
 
+    /// Keeps the calling thread, and those that it makes from now on, off the domains' core: a domain that boots would
+    /// wait for them. Returns whether there is another core that it may use.
+    pub fn leave_core(&self) -> bool {
+        self.kernel.leave_core()
+    }
+
     /// Takes what went wrong on the trusted side since the last call; empty when all is well.
     #[must_use]
     pub fn take_notices(&self) -> Vec<String> {

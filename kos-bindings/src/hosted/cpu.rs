@@ -41,3 +41,12 @@ pub(crate) fn pin(cpu: Option<usize>) -> bool {
     set.set(cpu);
     sched_setaffinity(None, &set).is_ok()
 }
+
+/// Keeps the calling thread off core `cpu`. Returns whether that worked: there may be no other that it may use.
+pub(crate) fn leave(cpu: Option<usize>) -> bool {
+    let (Some(cpu), Ok(mut set)) = (cpu.filter(|cpu| *cpu < CpuSet::MAX_CPU), sched_getaffinity(None)) else {
+        return false;
+    };
+    set.unset(cpu);
+    sched_setaffinity(None, &set).is_ok()
+}

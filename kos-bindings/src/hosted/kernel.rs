@@ -280,10 +280,11 @@ impl Kernel {
         let reaper = std::thread::Builder::new()
             .name("reaper".to_string())
             .spawn(move || {
-                cpu::pin(cpu);
                 // The launcher must be this thread's child: the domains die with their parent
-                // thread.
-                if give_launcher.send(Launcher::start(cpu)).is_ok()
+                // thread. It runs on any core.
+                let launcher = Launcher::start(cpu);
+                cpu::pin(cpu);
+                if give_launcher.send(launcher).is_ok()
                     && let Ok(inner) = inner.recv()
                 {
                     reap(&inner);
@@ -419,6 +420,12 @@ impl Kernel {
             .inner
             .new_client(class, domain.endpoint(), Rights::CALL, From::Here)?;
         Ok(LocalClient::new(Arc::clone(&self.inner), process, handle))
+    }
+
+    /// Keeps the calling thread, and those that it makes from now on, off the domains' core: a domain that boots would
+    /// wait for them. Returns whether there is another core that it may use.
+    pub fn leave_core(&self) -> bool {
+        cpu::leave(self.inner.cpu)
     }
 
     /// Returns how many messages were judged.

@@ -62,19 +62,20 @@ pub(super) fn fork(socket: BorrowedFd<'_>, cpu: Option<usize>) -> io::Result<i32
 }
 
 fn launcher(socket: c_int, kernel: u32, cpu: Option<usize>) -> ! {
-    cpu::pin(cpu);
     let built = build(socket, kernel);
     let (step, code) = built.err().unwrap_or((Step::None, 0));
     report(step, code, 0, None);
     if step != Step::None {
         die(1);
     }
+    // A domain boots while this is done with it.
+    cpu::leave(cpu);
     loop {
         let Some((limits, image, port)) = next_request() else {
             // The kernel closed its end or is gone.
             die(0);
         };
-        let job = Job::new(limits, image, port);
+        let job = Job::new(limits, image, port, cpu);
         match job.run() {
             Ok((pid, pidfd)) => {
                 report(Step::None, 0, pid, Some(pidfd));
@@ -272,15 +273,18 @@ struct Job {
     limits: Limits,
     image: c_int,
     port: c_int,
+    /// The core that it is pinned to.
+    cpu: Option<usize>,
     failed: std::cell::Cell<Option<(Step, c_int)>>,
 }
 
 impl Job {
-    fn new(limits: Limits, image: c_int, port: c_int) -> Self {
+    fn new(limits: Limits, image: c_int, port: c_int, cpu: Option<usize>) -> Self {
         Self {
             limits,
             image,
             port,
+            cpu,
             failed: std::cell::Cell::new(None),
         }
     }
@@ -322,6 +326,7 @@ impl Job {
     /// Goes the rest of the way into the sandbox, in the child.
     fn enter(&self) -> Result<(), (Step, c_int)> {
         die_with_parent()?;
+        cpu::pin(self.cpu);
         let mut byte = 0u8;
         let flags = libc::MSG_PEEK | libc::MSG_DONTWAIT;
         // SAFETY: one byte of room is offered. The kernel may have died before the death signal was
