@@ -47,7 +47,7 @@ const SKIPPED: [&str; 22] = [
 ];
 
 /// Parts of those that are wanted all the same.
-const KEPT: [&str; 10] = [
+const KEPT: [&str; 11] = [
     "arch/Kconfig",
     "arch/um/",
     "arch/x86/",
@@ -56,6 +56,8 @@ const KEPT: [&str; 10] = [
     "tools/include/",
     "tools/build/",
     "tools/scripts/",
+    // They test themselves.
+    "samples/kfifo/",
     // Tests in `lib/` include one of its headers, programs that test Linux from outside the others.
     "tools/testing/selftests/kselftest",
     "tools/testing/selftests/nci/",
@@ -133,7 +135,11 @@ pub(crate) fn fetch(series: Series) -> Result<Unpacked, TreeError> {
 }
 
 /// What a tree has that Kconfig and Make can work on, and that holds all of Linux's own tests.
-const WHOLE: [&str; 2] = ["arch/arm/crypto/Kconfig", "tools/testing/selftests/nci/nci_dev.c"];
+const WHOLE: [&str; 3] = [
+    "arch/arm/crypto/Kconfig",
+    "tools/testing/selftests/nci/nci_dev.c",
+    "samples/kfifo/record-example.c",
+];
 
 /// Whether a tree is one that Kconfig and Make can work on, with Linux's own tests: those that were unpacked before
 /// User-Mode Linux and the tests were wanted are not.
@@ -432,6 +438,7 @@ mod tests {
             "tools/testing/selftests/kselftest_module.h",
             "tools/testing/selftests/kselftest_harness.h",
             "tools/testing/selftests/nci/nci_dev.c",
+            "samples/kfifo/record-example.c",
         ] {
             assert!(is_wanted(path), "{path}");
         }

@@ -98,7 +98,8 @@ impl Pattern {
     }
 }
 
-/// Judges a module by its log: each pattern must be there, and no complaint of Linux's about one of its `sources`.
+/// Judges a module by its log: for each pattern there must be a line of its own, and no complaint of Linux's about one of
+/// its `sources`.
 #[must_use]
 pub fn judge(patterns: &[Pattern], sources: &[String], log: &[String]) -> Count {
     let mut count = Count {
@@ -106,12 +107,11 @@ pub fn judge(patterns: &[Pattern], sources: &[String], log: &[String]) -> Count 
         outcome: Outcome::Ok,
         lines: Vec::new(),
     };
+    let mut rest: Vec<&String> = log.iter().collect();
     for pattern in patterns {
-        let found = log
-            .iter()
-            .filter_map(|line| Some((line, pattern.fit(line)?)))
-            .next_back();
-        match found {
+        let place = rest.iter().rposition(|line| pattern.fit(line).is_some());
+        let line = place.map(|place| rest.remove(place));
+        match line.and_then(|line| Some((line, pattern.fit(line)?))) {
             Some((line, Match::Well(checks))) => {
                 count.checks += checks;
                 count.lines.push(line.trim().to_owned());
@@ -173,6 +173,14 @@ mod tests {
         assert_eq!(said(glob, "glob: 64 self-tests passed, 0 failed"), Outcome::Ok);
         assert_eq!(said(glob, "glob: 64 self-tests passed, 1 failed"), Outcome::NotOk);
         assert_eq!(said("a {*} ns", "a x y ns"), Outcome::Ok);
+    }
+
+    #[test]
+    fn what_is_wanted_twice_must_be_said_twice() {
+        let twice = [Pattern::parse("test passed"), Pattern::parse("test passed")];
+        let log = |lines: usize| vec!["test passed".to_owned(); lines];
+        assert_eq!(judge(&twice, &[], &log(1)).outcome, Outcome::NotOk);
+        assert_eq!(judge(&twice, &[], &log(2)).outcome, Outcome::Ok);
     }
 
     #[test]

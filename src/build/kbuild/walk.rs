@@ -7,10 +7,9 @@ use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 /// Directories that hold no code for a domain, or whose code is another architecture's.
-const SKIP: [&str; 8] = [
+const SKIP: [&str; 7] = [
     "arch",
     "tools",
-    "samples",
     "rust",
     "usr",
     "certs",
