@@ -2,6 +2,7 @@
 //! What differs between two runs, and what may.
 
 use crate::run::{Record, Run};
+use crate::sites::Sites;
 use std::fmt::Write;
 
 /// A difference that is none: how a line is made equal on both sides, and why it may differ.
@@ -119,17 +120,21 @@ fn shared(line: &str) -> String {
 /// The differences of one step, side by side.
 pub(crate) struct Difference {
     pub(crate) step: String,
+    /// The step's place.
+    pub(crate) number: usize,
     /// Lines of the domain and of real Linux; one is absent where the other has more.
     pub(crate) pairs: Vec<(Option<String>, Option<String>)>,
 }
 
 /// Compares two runs of one scenario.
 pub(crate) fn compare(domain: &Run, linux: &Run) -> Vec<Difference> {
-    let steps = domain.records.iter().zip(&linux.records);
-    steps.filter_map(|(ours, theirs)| differ(ours, theirs)).collect()
+    let steps = domain.records.iter().zip(&linux.records).enumerate();
+    steps
+        .filter_map(|(number, (ours, theirs))| differ(number, ours, theirs))
+        .collect()
 }
 
-fn differ(ours: &Record, theirs: &Record) -> Option<Difference> {
+fn differ(number: usize, ours: &Record, theirs: &Record) -> Option<Difference> {
     let [ours_shared, theirs_shared] = [ours, theirs].map(|record| {
         record
             .lines
@@ -141,6 +146,7 @@ fn differ(ours: &Record, theirs: &Record) -> Option<Difference> {
     let pairs = pairs(&ours_shared, &theirs_shared);
     (!pairs.is_empty()).then(|| Difference {
         step: ours.step.clone(),
+        number,
         pairs,
     })
 }
@@ -186,14 +192,21 @@ fn pairs(ours: &[String], theirs: &[String]) -> Vec<(Option<String>, Option<Stri
 }
 
 impl Difference {
-    /// Two columns, the domain on the left.
-    pub(crate) fn table(&self) -> String {
+    /// The domain's lines and Linux's, with the line of the driver behind each transfer of the domain's.
+    pub(crate) fn table(&self, sites: Option<&Sites>) -> String {
         const MOST: usize = 40;
         let mut text = format!("  step {}\n", self.step);
         for (ours, theirs) in self.pairs.iter().take(MOST) {
-            let none = "(nothing)".to_owned();
-            let (ours, theirs) = (ours.as_ref().unwrap_or(&none), theirs.as_ref().unwrap_or(&none));
-            let _ = writeln!(text, "    domain {ours}\n    linux  {theirs}");
+            let shown = |line: &Option<String>| line.clone().unwrap_or_else(|| "(nothing)".to_owned());
+            let _ = writeln!(text, "    domain {}\n    linux  {}", shown(ours), shown(theirs));
+            let site = sites.and_then(|sites| match (ours, theirs) {
+                (Some(ours), _) => Some(("from", sites.of(self.number, ours)?)),
+                (None, Some(theirs)) => Some(("here such comes from", sites.like(theirs)?)),
+                (None, None) => None,
+            });
+            if let Some((word, site)) = site {
+                let _ = writeln!(text, "           {word} {site}");
+            }
         }
         if self.pairs.len() > MOST {
             let _ = writeln!(text, "    and {} more", self.pairs.len() - MOST);
@@ -211,6 +224,7 @@ mod tests {
         let record = Record {
             step: "step".to_owned(),
             lines: lines.iter().map(|line| (*line).to_owned()).collect(),
+            transfers: 0..0,
         };
         Run {
             records: vec![record],

@@ -5,6 +5,7 @@
 //! * [`linux`]: User-Mode Linux with our chips. [`side`]: both kernels behind one set of questions.
 //! * [`scenario`]: what is done, as data. [`run`]: doing it. [`compare`]: what differs, and what may.
 //! * [`kunit`]: Linux's own tests on real Linux, for `linux-compat kunit` to compare with.
+//! * [`sites`]: the driver's source lines behind what differs on the bus.
 //! * [`pair`]: a scenario on both sides, with each transfer failing once. [`table`]: what came of it.
 
 mod compare;
@@ -15,6 +16,7 @@ mod pair;
 mod run;
 mod scenario;
 mod side;
+mod sites;
 mod table;
 
 use anyhow::{Context, Result};
@@ -148,6 +150,18 @@ fn open_policy(scenarios: &[Scenario]) -> PolicyChoice {
     PolicyChoice::Text(format!("use nk.base._\n{}{uses}", grants.concat()))
 }
 
+/// How domains are here: as much like real Linux's machine as they can be.
+fn domains(series: Series, scenarios: &[Scenario]) -> SystemOptions {
+    SystemOptions {
+        series: Some(series),
+        clock: ClockKind::Virtual,
+        adapter: Adapter::Virtio,
+        records_buses: true,
+        policy: open_policy(scenarios),
+        ..SystemOptions::default()
+    }
+}
+
 fn one_series(options: &Options, series: Series, scenarios: &[Scenario], table: &mut Table) -> Result<()> {
     let mut skip = |why: &str| {
         for scenario in scenarios {
@@ -171,14 +185,7 @@ fn one_series(options: &Options, series: Series, scenarios: &[Scenario], table: 
         skip(&format!("this machine does not run User-Mode Linux: {error:#}"));
         return Ok(());
     }
-    let system = System::new(SystemOptions {
-        series: Some(series),
-        clock: ClockKind::Virtual,
-        adapter: Adapter::Virtio,
-        records_buses: true,
-        policy: open_policy(scenarios),
-        ..SystemOptions::default()
-    })?;
+    let system = System::new(domains(series, scenarios))?;
     for scenario in scenarios {
         let pair = Pair {
             options,

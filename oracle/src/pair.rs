@@ -7,10 +7,12 @@ use crate::linux::build::Kernel;
 use crate::run::{self, Chip, Run};
 use crate::scenario::Scenario;
 use crate::side::{DomainSide, LinuxSide, Start};
+use crate::sites::Sites;
 use anyhow::{Context, Result};
 use board::{Fault, Stimulus};
-use linux_compat::system::System;
+use linux_compat::system::{LogLine, System, SystemOptions};
 use linux_headers::Series;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 /// One scenario on one series.
@@ -86,20 +88,55 @@ impl Pair<'_> {
                 outcome.unsteady += usize::from(tries > 1);
                 return Ok((domain, linux));
             }
-            if !self.options.sabotage {
+            if !self.options.sabotage || self.options.verbose {
                 let fault = if nth == 0 {
                     String::new()
                 } else {
                     format!(" when transfer {nth} fails")
                 };
                 println!("  differs{fault}, at try {tries}:");
-                found.iter().for_each(|difference| print!("{}", difference.table()));
+                let sites = self.sites(nth).unwrap_or_else(|error| {
+                    println!("  where its transfers come from is not known: {error:#}");
+                    None
+                });
+                for difference in &found {
+                    print!("{}", difference.table(sites.as_ref()));
+                }
             }
             if tries == TRIES || self.options.sabotage {
                 outcome.different += 1;
                 return Ok((domain, linux));
             }
         }
+    }
+
+    /// Runs the domain once more, and asks where its transfers come from.
+    fn sites(&self, nth: usize) -> Result<Option<Sites>> {
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let told = Arc::clone(&log);
+        let lines =
+            move |_: &str, line: &LogLine| told.lock().unwrap_or_else(PoisonError::into_inner).push(line.clone());
+        let system = System::new(SystemOptions {
+            traces_transfers: true,
+            on_log: Some(Arc::new(lines)),
+            ..crate::domains(self.series, std::slice::from_ref(self.scenario))
+        })?;
+        let built = system.build(&self.scenario.driver, &self.scenario.board()?)?;
+        let mut side = DomainSide::start(&system, &built, &self.domain_start(nth)?)?;
+        let run = run::run(&mut side, &self.chip()?, self.scenario, Instant::now())?;
+        let transcript = run::transcript(&side, 0);
+        let log = log.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(Sites::of_run(&run, side.domain(), &log, transcript))
+    }
+
+    fn chip(&self) -> Result<Chip> {
+        let described = self.scenario.board()?;
+        let part = described.parts().into_iter().next().context("the board has no chip")?;
+        let driver = self.scenario.bus_name.as_ref().unwrap_or(&self.scenario.driver);
+        Ok(Chip {
+            device: format!("0-{:04x}", part.reg),
+            driver: driver.clone(),
+        })
     }
 
     fn start(&self, nth: usize) -> Result<Start<'_>> {
@@ -117,21 +154,21 @@ impl Pair<'_> {
         })
     }
 
+    fn domain_start(&self, nth: usize) -> Result<Start<'_>> {
+        let mut start = self.start(nth)?;
+        if self.options.sabotage {
+            start.stimulus.accel[0] += 1.0;
+            start.stimulus.rate[0] += 1.0;
+        }
+        Ok(start)
+    }
+
     fn both(&self, nth: usize) -> Result<(Run, Run)> {
         let scenario = self.scenario;
-        let described = scenario.board()?;
-        let part = described.parts().into_iter().next().context("the board has no chip")?;
-        let chip = Chip {
-            device: format!("0-{:04x}", part.reg),
-            driver: scenario.bus_name.as_ref().unwrap_or(&scenario.driver).clone(),
-        };
-        let built = self.system.build(&scenario.driver, &described)?;
+        let chip = self.chip()?;
+        let built = self.system.build(&scenario.driver, &scenario.board()?)?;
         let start = self.start(nth)?;
-        let mut ours = self.start(nth)?;
-        if self.options.sabotage {
-            ours.stimulus.accel[0] += 1.0;
-            ours.stimulus.rate[0] += 1.0;
-        }
+        let ours = self.domain_start(nth)?;
         let begun = Instant::now();
         let mut side = DomainSide::start(self.system, &built, &ours)?;
         let domain = run::run(&mut side, &chip, scenario, begun).context("in the domain")?;

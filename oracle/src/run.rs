@@ -9,6 +9,7 @@ use anyhow::{Result, anyhow};
 use board::{Fault, Stimulus};
 use linux_compat::client::Errno;
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 /// What one step did.
@@ -18,6 +19,8 @@ pub(crate) struct Record {
     pub(crate) step: String,
     /// What was seen, one fact a line; lines of the bus begin with `bus`, those of the log with `log`.
     pub(crate) lines: Vec<String>,
+    /// Its transfers' places among all of the run.
+    pub(crate) transfers: Range<usize>,
 }
 
 /// What a whole run did.
@@ -105,10 +108,20 @@ pub(crate) fn run(side: &mut dyn Side, chip: &Chip, scenario: &Scenario, begun: 
     })
 }
 
+/// The transfers from number `from` on.
+pub(crate) fn transcript(side: &dyn Side, from: usize) -> Vec<String> {
+    side.board().with(|sim| {
+        let transfers = sim.transcript().map(|record| record.transfers()).unwrap_or_default();
+        let new = transfers.get(from..).unwrap_or_default();
+        new.iter().map(|transfer| format!("bus {}", transfer.line())).collect()
+    })
+}
+
 impl Runner<'_> {
     /// The transfers of a stream of samples come as often as time passes, which real Linux does by itself. They are
     /// compared once in each capture: which there were.
     fn record(&mut self, step: &str, is_capture: bool, work: impl FnOnce(&mut Self) -> Outcome) -> Result<Record> {
+        let before = self.transfers;
         let mut lines = match work(self) {
             Ok(lines) => lines,
             Err(Failure::Errno(number)) => vec![format!("! {}", errno(number))],
@@ -125,19 +138,14 @@ impl Runner<'_> {
         Ok(Record {
             step: step.to_owned(),
             lines,
+            transfers: before..self.transfers,
         })
     }
 
     /// The transfers since the last time.
     fn bus(&mut self) -> Result<Vec<String>> {
-        let from = self.transfers;
-        let (lines, count) = self.side.board().with(|sim| {
-            let transfers = sim.transcript().map(|record| record.transfers()).unwrap_or_default();
-            let new = transfers.get(from..).unwrap_or_default();
-            let lines: Vec<String> = new.iter().map(|transfer| format!("bus {}", transfer.line())).collect();
-            (lines, transfers.len())
-        });
-        self.transfers = count;
+        let lines = transcript(self.side, self.transfers);
+        self.transfers += lines.len();
         Ok(lines)
     }
 

@@ -114,6 +114,10 @@ impl DomainSide {
         })
     }
 
+    pub(crate) fn domain(&self) -> &Domain {
+        &self.domain
+    }
+
     fn file(&self, file: i64) -> Result<DeviceFile, Failure> {
         let index = usize::try_from(file).ok();
         let file = index.and_then(|index| self.files.get(index)).copied();

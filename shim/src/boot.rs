@@ -49,6 +49,9 @@ pub fn main(domain: Domain) -> ! {
     random::init(argument(&boot, "seed"));
     time::init(boot.clock == clock::VIRTUAL, wall_ns);
     bus::init(domain.caller, boot);
+    if argument(&boot, "trace") == Some("bus") {
+        bus::trace();
+    }
     irq::ffi::init(domain.irq);
     door::init(domain.listener);
     Task::init_idle();

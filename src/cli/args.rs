@@ -227,6 +227,7 @@ impl RunArgs {
             },
             adapter: self.bus.clone().map_or(Adapter::Native, Adapter::VhostUser),
             records_buses: false,
+            traces_transfers: false,
             firmware: self.firmware.clone(),
             on_log: None,
             policy: self.policy.clone().map_or(PolicyChoice::Generated, PolicyChoice::File),

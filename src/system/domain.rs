@@ -10,7 +10,7 @@ use crate::build::{Built, Report};
 use crate::client::Client;
 use crate::policy::{Needs, class_of_channel};
 use crate::solution::StaticChannels;
-use crate::symbol::Symbols;
+use crate::symbol::{Frame, Symbols};
 use ::board::board::Events;
 use ::board::server::{ClockServer, GpioServer, I2cServer, RemoteI2cServer, SpiServer};
 use ::board::vhost::I2cFrontend;
@@ -140,6 +140,9 @@ impl Domain {
         domain
             .args
             .extend(seed(options.clock).map(|seed| format!("seed={seed}")));
+        domain
+            .args
+            .extend(options.traces_transfers.then(|| "trace=bus".to_owned()));
         let place = match options.isolation {
             Isolation::Process => Place::Process(kernel.spawn(&domain)?),
             Isolation::None => Place::Here(InProcess::start(domain, policies.live().clone())?),
@@ -314,6 +317,19 @@ impl Domain {
             let _ = handle.wait_death(limit);
         }
         self.death()
+    }
+
+    /// The calls that led to an I²C transfer, the innermost first, if `line` of the log tells one
+    /// ([`SystemOptions::traces_transfers`](super::SystemOptions::traces_transfers)).
+    #[must_use]
+    pub fn callers(&self, line: &LogLine) -> Option<Vec<Frame>> {
+        let addresses = line.text.strip_prefix("transfer from ")?.split(' ');
+        let symbols = self.symbols();
+        let frames = addresses.filter_map(|address| {
+            let behind = u64::from_str_radix(address, 16).ok()?;
+            Some(symbols.frames(behind.wrapping_sub(1)))
+        });
+        Some(frames.flatten().collect())
     }
 
     fn symbols(&self) -> Symbols {

@@ -133,6 +133,8 @@ pub struct SystemOptions {
     pub adapter: Adapter,
     /// Records what goes over the buses, from the first transfer on.
     pub records_buses: bool,
+    /// Tells each I²C transfer in the log, with the calls that led to it: see [`Domain::callers`].
+    pub traces_transfers: bool,
     /// Where firmware files are; `None`: there are none.
     pub firmware: Option<PathBuf>,
     /// Hears every line of every domain's log.
@@ -162,6 +164,7 @@ impl Default for SystemOptions {
             clock: ClockKind::Real,
             adapter: Adapter::Native,
             records_buses: false,
+            traces_transfers: false,
             firmware: None,
             on_log: None,
             policy: PolicyChoice::Generated,

@@ -8,9 +8,13 @@ pub mod ffi;
 
 use crate::{
     errno::Errno,
-    fatal::fatal,
-    raw::cell::{Global, Word},
+    fatal::{Line, fatal},
+    raw::{
+        cell::{Global, Word},
+        frames,
+    },
 };
+use core::fmt::Write;
 use kos_bindings::{
     domain::{Boot, Caller},
     idl::{clock, gpio, i2c, log, spi},
@@ -21,6 +25,8 @@ static CALLER: Global<Option<Caller>> = Global::new(None);
 static BOOT: Word<Option<Boot>> = Word::new(None);
 static LOG: Word<Option<Handle>> = Word::new(None);
 static CLOCK: Word<Option<Handle>> = Word::new(None);
+/// Whether each transfer is told in the log, with the calls that led to it.
+static IS_TRACED: Word<bool> = Word::new(false);
 
 /// Takes the client end of the port.
 pub fn init(caller: Caller, boot: Boot) {
@@ -28,6 +34,25 @@ pub fn init(caller: Caller, boot: Boot) {
     BOOT.set(Some(boot));
     LOG.set(channel("log").ok());
     CLOCK.set(channel("clock").ok());
+}
+
+/// Tells each I2C transfer from now on.
+pub fn trace() {
+    IS_TRACED.set(true);
+}
+
+/// A line `transfer from`, with the return addresses of the calls that led here, the innermost first.
+#[inline(never)]
+fn tell_callers() {
+    const MOST: usize = 24;
+    let mut frames = [0; MOST];
+    let count = frames::walk(frames::here(), &mut frames);
+    let mut text = Line::<256>::new();
+    let _ = text.write_str("transfer from");
+    for address in frames.iter().take(count) {
+        let _ = write!(text, " {address:x}");
+    }
+    crate::log::line(7, text.as_bytes());
 }
 
 /// The handle of the channel that the kernel gave this domain under `name`.
@@ -118,6 +143,9 @@ pub fn i2c_xfer(handle: Handle, msgs: &mut [I2cMsg<'_>], heads: &mut [i2c::Msg])
     const SMALL: usize = 64;
     if heads.len() != msgs.len() {
         return Err(Errno::EOPNOTSUPP);
+    }
+    if IS_TRACED.get() {
+        tell_callers();
     }
     let mut total = 0_usize;
     for (head, msg) in heads.iter_mut().zip(msgs.iter()) {
