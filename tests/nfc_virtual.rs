@@ -1,19 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Acceptance: upstream's simulated NFC devices in a domain, unmodified: `virtual_ncidev`, where a client is the NCI
-//! controller, and `nfcsim`, whose two devices are in each other's field; and Linux's own test of NCI, compiled as it
-//! is.
+//! controller, and `nfcsim`, whose two devices are in each other's field.
 
-mod common;
-
-use common::Place;
 use linux_compat::Client;
 use linux_compat::client::{DeviceFile, Errno};
 use linux_compat::nfc::{Event, Llcp, Nfc, NfcError, Protocols};
 use linux_compat::system::{ClockKind, Domain, DriverSpec, System, SystemOptions};
-use linux_headers::{Locate, Series, Tree};
-use rustix::process::Signal;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use linux_headers::Series;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -149,77 +142,6 @@ fn a_client_is_the_controller_on_6_12() {
 #[test]
 fn a_client_is_the_controller_on_6_1() {
     a_client_is_the_controller(Series::V6_1);
-}
-
-/// Builds the library that gives programs a domain's sockets.
-fn preload() -> PathBuf {
-    let built = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "-p", "linux-compat-preload"])
-        .current_dir(common::ROOT)
-        .status();
-    assert!(built.expect("cargo runs").success(), "the library builds");
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR"))
-        .parent()
-        .expect("the target directory");
-    target.join("debug/liblinux_compat_preload.so")
-}
-
-/// Linux's own test of NCI, as `make -C tools/testing/selftests/nci` compiles it.
-fn selftest(series: Series, place: &Place) -> PathBuf {
-    const SOURCE: &str = "tools/testing/selftests/nci/nci_dev.c";
-    let wanted = Locate {
-        series: Some(series),
-        ..Locate::default()
-    };
-    let tree = Tree::locate(&wanted).and_then(Tree::completed).expect("the tree");
-    assert_eq!(
-        tree.verify(SOURCE).expect("the test"),
-        linux_headers::tree::Check::Pristine
-    );
-    let program = place.path().join("nci_dev");
-    let compiled = Command::new("gcc")
-        .args(["-D_GNU_SOURCE=", "-Wl,-no-as-needed", "-w", "-o"])
-        .arg(&program)
-        .arg(tree.dir.join(SOURCE))
-        .arg("-lpthread")
-        .status();
-    assert!(compiled.expect("gcc runs").success(), "the test compiles");
-    program
-}
-
-fn upstreams_own_test_passes(series: Series) {
-    let place = Place::new();
-    let program = selftest(series, &place);
-    let mut run = place.start(&["run", "virtual_ncidev", "--kernel", &series.to_string(), "--json"]);
-    run.wait_out("virtual_ncidev");
-    let said = Command::new(program)
-        .env("LD_PRELOAD", preload())
-        .env("LINUX_COMPAT_DOMAIN", "virtual_ncidev")
-        .env("XDG_RUNTIME_DIR", place.path())
-        .output()
-        .expect("the test runs");
-    let text = format!(
-        "{}{}",
-        String::from_utf8_lossy(&said.stdout),
-        String::from_utf8_lossy(&said.stderr)
-    );
-    assert!(
-        said.status.success() && text.contains("# PASSED: 8 / 8 tests passed."),
-        "{text}{}",
-        run.err()
-    );
-    run.signal(Signal::INT);
-    run.end().succeeds();
-}
-
-#[test]
-fn upstreams_own_test_passes_on_6_12() {
-    upstreams_own_test_passes(Series::V6_12);
-}
-
-#[test]
-fn upstreams_own_test_passes_on_6_1() {
-    upstreams_own_test_passes(Series::V6_1);
 }
 
 /// Waits for an event; others are passed over.

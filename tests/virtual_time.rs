@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Virtual time: the same run twice gives the same log, timestamps included, and the same readings, also over a long
-//! stretch in which drivers suspend and resume their chips.
+//! stretch in which drivers suspend and resume their chips. What leads to each transfer is known.
 
 mod common;
 
 use common::Place;
 use linux_compat::iio::Device;
+use linux_compat::symbol::Frame;
 use linux_compat::system::{ClockKind, DriverSpec, LogLine, System, SystemOptions};
 use linux_headers::Profile;
 use std::time::{Duration, Instant};
@@ -115,4 +116,36 @@ fn the_command_says_the_same_twice() {
     let (one, two) = (say(), say());
     assert!(one.1.contains("] "), "a log with timestamps: {}", one.1);
     assert_eq!(one, two);
+}
+
+#[test]
+fn the_source_line_behind_each_transfer_is_told() {
+    let system = System::new(SystemOptions {
+        clock: ClockKind::Virtual,
+        records_buses: true,
+        traces_transfers: true,
+        ..SystemOptions::default()
+    })
+    .expect("a system");
+    let spec = DriverSpec::new("adxl345").expect("a board");
+    let built = system.build(&spec.name, &spec.board).expect("an image");
+    let domain = system.start(&spec, &built).expect("a domain");
+    let mut client = domain.client().expect("a client");
+    client
+        .read_text("bus/iio/devices/iio:device0/in_accel_x_raw")
+        .expect("a reading");
+    let transfers = domain
+        .board()
+        .with(|sim| sim.transcript().map_or(0, |seen| seen.transfers().len()));
+    let callers = domain.callers(&domain.log());
+    assert_eq!(callers.len(), transfers, "each transfer, and no other line");
+    let has = |frames: &[Frame], name: &str| {
+        frames.iter().any(|frame| {
+            let place = (frame.function.as_deref(), frame.file.as_deref());
+            place == (Some(name), Some("drivers/iio/accel/adxl345_core.c")) && frame.line.is_some()
+        })
+    };
+    let (first, last) = (callers.first().expect("one"), callers.last().expect("one"));
+    assert!(has(first, "adxl345_core_probe"), "{first:#?}");
+    assert!(has(last, "adxl345_read_raw"), "{last:#?}");
 }

@@ -47,7 +47,7 @@ const SKIPPED: [&str; 22] = [
 ];
 
 /// Parts of those that are wanted all the same.
-const KEPT: [&str; 11] = [
+const KEPT: [&str; 12] = [
     "arch/Kconfig",
     "arch/um/",
     "arch/x86/",
@@ -61,6 +61,7 @@ const KEPT: [&str; 11] = [
     // Tests in `lib/` include one of its headers, programs that test Linux from outside the others.
     "tools/testing/selftests/kselftest",
     "tools/testing/selftests/nci/",
+    "tools/testing/selftests/rtc/",
 ];
 
 /// Whether a file of the tree is unpacked.
@@ -135,9 +136,10 @@ pub(crate) fn fetch(series: Series) -> Result<Unpacked, TreeError> {
 }
 
 /// What a tree has that Kconfig and Make can work on, and that holds all of Linux's own tests.
-const WHOLE: [&str; 3] = [
+const WHOLE: [&str; 4] = [
     "arch/arm/crypto/Kconfig",
     "tools/testing/selftests/nci/nci_dev.c",
+    "tools/testing/selftests/rtc/rtctest.c",
     "samples/kfifo/record-example.c",
 ];
 

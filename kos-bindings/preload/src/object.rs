@@ -2,7 +2,7 @@
 //! What a descriptor stands for: an open socket or device of the domain, and what a program does with it.
 
 use crate::domain::{Domain, Errno, errno_of};
-use kos_bindings::idl::{chardev, socket};
+use kos_bindings::idl::{chardev, entries, socket};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -129,6 +129,22 @@ impl Object {
         })?;
         let kind = Kind::Device(name.to_owned(), flags & libc::O_NONBLOCK != 0);
         Ok(Self::new(domain, kind, id))
+    }
+
+    /// Whether the domain has a device of that name.
+    ///
+    /// # Errors
+    ///
+    /// `ENODEV` if the domain or its kernel is gone, `EIO` if it does not say.
+    pub fn has_device(domain: &Domain, name: &str) -> Result<bool, Errno> {
+        domain.call(None, |port, handle| {
+            let mut client = chardev::Client::new(port, handle);
+            let list = client.list().map_err(|error| errno_of(error, |never| match never {}))?;
+            let mut all = entries::iter(list.entries);
+            all.try_fold(false, |has, entry| {
+                Ok(has || entry.map_err(|_| Errno(libc::EIO))?.name == name)
+            })
+        })
     }
 
     fn new(domain: Arc<Domain>, kind: Kind, id: u32) -> Self {

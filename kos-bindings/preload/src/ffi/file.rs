@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 type Open = unsafe extern "C" fn(*const c_char, c_int, c_uint) -> c_int;
 type OpenAt = unsafe extern "C" fn(c_int, *const c_char, c_int, c_uint) -> c_int;
+type Access = unsafe extern "C" fn(*const c_char, c_int) -> c_int;
 type Open2 = unsafe extern "C" fn(*const c_char, c_int) -> c_int;
 type Read = unsafe extern "C" fn(c_int, *mut c_void, size_t) -> ssize_t;
 type ReadChk = unsafe extern "C" fn(c_int, *mut c_void, size_t, size_t) -> ssize_t;
@@ -21,12 +22,12 @@ type Dup2 = unsafe extern "C" fn(c_int, c_int) -> c_int;
 type Dup3 = unsafe extern "C" fn(c_int, c_int, c_int) -> c_int;
 type Ioctl = unsafe extern "C" fn(c_int, c_ulong, *mut c_void) -> c_int;
 
-/// Opens `path` in the domain, if it is below `/dev` and the domain has it.
+/// The name of the domain's device that `path` is, if the domain has any.
 ///
 /// # Safety
 ///
-/// `path` is null or a C string.
-unsafe fn open_ours(path: *const c_char, flags: c_int) -> Option<c_int> {
+/// `path` is null or a C string that outlives `'a`.
+unsafe fn device_of<'a>(path: *const c_char) -> Option<&'a str> {
     if path.is_null() {
         return None;
     }
@@ -34,6 +35,17 @@ unsafe fn open_ours(path: *const c_char, flags: c_int) -> Option<c_int> {
     let path = unsafe { CStr::from_ptr(path) };
     let name = path.to_str().ok()?.strip_prefix("/dev/")?;
     std::env::var_os(domain::VARIABLE)?;
+    Some(name)
+}
+
+/// Opens `path` in the domain, if it is below `/dev` and the domain has it.
+///
+/// # Safety
+///
+/// `path` is null or a C string.
+unsafe fn open_ours(path: *const c_char, flags: c_int) -> Option<c_int> {
+    // SAFETY: our caller's promise.
+    let name = unsafe { device_of(path) }?;
     let opened = Object::device(domain::get().ok()?, name, flags);
     match opened {
         Err(Errno(libc::ENOENT)) => None,
@@ -75,6 +87,28 @@ opens! {
     openat64: OpenAt = (dir: c_int, path, flags, mode);
     __open_2: Open2 = (, path, flags);
     __open64_2: Open2 = (, path, flags);
+}
+
+/// `access(2)`: the domain's devices may be read and written, and are no programs.
+///
+/// # Safety
+///
+/// As of the C library's.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn access(path: *const c_char, mode: c_int) -> c_int {
+    // SAFETY: the caller passes a C string, or null.
+    let name = unsafe { device_of(path) };
+    let is_ours = name.and_then(|name| Some(Object::has_device(&*domain::get().ok()?, name)));
+    match is_ours {
+        Some(Ok(true)) if mode & libc::X_OK != 0 => number(Err(Errno(libc::EACCES))),
+        Some(Ok(true)) => 0,
+        Some(Err(error)) => number(Err(error)),
+        Some(Ok(false)) | None => {
+            let real = real!(access: Access);
+            // SAFETY: the caller's own arguments.
+            unsafe { real(path, mode) }
+        }
+    }
 }
 
 /// Reads into the `count` bytes at `to`.
