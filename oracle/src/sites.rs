@@ -20,7 +20,7 @@ pub(crate) struct Sites {
 impl Sites {
     /// From a run, its whole log, and the lines of its transcript; none if the two disagree on how many there were.
     pub(crate) fn of_run(run: &Run, domain: &Domain, log: &[LogLine], transcript: Vec<String>) -> Option<Self> {
-        let told = log.iter().filter_map(|line| domain.callers(line));
+        let told = domain.callers(log).into_iter();
         let frames: Vec<_> = told.map(|frames| frames.into_iter().find(is_drivers)).collect();
         (frames.len() == transcript.len()).then(|| Self {
             transfers: transcript.into_iter().zip(frames).collect(),

@@ -319,17 +319,19 @@ impl Domain {
         self.death()
     }
 
-    /// The calls that led to an I²C transfer, the innermost first, if `line` of the log tells one
+    /// The calls that led to each I²C transfer that `log` tells, the innermost first
     /// ([`SystemOptions::traces_transfers`](super::SystemOptions::traces_transfers)).
     #[must_use]
-    pub fn callers(&self, line: &LogLine) -> Option<Vec<Frame>> {
-        let addresses = line.text.strip_prefix("transfer from ")?.split(' ');
+    pub fn callers(&self, log: &[LogLine]) -> Vec<Vec<Frame>> {
         let symbols = self.symbols();
-        let frames = addresses.filter_map(|address| {
-            let behind = u64::from_str_radix(address, 16).ok()?;
-            Some(symbols.frames(behind.wrapping_sub(1)))
-        });
-        Some(frames.flatten().collect())
+        let frames = |address: &str| {
+            let behind = u64::from_str_radix(address, 16).unwrap_or(0);
+            symbols.frames(behind.saturating_sub(1))
+        };
+        log.iter()
+            .filter_map(|line| line.text.strip_prefix("transfer from "))
+            .map(|addresses| addresses.split(' ').flat_map(frames).collect())
+            .collect()
     }
 
     fn symbols(&self) -> Symbols {

@@ -7,15 +7,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 /// Directories that hold no code for a domain, or whose code is another architecture's.
-const SKIP: [&str; 7] = [
-    "arch",
-    "tools",
-    "rust",
-    "usr",
-    "certs",
-    "virt",
-    "Documentation",
-];
+const SKIP: [&str; 7] = ["arch", "tools", "rust", "usr", "certs", "virt", "Documentation"];
 
 struct Walk<'a> {
     root: &'a Path,
