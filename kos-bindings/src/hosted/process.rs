@@ -26,7 +26,6 @@ use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-use std::vec::Vec;
 
 use super::judge::{Known, Party};
 use super::life::{Cause, LAST_WORDS, Life};
@@ -40,7 +39,7 @@ use crate::port::{Area, PortLens, event};
 use crate::{sys, turn};
 use notice::Notice;
 pub(crate) use pending::{Peer, Pending};
-use queue::Queue;
+use queue::{InService, Queue};
 
 /// The most requests that wait for one listener; the next one gets `rcBusy`.
 pub(crate) const MAX_QUEUED: usize = 256;
@@ -87,9 +86,7 @@ struct State {
     queue: Queue,
     /// No more than requests were taken and clients were served: each makes one at the most.
     notices: VecDeque<Notice>,
-    taken: Vec<Request>,
-    /// Calls whose clients gave up after they were taken: their answers are expected, and dropped.
-    abandoned: VecDeque<u64>,
+    in_service: InService,
     is_ready: bool,
     /// Receptions on listeners and lines so far.
     receptions: u64,
@@ -140,8 +137,7 @@ impl Process {
                 phase: Phase::Running,
                 queue: Queue::default(),
                 notices: VecDeque::new(),
-                taken: Vec::new(),
-                abandoned: VecDeque::new(),
+                in_service: InService::default(),
                 is_ready: false,
                 receptions: 0,
             }),
@@ -230,7 +226,7 @@ impl Process {
         port.caller.store(request.id, Relaxed);
         self.put_event(event::REQUEST);
         request.client.was_served.store(true, Release);
-        state.taken.push(request);
+        state.in_service.push(request);
     }
 
     /// Client side: opens a call. It must be open before the server can answer it.
@@ -283,7 +279,7 @@ impl Process {
         let mut state = lock(&self.state);
         match state.phase {
             Phase::Dead => Err((request, Retcode::NOT_CONNECTED)),
-            Phase::Receiving { serial: 0, .. } if !Queue::is_full_of(&state.taken, &request) => {
+            Phase::Receiving { serial: 0, .. } if !state.in_service.is_full_for(&request) => {
                 self.put_request(&mut state, request, parts);
                 state.phase = Phase::Running;
                 drop(state);
@@ -300,7 +296,7 @@ impl Process {
     }
 
     fn hint(&self, state: &State) {
-        let count = state.queue.deliverable(&state.taken) + state.notices.len();
+        let count = state.queue.deliverable(&state.in_service) + state.notices.len();
         let count = u32::try_from(count).unwrap_or(u32::MAX);
         self.shared.port().queued.store(count, Relaxed);
     }
@@ -320,8 +316,8 @@ impl Process {
             return;
         }
         while let Some((request, message)) = {
-            let State { queue, taken, .. } = &mut *state;
-            queue.next(taken)
+            let State { queue, in_service, .. } = &mut *state;
+            queue.next(in_service)
         } {
             self.hint(&state);
             // A client that gave up or died while its request waited is passed over. Its lock is
@@ -366,16 +362,10 @@ impl Process {
     /// `rcNotConnected` if its client is gone, `rcInvalidArgument` if there is none to be answered.
     pub(crate) fn take(&self, id: u64) -> Result<Request, Retcode> {
         let mut state = lock(&self.state);
-        if let Some(at) = state.taken.iter().position(|request| request.id == id) {
-            let request = state.taken.swap_remove(at);
-            // Another of the same party's may come now.
-            self.hint(&state);
-            return Ok(request);
-        }
-        let at = state.abandoned.iter().position(|abandoned| *abandoned == id);
-        let at = at.ok_or(Retcode::INVALID_ARGUMENT)?;
-        state.abandoned.remove(at);
-        Err(Retcode::NOT_CONNECTED)
+        let taken = state.in_service.take(id);
+        // Another may come now.
+        self.hint(&state);
+        taken
     }
 
     /// Sets interrupt line `line` to `is_high`.
@@ -412,7 +402,7 @@ impl Process {
         let mut state = lock(&self.state);
         let phase = std::mem::replace(&mut state.phase, Phase::Dead);
         let queue = std::mem::take(&mut state.queue).into_requests();
-        let taken = std::mem::take(&mut state.taken);
+        let taken = std::mem::take(&mut state.in_service).into_requests();
         drop(state);
         let was_alive = !matches!(phase, Phase::Dead);
         if let Phase::Calling(pending) = phase {
