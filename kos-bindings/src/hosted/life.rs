@@ -4,12 +4,13 @@
 use std::fmt;
 use std::os::fd::OwnedFd;
 use std::string::String;
-use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Condvar, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 use std::vec::Vec;
 
 use rustix::process::{Signal, pidfd_send_signal};
 
+use super::notice::lock;
 use super::share::Share;
 use crate::port::Epitaph;
 
@@ -133,10 +134,6 @@ pub(crate) struct Life {
     pub(crate) share: Option<Share>,
     death: Mutex<Option<Death>>,
     ended: Condvar,
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Life {

@@ -21,21 +21,21 @@ mod queue;
 mod recv;
 
 use std::collections::VecDeque;
-use std::string::String;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicBool, AtomicU64};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::judge::{Known, Party};
+use super::judge::Known;
 use super::life::{Cause, LAST_WORDS, Life};
+use super::notice::lock;
 use super::numbers::Number;
 use super::shared::{Message, Shared};
 use super::sync::Sync;
 use super::task::Task;
 use super::transfer::Granted;
 use crate::nk::{Lens, Parts, Retcode};
-use crate::port::{Area, PortLens, event};
+use crate::port::{Area, event};
 use crate::{sys, turn};
 use notice::Notice;
 pub(crate) use pending::{Peer, Pending};
@@ -96,8 +96,6 @@ struct State {
 #[derive(Debug)]
 pub(crate) struct Process {
     pub(crate) id: u64,
-    /// What the policy calls it.
-    pub(crate) class: String,
     pub(crate) shared: Shared,
     /// The process that it is a thread of.
     pub(crate) task: Arc<Task>,
@@ -114,22 +112,11 @@ pub(crate) struct Process {
     lines: Mutex<u64>,
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn store(to: &PortLens, lens: Lens) {
-    // Both are at most the size of an area.
-    to.constant.store(u32::try_from(lens.constant).unwrap_or(0), Relaxed);
-    to.arena.store(u32::try_from(lens.arena).unwrap_or(0), Relaxed);
-}
-
 impl Process {
     /// Makes a thread of `task`.
     pub(crate) fn of_task(id: u64, task: Arc<Task>, shared: Shared, life: Option<Life>) -> Self {
         Self {
             id,
-            class: task.class.clone(),
             shared,
             task,
             life,
@@ -145,14 +132,6 @@ impl Process {
             was_served: AtomicBool::new(false),
             running_since_ns: AtomicU64::new(sys::clock_ns()),
             lines: Mutex::new(0),
-        }
-    }
-
-    /// Returns who it is, for the judge.
-    pub(crate) fn party(&self) -> Party<'_> {
-        Party {
-            class: &self.class,
-            process: self.task.id,
         }
     }
 
@@ -203,16 +182,13 @@ impl Process {
     pub(crate) fn response(&self) -> Result<Lens, Retcode> {
         let port = self.shared.port();
         Retcode(port.result.load(Acquire).cast_signed()).ok()?;
-        Ok(Lens {
-            constant: port.call_response.constant.load(Relaxed) as usize,
-            arena: port.call_response.arena.load(Relaxed) as usize,
-        })
+        Ok(port.call_response.load())
     }
 
     /// Copies the answer to a `Call` into the port.
     pub(crate) fn put_response(&self, parts: Parts<'_>) {
         let lens = self.shared.copy_out(Area::CallResponse, parts);
-        store(&self.shared.port().call_response, lens);
+        self.shared.port().call_response.store(lens);
     }
 
     fn put_event(&self, what: u32) {
@@ -222,7 +198,7 @@ impl Process {
     fn put_request(&self, state: &mut State, request: Request, parts: Parts<'_>) {
         let lens = self.shared.copy_out(Area::ServeRequest, parts);
         let port = self.shared.port();
-        store(&port.serve_request, lens);
+        port.serve_request.store(lens);
         port.caller.store(request.id, Relaxed);
         self.put_event(event::REQUEST);
         request.client.was_served.store(true, Release);

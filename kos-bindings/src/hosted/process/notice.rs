@@ -9,7 +9,8 @@
 use std::sync::MutexGuard;
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::{Phase, Process, State, lock};
+use super::{Phase, Process, State};
+use crate::hosted::notice::lock;
 use crate::port::event;
 
 /// What a server is told without being asked. Only the kernel makes these, so no client can pretend one.
