@@ -25,9 +25,9 @@
 //!        PORT_BYTES                    blob: device tree, seccomp program, arguments (read-only for the domain)
 //! ```
 
-use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
-
-use crate::nk::Lens;
+use core::sync::atomic::{AtomicU32, AtomicU64};
+#[cfg(any(feature = "hosted", not(feature = "kasperskyos")))]
+use {crate::nk::Lens, core::sync::atomic::Ordering::Relaxed};
 
 /// Changes whenever this file changes what is where.
 pub const ABI: u32 = 4;
@@ -101,6 +101,7 @@ pub struct PortLens {
     pub arena: AtomicU32,
 }
 
+#[cfg(any(feature = "hosted", not(feature = "kasperskyos")))]
 impl PortLens {
     pub(crate) fn load(&self) -> Lens {
         Lens {

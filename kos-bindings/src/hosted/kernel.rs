@@ -275,7 +275,7 @@ impl Kernel {
     /// [`Error::Sandbox`] where this machine does not permit the sandbox; there is no way to run
     /// without.
     pub fn new(config: Config) -> Result<Self, Error> {
-        let cpu = config.cpu.resolve();
+        let cpu = cpu::current();
         let (give_launcher, launcher) = mpsc::sync_channel(1);
         let (give_inner, inner) = mpsc::sync_channel::<Arc<Inner>>(1);
         let reaper = std::thread::Builder::new()

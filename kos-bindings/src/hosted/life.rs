@@ -223,16 +223,8 @@ impl Life {
 
     /// Waits for the death.
     pub(crate) fn wait(&self, limit: Duration) -> Option<Death> {
-        let end = Instant::now() + limit;
-        let mut death = lock(&self.death);
-        while death.is_none() {
-            let rest = end.checked_duration_since(Instant::now())?;
-            death = self
-                .ended
-                .wait_timeout(death, rest)
-                .unwrap_or_else(PoisonError::into_inner)
-                .0;
-        }
-        death.clone()
+        let waits = |death: &mut Option<Death>| death.is_none();
+        let waited = self.ended.wait_timeout_while(lock(&self.death), limit, waits);
+        waited.unwrap_or_else(PoisonError::into_inner).0.clone()
     }
 }

@@ -24,7 +24,7 @@ use std::collections::VecDeque;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::judge::Known;
 use super::life::{Cause, LAST_WORDS, Life};
@@ -407,23 +407,10 @@ impl Process {
 
     /// Waits until the process received for the first time. Returns whether it did, and lives.
     pub(crate) fn wait_ready(&self, limit: Duration) -> bool {
-        let end = Instant::now() + limit;
-        let mut state = lock(&self.state);
-        loop {
-            if matches!(state.phase, Phase::Dead) {
-                return false;
-            }
-            if state.is_ready {
-                return true;
-            }
-            let Some(rest) = end.checked_duration_since(Instant::now()) else {
-                return false;
-            };
-            state = self
-                .changed
-                .wait_timeout(state, rest)
-                .unwrap_or_else(PoisonError::into_inner)
-                .0;
-        }
+        let is_dead = |state: &State| matches!(state.phase, Phase::Dead);
+        let waits = |state: &mut State| !state.is_ready && !is_dead(state);
+        let waited = self.changed.wait_timeout_while(lock(&self.state), limit, waits);
+        let (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        state.is_ready && !is_dead(&state)
     }
 }
