@@ -47,6 +47,32 @@ fn errno<T: std::fmt::Debug>(result: Result<T, ClientError>) -> String {
         .map_or(format!("{result:?}"), str::to_owned)
 }
 
+/// A driver's `release` may sleep as long as it likes, and the kernel bounds no client's leaving.
+#[test]
+fn clients_that_leave_take_no_worker_from_those_that_ask() {
+    const LEAVING: usize = 40;
+    for series in BOTH {
+        let (_system, domain) = start(series, ClockKind::Real);
+        let mut asking = domain.client().expect("a client");
+        let leaving: Vec<Client> = (0..LEAVING)
+            .map(|_| {
+                let mut client = domain.client().expect("a client");
+                client.device_open("slow", false).expect("a file");
+                client
+            })
+            .collect();
+        drop(leaving);
+        let closed = attribute("closed");
+        assert_eq!(asking.read_text(&closed).expect("it is served"), "0");
+        asking.write(&closed, b"1").expect("it is served");
+        let end = std::time::Instant::now() + SOON;
+        while asking.read_text(&closed).expect("a count") != LEAVING.to_string() {
+            assert!(std::time::Instant::now() < end, "all are cleaned up in the end");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
 #[test]
 fn an_announced_change_wakes_whoever_waits_for_it() {
     for series in BOTH {

@@ -216,19 +216,14 @@ impl Transport for Connection {
         port.op.store(op::CALL, Relaxed);
         port.handle.store(handle.0, Relaxed);
         port.timeout_ns.store(self.timeout_ns, Relaxed);
-        let word = |len: usize| u32::try_from(len).unwrap_or(u32::MAX);
-        port.call_request.constant.store(word(lens.constant), Relaxed);
-        port.call_request.arena.store(word(lens.arena), Relaxed);
+        port.call_request.store(lens);
         if !self.enter() {
             self.is_broken = true;
             return Err(Retcode::NOT_CONNECTED);
         }
         let port = self.shared.port();
         Retcode(port.result.load(Acquire).cast_signed()).ok()?;
-        let lens = Lens {
-            constant: port.call_response.constant.load(Relaxed) as usize,
-            arena: port.call_response.arena.load(Relaxed) as usize,
-        };
+        let lens = port.call_response.load();
         // SAFETY: the kernel wrote the area before it gave the turn back, and writes it again only
         // in the next call.
         unsafe { self.shared.view(Area::CallResponse, lens) }.ok_or(Retcode::INVALID_ARGUMENT)

@@ -26,6 +26,8 @@
 //! ```
 
 use core::sync::atomic::{AtomicU32, AtomicU64};
+#[cfg(any(feature = "hosted", not(feature = "kasperskyos")))]
+use {crate::nk::Lens, core::sync::atomic::Ordering::Relaxed};
 
 /// Changes whenever this file changes what is where.
 pub const ABI: u32 = 4;
@@ -97,6 +99,23 @@ pub struct PortLens {
     pub constant: AtomicU32,
     /// Bytes of the arena.
     pub arena: AtomicU32,
+}
+
+#[cfg(any(feature = "hosted", not(feature = "kasperskyos")))]
+impl PortLens {
+    pub(crate) fn load(&self) -> Lens {
+        Lens {
+            constant: self.constant.load(Relaxed) as usize,
+            arena: self.arena.load(Relaxed) as usize,
+        }
+    }
+
+    /// What is larger than an area the kernel refuses; a length over 4 GiB must not wrap to a small one.
+    pub(crate) fn store(&self, lens: Lens) {
+        let word = |len: usize| u32::try_from(len).unwrap_or(u32::MAX);
+        self.constant.store(word(lens.constant), Relaxed);
+        self.arena.store(word(lens.arena), Relaxed);
+    }
 }
 
 /// Interrupt lines of a domain, one bit each.

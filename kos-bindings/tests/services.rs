@@ -3,10 +3,12 @@
 
 mod common;
 
-use common::{call, kernel_with, mid, spec, start};
-use kos_bindings::hosted::Config;
-use kos_bindings::hosted::judge::{Policy, Subject, Verdict};
-use kos_bindings::nk::Retcode;
+use std::sync::{Arc, Mutex};
+
+use common::{INTERFACE, RIID, call, kernel_with, mid, spec, start};
+use kos_bindings::hosted::judge::{Policy, Query, Subject, Verdict};
+use kos_bindings::hosted::{Config, DomainHandle, DomainSpec};
+use kos_bindings::nk::{Header, Retcode};
 
 #[test]
 fn a_sandboxed_domain_has_the_kernels_services_as_far_as_the_policy_lets_it() {
@@ -45,4 +47,58 @@ fn a_sandboxed_domain_has_the_kernels_services_as_far_as_the_policy_lets_it() {
         ..Config::default()
     });
     assert_eq!(refused, [Retcode::SECURITY_DISALLOW; 6]);
+}
+
+/// Grants what is asked with the word "may", and remembers who asked.
+#[derive(Clone, Default)]
+struct Guard(Arc<Mutex<Vec<(String, u64)>>>);
+
+impl Policy for Guard {
+    fn judge(&self, _: &Subject<'_>) -> Verdict {
+        Verdict::Allow
+    }
+
+    fn security(&self, sender: &str, process: u64, query: Query<'_>) -> Verdict {
+        let header = Header::read(query.message.constant).expect("a header");
+        assert_eq!((header.riid, header.mid), (RIID, mid::ASK));
+        let mut asked = self.0.lock().expect("no panic");
+        asked.push((sender.to_owned(), process));
+        match query.message.arena == b"may" {
+            true => Verdict::Allow,
+            false => Verdict::Deny,
+        }
+    }
+}
+
+#[test]
+fn a_sandboxed_domain_asks_the_policy_through_its_class_interface() {
+    let guard = Guard::default();
+    let kernel = kernel_with(Config {
+        policy: Box::new(guard.clone()),
+        ..Config::default()
+    });
+    let asker = start(
+        &kernel,
+        &DomainSpec {
+            security: Some(&INTERFACE),
+            class: "test.Asker".to_owned(),
+            ..spec("asker")
+        },
+    );
+    let mute = start(&kernel, &spec("mute"));
+    let ask = |domain: &DomainHandle, text: &[u8]| {
+        let mut client = kernel.client("tester", domain).expect("a client");
+        let handle = client.handle();
+        let code = call(&mut client, handle, mid::ASK, text).expect("an answer");
+        Retcode(i32::from_le_bytes(code[..].try_into().expect("a code")))
+    };
+    assert_eq!(ask(&asker, b"may"), Retcode::OK);
+    assert_eq!(ask(&asker, b"must"), Retcode::SECURITY_DISALLOW);
+    assert_eq!(ask(&mute, b"may"), Retcode::NOT_CONNECTED, "its class has none");
+    let me = ("test.Asker".to_owned(), asker.id());
+    assert_eq!(
+        *guard.0.lock().expect("no panic"),
+        [me.clone(), me],
+        "by class and process"
+    );
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use common::{SOON, call, kernel, mid, spec, start};
 use kos_bindings::hosted::socket::{Connection, Door, directory, list};
-use kos_bindings::hosted::{ChannelSpec, Kernel, Rights};
+use kos_bindings::hosted::{ChannelSpec, Kernel, LocalClient, Rights};
 use kos_bindings::nk::{Lens, Parts, PartsMut, Retcode};
 use kos_bindings::port::FOREVER;
 
@@ -240,6 +240,61 @@ fn requests_of_one_program_that_are_never_answered_leave_others_room() {
         assert_eq!(served.as_deref(), Ok(&b"other"[..]));
         assert_eq!(freed.as_deref(), Ok(&b"late"[..]));
     });
+}
+
+/// How many requests the domain has received and not answered.
+fn held(observer: &mut LocalClient) -> u64 {
+    let handle = observer.handle();
+    let words = call(observer, handle, mid::NOTICES, &[]).expect("an answer");
+    u64::from_le_bytes(words[32..].try_into().expect("eight bytes"))
+}
+
+#[test]
+fn however_many_programs_ask_a_domain_gets_no_more_than_it_has_workers_for() {
+    let kernel = kernel();
+    let domain = start(&kernel, &spec("crowd"));
+    let mut observer = kernel.client("observer", &domain).expect("a client");
+    std::thread::scope(|scope| {
+        for _ in 0..40 {
+            // Each is a party of its own.
+            let mut client = kernel.client("tester", &domain).expect("a client");
+            scope.spawn(move || {
+                let handle = client.handle();
+                let _ = call(&mut client, handle, mid::NEVER, &[]);
+            });
+        }
+        until_delivered(&kernel, 40);
+        observer.set_timeout_ns(100_000_000);
+        let handle = observer.handle();
+        let full = call(&mut observer, handle, mid::NOTICES, &[]);
+        domain.kill();
+        assert_eq!(full, Err(Retcode::TIMEOUT), "32 are in service");
+    });
+}
+
+#[test]
+fn a_program_that_gives_up_again_and_again_leaves_others_their_workers() {
+    let _one = ONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let kernel = kernel();
+    let domain = start(&kernel, &spec("fickle"));
+    let _door = Door::open(&kernel, &directory()).expect("a door");
+    let mut observer = kernel.client("observer", &domain).expect("a client");
+    std::thread::scope(|scope| {
+        for _ in 0..16 {
+            scope.spawn(|| {
+                let mut client = Connection::open("fickle").expect("a connection");
+                let handle = client.handle();
+                client.set_timeout_ns(5_000_000);
+                for _ in 0..20 {
+                    // What it gives up the domain works on for ever, as a driver does that sleeps uninterruptibly.
+                    assert_eq!(call(&mut client, handle, mid::NEVER, &[]), Err(Retcode::TIMEOUT));
+                }
+            });
+        }
+    });
+    let held = held(&mut observer);
+    // All that may be given up, and what was in service meanwhile.
+    assert!((5..=18).contains(&held), "{held} of 320, of 32 workers");
 }
 
 #[test]

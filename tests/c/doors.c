@@ -2,7 +2,8 @@
 /*
  * A driver for the doors' tests: a device "doors" in sysfs and in /dev, with
  * an attribute that announces its changes, a byte that readers wait for,
- * firmware, random numbers, and a state of processor hotplug.
+ * firmware, random numbers, and a state of processor hotplug; and a device
+ * "slow" that closes no file before it is let go.
  */
 #include <linux/cpuhotplug.h>
 #include <linux/device.h>
@@ -166,14 +167,50 @@ static ssize_t cpuhp_show(struct device *dev, struct device_attribute *attr,
 }
 static DEVICE_ATTR_RO(cpuhp);
 
+static DECLARE_WAIT_QUEUE_HEAD(news);
+static int closed;
+static bool may_close;
+
+static ssize_t closed_show(struct device *dev, struct device_attribute *attr,
+			   char *text)
+{
+	return sysfs_emit(text, "%d\n", closed);
+}
+
+static ssize_t closed_store(struct device *dev, struct device_attribute *attr,
+			    const char *text, size_t count)
+{
+	may_close = true;
+	wake_up(&news);
+	return count;
+}
+static DEVICE_ATTR_RW(closed);
+
+static int slow_release(struct inode *inode, struct file *file)
+{
+	wait_event(news, may_close);
+	closed++;
+	return 0;
+}
+
+static const struct file_operations slow_fops = {
+	.owner = THIS_MODULE,
+	.release = slow_release,
+};
+
+static struct miscdevice slow = {
+	.minor = MISC_DYNAMIC_MINOR,
+	.name = "slow",
+	.fops = &slow_fops,
+};
+
 static struct attribute *doors_attrs[] = {
 	&dev_attr_value.attr, &dev_attr_firmware.attr, &dev_attr_piece.attr,
 	&dev_attr_later.attr, &dev_attr_random.attr, &dev_attr_cpuhp.attr,
-	NULL,
+	&dev_attr_closed.attr, NULL,
 };
 ATTRIBUTE_GROUPS(doors);
 
-static DECLARE_WAIT_QUEUE_HEAD(news);
 static int byte = -1;
 
 static ssize_t doors_read(struct file *file, char __user *to, size_t count,
@@ -230,6 +267,6 @@ static struct miscdevice doors = {
 
 static int __init doors_init(void)
 {
-	return misc_register(&doors);
+	return misc_register(&doors) ?: misc_register(&slow);
 }
 late_initcall(doors_init);

@@ -10,6 +10,7 @@ fn main() {
         "tests/c/notices.c",
         "tests/c/machine.c",
         "tests/c/boundary.c",
+        "tests/c/generated.c",
         "../lc_kos.c",
     ];
     for path in ["tests/c", "../include", "../lc_kos.c", "../lc_kos.h"] {

@@ -13,7 +13,7 @@ use core::sync::atomic::Ordering::{Acquire, Relaxed};
 use super::start::enter;
 use super::types::{CallerId, Event, Incoming, IrqEdges};
 use crate::nk::{Handle, Lens, Parts, PartsMut, Retcode, Transport};
-use crate::port::{ARENA_BYTES, Area, CONSTANT_BYTES, FOREVER, IrqLines, Port, PortLens, event, op};
+use crate::port::{ARENA_BYTES, Area, CONSTANT_BYTES, FOREVER, IrqLines, Port, event, op};
 
 /// The domain's port, mapped for as long as the domain lives.
 #[derive(Clone, Copy)]
@@ -65,21 +65,6 @@ impl PortRef {
     }
 }
 
-fn load(lens: &PortLens) -> Lens {
-    Lens {
-        constant: lens.constant.load(Relaxed) as usize,
-        arena: lens.arena.load(Relaxed) as usize,
-    }
-}
-
-fn store(to: &PortLens, lens: Lens) {
-    // The kernel refuses what is larger than an area; a length over 4 GiB must not wrap to a small
-    // one.
-    to.constant
-        .store(u32::try_from(lens.constant).unwrap_or(u32::MAX), Relaxed);
-    to.arena.store(u32::try_from(lens.arena).unwrap_or(u32::MAX), Relaxed);
-}
-
 #[expect(clippy::cast_possible_wrap, reason = "a Retcode travels as its bits")]
 fn result(port: &Port) -> Result<(), Retcode> {
     Retcode(port.result.load(Acquire) as i32).ok()
@@ -116,12 +101,12 @@ impl Transport for Caller {
         let port = self.port.words();
         port.handle.store(handle.0, Relaxed);
         port.timeout_ns.store(self.timeout_ns, Relaxed);
-        store(&port.call_request, lens);
+        port.call_request.store(lens);
         enter(op::CALL);
         result(port)?;
         // SAFETY: the kernel filled the area and gave the turn back; `&mut self` keeps the next
         // call away.
-        Ok(unsafe { self.port.read(Area::CallResponse, load(&port.call_response)) })
+        Ok(unsafe { self.port.read(Area::CallResponse, port.call_response.load()) })
     }
 }
 
@@ -185,7 +170,7 @@ impl Listener {
             thread: port.thread.load(Relaxed),
             call: port.caller.load(Relaxed),
             // SAFETY: the kernel filled the area and gave the turn back; `&mut self` keeps the next one away.
-            message: unsafe { self.port.read(Area::ServeRequest, load(&port.serve_request)) },
+            message: unsafe { self.port.read(Area::ServeRequest, port.serve_request.load()) },
         })
     }
 
@@ -199,7 +184,7 @@ impl Listener {
         port.handle.store(handle.0, Relaxed);
         port.thread.store(thread, Relaxed);
         port.caller.store(call, Relaxed);
-        store(&port.serve_response, lens);
+        port.serve_response.store(lens);
         enter(op::REPLY_ON);
         result(port)
     }
@@ -245,7 +230,7 @@ impl Listener {
     fn put_reply(&mut self, caller: CallerId, lens: Lens) {
         let port = self.port.words();
         port.caller.store(caller.0, Relaxed);
-        store(&port.serve_response, lens);
+        port.serve_response.store(lens);
     }
 
     fn event(&mut self) -> Event<'_> {
@@ -255,7 +240,7 @@ impl Listener {
                 caller: CallerId(port.caller.load(Relaxed)),
                 // SAFETY: the kernel filled the area and gave the turn back; `&mut self` keeps the
                 // next one away.
-                request: unsafe { self.port.read(Area::ServeRequest, load(&port.serve_request)) },
+                request: unsafe { self.port.read(Area::ServeRequest, port.serve_request.load()) },
                 // SAFETY: another area than the request's, borrowed with `&mut self`.
                 response: unsafe { self.port.write(Area::ServeResponse) },
             }),

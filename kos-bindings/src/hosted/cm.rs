@@ -6,7 +6,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
 use std::time::Instant;
 use std::vec::Vec;
 
-use super::notice::{LOOK, lock};
+use super::notice::{lock, until};
 use super::task::Task;
 use crate::nk::{Handle, Retcode};
 
@@ -60,12 +60,7 @@ impl Manager {
             if !is_wanted() {
                 return Err(Retcode::NOT_CONNECTED);
             }
-            let slice = match end.map(|end| end.checked_duration_since(Instant::now())) {
-                None => LOOK,
-                Some(Some(rest)) if !rest.is_zero() => rest.min(LOOK),
-                Some(_) => return Err(Retcode::TIMEOUT),
-            };
-            let waited = self.changed.wait_timeout(state, slice);
+            let waited = self.changed.wait_timeout(state, until(end)?);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
     }

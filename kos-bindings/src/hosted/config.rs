@@ -6,7 +6,6 @@ use std::fmt;
 use std::string::String;
 use std::time::Duration;
 
-use super::cpu::Cpu;
 use super::judge::{AllowAll, Policy, Registry};
 use super::life::Death;
 use crate::nk::Retcode;
@@ -71,8 +70,6 @@ impl Default for Unknowns {
 
 /// How a kernel behaves.
 pub struct Config {
-    /// Where everything that hands messages over runs.
-    pub cpu: Cpu,
     /// How long a domain may hold a request without entering the kernel before it is asked where it is, and ended;
     /// `None`: for ever.
     pub watchdog: Option<Duration>,
@@ -97,7 +94,6 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            cpu: Cpu::Current,
             watchdog: Some(Duration::from_secs(2)),
             call_timeout: Some(Duration::from_secs(30)),
             message_bytes: 4 << 20,
@@ -113,7 +109,6 @@ impl Default for Config {
 impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Config")
-            .field("cpu", &self.cpu)
             .field("watchdog", &self.watchdog)
             .field("call_timeout", &self.call_timeout)
             .field("message_bytes", &self.message_bytes)

@@ -7,29 +7,11 @@
 
 use rustix::thread::{CpuSet, sched_getaffinity, sched_getcpu, sched_setaffinity};
 
-/// Where threads that hand messages over run.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Cpu {
-    /// On the core that the kernel is made on.
-    #[default]
-    Current,
-    /// On this core.
-    Number(usize),
-    /// Wherever the scheduler puts them.
-    Any,
-}
-
-impl Cpu {
-    /// Returns the core's number, if it is one that this process may use.
-    pub(crate) fn resolve(self) -> Option<usize> {
-        let cpu = match self {
-            Self::Current => sched_getcpu(),
-            Self::Number(number) => number,
-            Self::Any => return None,
-        };
-        let allowed = sched_getaffinity(None).ok()?;
-        (cpu < CpuSet::MAX_CPU && allowed.is_set(cpu)).then_some(cpu)
-    }
+/// Returns the core that the calling thread is on: everything that hands messages over runs there.
+pub(crate) fn current() -> Option<usize> {
+    let cpu = sched_getcpu();
+    let allowed = sched_getaffinity(None).ok()?;
+    (cpu < CpuSet::MAX_CPU && allowed.is_set(cpu)).then_some(cpu)
 }
 
 /// Keeps the calling thread on core `cpu`. Returns whether that worked.

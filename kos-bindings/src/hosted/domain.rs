@@ -56,11 +56,6 @@ impl DomainHandle {
         self.process.wait_ready(limit)
     }
 
-    /// Sets interrupt line `line`; the hardware's way is [`super::Lines`].
-    pub fn set_line(&self, line: u32, is_high: bool) {
-        self.process.set_line(line, is_high);
-    }
-
     /// Kills it. Its clients get `rcNotConnected`.
     pub fn kill(&self) {
         if let Some(life) = self.life() {

@@ -8,7 +8,7 @@ use std::vec::Vec;
 use super::process::Process;
 use super::server::ServerObject;
 use crate::kn::right;
-use crate::nk::{Handle, HandleDesc, Retcode};
+use crate::nk::{Handle, Retcode};
 
 /// What may be done with a handle; rights can only shrink. The bits are those of [`crate::kn::right`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,8 +21,6 @@ impl Rights {
     pub const CALL: Self = Self(right::CALL);
     /// To pass the handle on (`OCAP_HANDLE_TRANSFER`).
     pub const TRANSFER: Self = Self(right::TRANSFER);
-    /// All that there are.
-    pub const ALL: Self = Self(!HandleDesc::DEREFERENCED);
 
     /// Tells whether all of `other` is in `self`.
     #[must_use]

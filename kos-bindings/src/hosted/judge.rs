@@ -200,6 +200,12 @@ pub(crate) struct Between<'a> {
     pub(crate) server: Party<'a>,
 }
 
+impl<'a> Between<'a> {
+    pub(crate) const fn new(client: Party<'a>, server: Party<'a>) -> Self {
+        Self { client, server }
+    }
+}
+
 impl Judge {
     pub(crate) fn new(registry: Registry, policy: Box<dyn Policy>, sharing: Sharing) -> Self {
         Self {
@@ -224,23 +230,19 @@ impl Judge {
 
     /// Judges a request on a handle that allows interface `only` (0: any that is registered).
     pub(crate) fn request(&self, between: Between<'_>, only: u16, message: Parts<'_>) -> Result<Known, Retcode> {
-        let refuse = || self.refuse_form(between, Kind::Request, message);
-        let known = Self::lookup(self.registry, only, message).ok_or_else(refuse)?;
-        (known.method.validate_request)(message).map_err(|_| refuse())?;
-        self.judge(between, known, Kind::Request, message)?;
-        self.count(&self.requests);
-        Ok(known)
+        self.request_of(self.registry, between, only, message)
     }
 
-    /// Judges a request to the kernel itself, whose services are `services`.
-    pub(crate) fn core_request(
+    /// As [`Judge::request`], of an interface that `registry` has: one of the kernel's own services.
+    pub(crate) fn request_of(
         &self,
+        registry: Registry,
         between: Between<'_>,
-        services: Registry,
+        only: u16,
         message: Parts<'_>,
     ) -> Result<Known, Retcode> {
         let refuse = || self.refuse_form(between, Kind::Request, message);
-        let known = Self::lookup(services, 0, message).ok_or_else(refuse)?;
+        let known = Self::lookup(registry, only, message).ok_or_else(refuse)?;
         (known.method.validate_request)(message).map_err(|_| refuse())?;
         self.judge(between, known, Kind::Request, message)?;
         self.count(&self.requests);
@@ -292,10 +294,7 @@ impl Judge {
         interface: &'static Interface,
         message: Parts<'_>,
     ) -> Result<&'static Method, Retcode> {
-        let between = Between {
-            client: asker,
-            server: Party::here(""),
-        };
+        let between = Between::new(asker, Party::here(""));
         let refuse = || self.refuse_form(between, Kind::Request, message);
         let header = Header::read(message.constant).map_err(|_| refuse())?;
         let method = interface.method(header.mid).filter(|_| header.riid == interface.riid);

@@ -9,7 +9,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::string::{String, ToString};
 use std::sync::atomic::Ordering::{Relaxed, Release};
 use std::sync::atomic::{AtomicBool, AtomicU64};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak, mpsc};
+use std::sync::{Arc, Mutex, MutexGuard, Weak, mpsc};
 use std::thread::JoinHandle;
 use std::vec::Vec;
 
@@ -27,6 +27,7 @@ use super::judge::{AllowAll, CLIENT, Counts, Judge, Sharing};
 use super::launcher::{Launcher, Limits};
 use super::life::{Cause, Life};
 use super::local::LocalClient;
+use super::notice::lock;
 use super::object::{Kind, Object};
 use super::process::Process;
 use super::quota;
@@ -79,14 +80,14 @@ impl Inner {
 
     /// Finds a living process by its name.
     pub(crate) fn task_called(&self, name: &str) -> Option<Arc<Task>> {
-        let tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        let tasks = lock(&self.tasks);
         let mut alive = tasks.iter().filter_map(Weak::upgrade);
         alive.find(|task| task.name == name && !task.is_dead())
     }
 
     /// Notes a process; its name must be free.
     pub(crate) fn add_task(&self, task: &Arc<Task>) -> Result<(), Retcode> {
-        let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut tasks = lock(&self.tasks);
         tasks.retain(|task| task.upgrade().is_some_and(|task| !task.is_dead()));
         if tasks
             .iter()
@@ -105,7 +106,7 @@ impl Inner {
     }
 
     fn domains(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<Process>>> {
-        self.domains.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.domains)
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -274,7 +275,7 @@ impl Kernel {
     /// [`Error::Sandbox`] where this machine does not permit the sandbox; there is no way to run
     /// without.
     pub fn new(config: Config) -> Result<Self, Error> {
-        let cpu = config.cpu.resolve();
+        let cpu = cpu::current();
         let (give_launcher, launcher) = mpsc::sync_channel(1);
         let (give_inner, inner) = mpsc::sync_channel::<Arc<Inner>>(1);
         let reaper = std::thread::Builder::new()
@@ -443,7 +444,7 @@ impl Drop for Kernel {
                 life.kill(Cause::Stopped);
             }
         }
-        let tasks = std::mem::take(&mut *self.inner.tasks.lock().unwrap_or_else(PoisonError::into_inner));
+        let tasks = std::mem::take(&mut *lock(&self.inner.tasks));
         for task in tasks.iter().filter_map(Weak::upgrade) {
             task.end();
         }

@@ -4,12 +4,13 @@
 use std::fmt;
 use std::os::fd::OwnedFd;
 use std::string::String;
-use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Condvar, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 use std::vec::Vec;
 
 use rustix::process::{Signal, pidfd_send_signal};
 
+use super::notice::lock;
 use super::share::Share;
 use crate::port::Epitaph;
 
@@ -136,10 +137,6 @@ pub(crate) struct Life {
     ended: Condvar,
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 impl Life {
     pub(crate) fn new(name: String, share: Option<Share>) -> Self {
         Self {
@@ -232,16 +229,9 @@ impl Life {
 
     /// Waits for the death, and until all that the domain had is given back.
     pub(crate) fn wait(&self, limit: Duration) -> Option<Death> {
-        let end = Instant::now() + limit;
-        let mut death = lock(&self.death);
-        while !death.1 {
-            let rest = end.checked_duration_since(Instant::now())?;
-            death = self
-                .ended
-                .wait_timeout(death, rest)
-                .unwrap_or_else(PoisonError::into_inner)
-                .0;
-        }
-        death.0.clone()
+        let waits = |death: &mut (Option<Death>, bool)| !death.1;
+        let waited = self.ended.wait_timeout_while(lock(&self.death), limit, waits);
+        let (death, is_over) = waited.unwrap_or_else(PoisonError::into_inner).0.clone();
+        death.filter(|_| is_over)
     }
 }

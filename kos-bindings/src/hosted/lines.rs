@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Interrupt lines from simulated or real hardware into a domain.
 
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
 
+use super::notice::lock;
 use super::process::Process;
 
 /// The interrupt lines of one domain. The hardware gets it before the domain exists, and keeps it
@@ -31,7 +32,7 @@ impl Lines {
         let Some(bit) = 1u64.checked_shl(line) else {
             return;
         };
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = lock(&self.0);
         state.levels = if is_high {
             state.levels | bit
         } else {
@@ -47,7 +48,7 @@ impl Lines {
     /// Connects the lines to a domain that did not run yet; lines that are high already rise for
     /// it.
     pub(crate) fn attach(&self, process: &Arc<Process>) {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = lock(&self.0);
         state.process = Arc::downgrade(process);
         let levels = state.levels;
         drop(state);

@@ -8,11 +8,9 @@ mod moment;
 mod turns;
 
 use std::collections::VecDeque;
-use std::string::String;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::vec::Vec;
 
-use super::judge::Party;
 use super::notice::lock;
 use super::process::{MAX_QUEUED, Process, Request};
 use super::quota::{Charge, What};
@@ -58,9 +56,6 @@ struct GivenUp {
 #[derive(Debug)]
 pub(crate) struct Listener {
     pub(crate) owner: Weak<Task>,
-    pub(crate) owner_id: u64,
-    /// What the policy calls its owner.
-    pub(crate) class: String,
     room: Room,
     /// What clients get when it is gone.
     death: Retcode,
@@ -108,19 +103,9 @@ impl State {
 }
 
 impl Listener {
-    /// Returns who its owner is, for the judge.
-    pub(crate) fn party(&self) -> Party<'_> {
-        Party {
-            class: &self.class,
-            process: self.owner_id,
-        }
-    }
-
     pub(crate) fn new(owner: &Arc<Task>, death: Retcode) -> Self {
         Self {
             owner: Arc::downgrade(owner),
-            owner_id: owner.id,
-            class: owner.class.clone(),
             room: owner.room,
             death,
             state: Mutex::default(),

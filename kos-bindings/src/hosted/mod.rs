@@ -58,7 +58,6 @@ mod transfer;
 
 pub use crate::inproc;
 pub use config::{Config, Event, IrqMask, Unknowns};
-pub use cpu::Cpu;
 pub use dma::{Dma, DmaFault};
 pub use domain::DomainHandle;
 pub use error::Error;

@@ -17,10 +17,23 @@ use crate::kn::event;
 use crate::nk::Retcode;
 
 /// How long a kernel thread waits before it looks whether its process still lives.
-pub(crate) const LOOK: Duration = Duration::from_millis(50);
+const LOOK: Duration = Duration::from_millis(50);
 
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Returns how long to wait until `end`, before looking.
+///
+/// # Errors
+///
+/// `rcTimeout`.
+pub(crate) fn until(end: Option<Instant>) -> Result<Duration, Retcode> {
+    match end.map(|end| end.saturating_duration_since(Instant::now())) {
+        None => Ok(LOOK),
+        Some(Duration::ZERO) => Err(Retcode::TIMEOUT),
+        Some(rest) => Ok(rest.min(LOOK)),
+    }
 }
 
 /// One who wants to hear.
@@ -173,14 +186,7 @@ impl Notice {
             if !is_wanted() {
                 return Err(Retcode::NOT_CONNECTED);
             }
-            let slice = match end {
-                Some(end) => match end.checked_duration_since(Instant::now()) {
-                    Some(rest) if !rest.is_zero() => rest.min(LOOK),
-                    _ => return Err(Retcode::TIMEOUT),
-                },
-                None => LOOK,
-            };
-            let waited = self.changed.wait_timeout(state, slice);
+            let waited = self.changed.wait_timeout(state, until(end)?);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
     }

@@ -94,56 +94,30 @@ impl Object {
             _charge: charge,
         })
     }
+}
 
-    /// Returns it as a listener.
-    pub(crate) fn listener(&self) -> Result<&Listener, Retcode> {
-        match &self.kind {
-            Kind::Listener(listener) => Ok(&**listener),
-            _ => Err(Retcode::INVALID_ARGUMENT),
+/// Each returns the object as what it is called, if it is that.
+macro_rules! as_what_it_is {
+    ($($name:ident: $kind:ident -> $what:ty,)*) => {
+        impl Object {
+            $(pub(crate) fn $name(&self) -> Result<&$what, Retcode> {
+                match &self.kind {
+                    Kind::$kind(found) => Ok(found),
+                    _ => Err(Retcode::INVALID_ARGUMENT),
+                }
+            })*
         }
-    }
+    };
+}
 
-    pub(crate) fn notice(&self) -> Result<&Arc<Notice>, Retcode> {
-        match &self.kind {
-            Kind::Notice(notice) => Ok(notice),
-            _ => Err(Retcode::INVALID_ARGUMENT),
-        }
-    }
-
-    pub(crate) fn badge(&self) -> Result<&Arc<Badge>, Retcode> {
-        match &self.kind {
-            Kind::Badge(badge) => Ok(badge),
-            _ => Err(Retcode::INVALID_ARGUMENT),
-        }
-    }
-
-    pub(crate) fn sync(&self) -> Result<&Arc<Sync>, Retcode> {
-        match &self.kind {
-            Kind::Sync(sync) => Ok(sync),
-            _ => Err(Retcode::INVALID_ARGUMENT),
-        }
-    }
-
-    pub(crate) fn mdl(&self) -> Result<&Mdl, Retcode> {
-        match &self.kind {
-            Kind::Mdl(mdl) => Ok(mdl),
-            _ => Err(Retcode::INVALID_ARGUMENT),
-        }
-    }
-
-    pub(crate) fn dma(&self) -> Result<&Arc<Buffer>, Retcode> {
-        match &self.kind {
-            Kind::Dma(buffer) => Ok(buffer),
-            _ => Err(Retcode::INVALID_ARGUMENT),
-        }
-    }
-
-    pub(crate) fn irq(&self) -> Result<&Arc<Registration>, Retcode> {
-        match &self.kind {
-            Kind::Irq(line) => Ok(line),
-            _ => Err(Retcode::INVALID_ARGUMENT),
-        }
-    }
+as_what_it_is! {
+    listener: Listener -> Listener,
+    notice: Notice -> Arc<Notice>,
+    badge: Badge -> Arc<Badge>,
+    sync: Sync -> Arc<Sync>,
+    mdl: Mdl -> Mdl,
+    dma: Dma -> Arc<Buffer>,
+    irq: Irq -> Arc<Registration>,
 }
 
 impl Drop for Object {

@@ -21,26 +21,25 @@ mod queue;
 mod recv;
 
 use std::collections::VecDeque;
-use std::string::String;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicBool, AtomicU64};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
-use std::vec::Vec;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Duration;
 
-use super::judge::{Known, Party};
+use super::judge::Known;
 use super::life::{Cause, LAST_WORDS, Life};
+use super::notice::lock;
 use super::numbers::Number;
 use super::shared::{Message, Shared};
 use super::sync::Sync;
 use super::task::Task;
 use super::transfer::Granted;
 use crate::nk::{Lens, Parts, Retcode};
-use crate::port::{Area, PortLens, event};
+use crate::port::{Area, event};
 use crate::{sys, turn};
 use notice::Notice;
 pub(crate) use pending::{Peer, Pending};
-use queue::Queue;
+use queue::{InService, Queue};
 
 /// The most requests that wait for one listener; the next one gets `rcBusy`.
 pub(crate) const MAX_QUEUED: usize = 256;
@@ -87,9 +86,7 @@ struct State {
     queue: Queue,
     /// No more than requests were taken and clients were served: each makes one at the most.
     notices: VecDeque<Notice>,
-    taken: Vec<Request>,
-    /// Calls whose clients gave up after they were taken: their answers are expected, and dropped.
-    abandoned: VecDeque<u64>,
+    in_service: InService,
     is_ready: bool,
     /// Receptions on listeners and lines so far.
     receptions: u64,
@@ -99,8 +96,6 @@ struct State {
 #[derive(Debug)]
 pub(crate) struct Process {
     pub(crate) id: u64,
-    /// What the policy calls it.
-    pub(crate) class: String,
     pub(crate) shared: Shared,
     /// The process that it is a thread of.
     pub(crate) task: Arc<Task>,
@@ -117,22 +112,11 @@ pub(crate) struct Process {
     lines: Mutex<u64>,
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn store(to: &PortLens, lens: Lens) {
-    // Both are at most the size of an area.
-    to.constant.store(u32::try_from(lens.constant).unwrap_or(0), Relaxed);
-    to.arena.store(u32::try_from(lens.arena).unwrap_or(0), Relaxed);
-}
-
 impl Process {
     /// Makes a thread of `task`.
     pub(crate) fn of_task(id: u64, task: Arc<Task>, shared: Shared, life: Option<Life>) -> Self {
         Self {
             id,
-            class: task.class.clone(),
             shared,
             task,
             life,
@@ -140,8 +124,7 @@ impl Process {
                 phase: Phase::Running,
                 queue: Queue::default(),
                 notices: VecDeque::new(),
-                taken: Vec::new(),
-                abandoned: VecDeque::new(),
+                in_service: InService::default(),
                 is_ready: false,
                 receptions: 0,
             }),
@@ -149,14 +132,6 @@ impl Process {
             was_served: AtomicBool::new(false),
             running_since_ns: AtomicU64::new(sys::clock_ns()),
             lines: Mutex::new(0),
-        }
-    }
-
-    /// Returns who it is, for the judge.
-    pub(crate) fn party(&self) -> Party<'_> {
-        Party {
-            class: &self.class,
-            process: self.task.id,
         }
     }
 
@@ -207,16 +182,13 @@ impl Process {
     pub(crate) fn response(&self) -> Result<Lens, Retcode> {
         let port = self.shared.port();
         Retcode(port.result.load(Acquire).cast_signed()).ok()?;
-        Ok(Lens {
-            constant: port.call_response.constant.load(Relaxed) as usize,
-            arena: port.call_response.arena.load(Relaxed) as usize,
-        })
+        Ok(port.call_response.load())
     }
 
     /// Copies the answer to a `Call` into the port.
     pub(crate) fn put_response(&self, parts: Parts<'_>) {
         let lens = self.shared.copy_out(Area::CallResponse, parts);
-        store(&self.shared.port().call_response, lens);
+        self.shared.port().call_response.store(lens);
     }
 
     fn put_event(&self, what: u32) {
@@ -226,11 +198,11 @@ impl Process {
     fn put_request(&self, state: &mut State, request: Request, parts: Parts<'_>) {
         let lens = self.shared.copy_out(Area::ServeRequest, parts);
         let port = self.shared.port();
-        store(&port.serve_request, lens);
+        port.serve_request.store(lens);
         port.caller.store(request.id, Relaxed);
         self.put_event(event::REQUEST);
         request.client.was_served.store(true, Release);
-        state.taken.push(request);
+        state.in_service.push(request);
     }
 
     /// Client side: opens a call. It must be open before the server can answer it.
@@ -283,7 +255,7 @@ impl Process {
         let mut state = lock(&self.state);
         match state.phase {
             Phase::Dead => Err((request, Retcode::NOT_CONNECTED)),
-            Phase::Receiving { serial: 0, .. } if !Queue::is_full_of(&state.taken, &request) => {
+            Phase::Receiving { serial: 0, .. } if !state.in_service.is_full_for(&request) => {
                 self.put_request(&mut state, request, parts);
                 state.phase = Phase::Running;
                 drop(state);
@@ -300,7 +272,7 @@ impl Process {
     }
 
     fn hint(&self, state: &State) {
-        let count = state.queue.deliverable(&state.taken) + state.notices.len();
+        let count = state.queue.deliverable(&state.in_service) + state.notices.len();
         let count = u32::try_from(count).unwrap_or(u32::MAX);
         self.shared.port().queued.store(count, Relaxed);
     }
@@ -320,8 +292,8 @@ impl Process {
             return;
         }
         while let Some((request, message)) = {
-            let State { queue, taken, .. } = &mut *state;
-            queue.next(taken)
+            let State { queue, in_service, .. } = &mut *state;
+            queue.next(in_service)
         } {
             self.hint(&state);
             // A client that gave up or died while its request waited is passed over. Its lock is
@@ -366,16 +338,10 @@ impl Process {
     /// `rcNotConnected` if its client is gone, `rcInvalidArgument` if there is none to be answered.
     pub(crate) fn take(&self, id: u64) -> Result<Request, Retcode> {
         let mut state = lock(&self.state);
-        if let Some(at) = state.taken.iter().position(|request| request.id == id) {
-            let request = state.taken.swap_remove(at);
-            // Another of the same party's may come now.
-            self.hint(&state);
-            return Ok(request);
-        }
-        let at = state.abandoned.iter().position(|abandoned| *abandoned == id);
-        let at = at.ok_or(Retcode::INVALID_ARGUMENT)?;
-        state.abandoned.remove(at);
-        Err(Retcode::NOT_CONNECTED)
+        let taken = state.in_service.take(id);
+        // Another may come now.
+        self.hint(&state);
+        taken
     }
 
     /// Sets interrupt line `line` to `is_high`.
@@ -412,7 +378,7 @@ impl Process {
         let mut state = lock(&self.state);
         let phase = std::mem::replace(&mut state.phase, Phase::Dead);
         let queue = std::mem::take(&mut state.queue).into_requests();
-        let taken = std::mem::take(&mut state.taken);
+        let taken = std::mem::take(&mut state.in_service).into_requests();
         drop(state);
         let was_alive = !matches!(phase, Phase::Dead);
         if let Phase::Calling(pending) = phase {
@@ -441,23 +407,10 @@ impl Process {
 
     /// Waits until the process received for the first time. Returns whether it did, and lives.
     pub(crate) fn wait_ready(&self, limit: Duration) -> bool {
-        let end = Instant::now() + limit;
-        let mut state = lock(&self.state);
-        loop {
-            if matches!(state.phase, Phase::Dead) {
-                return false;
-            }
-            if state.is_ready {
-                return true;
-            }
-            let Some(rest) = end.checked_duration_since(Instant::now()) else {
-                return false;
-            };
-            state = self
-                .changed
-                .wait_timeout(state, rest)
-                .unwrap_or_else(PoisonError::into_inner)
-                .0;
-        }
+        let is_dead = |state: &State| matches!(state.phase, Phase::Dead);
+        let waits = |state: &mut State| !state.is_ready && !is_dead(state);
+        let waited = self.changed.wait_timeout_while(lock(&self.state), limit, waits);
+        let (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        state.is_ready && !is_dead(&state)
     }
 }

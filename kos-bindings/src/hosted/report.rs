@@ -8,10 +8,6 @@ use std::io;
 pub struct Memory {
     /// Memory that only this process has and that it wrote (`Private_Dirty`).
     pub private_kib: u64,
-    /// Resident memory, its part of what it shares included (`Pss`).
-    pub pss_kib: u64,
-    /// All resident memory (`Rss`).
-    pub resident_kib: u64,
 }
 
 impl Memory {
@@ -22,15 +18,10 @@ impl Memory {
     /// If the process is gone or belongs to somebody else.
     pub fn of(pid: i32) -> io::Result<Self> {
         let text = std::fs::read_to_string(std::format!("/proc/{pid}/smaps_rollup"))?;
-        let kib = |key: &str| {
-            let line = text.lines().find_map(|line| line.strip_prefix(key));
-            line.and_then(|rest| rest.trim().strip_suffix(" kB")?.trim().parse().ok())
-                .unwrap_or(0)
-        };
+        let line = text.lines().find_map(|line| line.strip_prefix("Private_Dirty:"));
+        let kib = line.and_then(|rest| rest.trim().strip_suffix(" kB")?.trim().parse().ok());
         Ok(Self {
-            private_kib: kib("Private_Dirty:"),
-            pss_kib: kib("Pss:"),
-            resident_kib: kib("Rss:"),
+            private_kib: kib.unwrap_or(0),
         })
     }
 }

@@ -18,7 +18,7 @@ use super::shared::Message;
 use super::sync::Sync;
 use crate::kn::right;
 use crate::nk::{Handle, HandleDesc, Header, Lens, Retcode};
-use crate::port::{Area, FOREVER, PortLens, op, turn};
+use crate::port::{Area, FOREVER, op, turn};
 use crate::sys::Timespec;
 
 /// Serves `thread`'s process until it is dead.
@@ -47,13 +47,6 @@ pub(super) struct Thread {
     pub(super) message: Message,
     /// What a server object answered.
     answer: Message,
-}
-
-fn load(lens: &PortLens) -> Lens {
-    Lens {
-        constant: lens.constant.load(Relaxed) as usize,
-        arena: lens.arena.load(Relaxed) as usize,
-    }
 }
 
 /// Turns a relative timeout of a peer into a deadline.
@@ -228,10 +221,7 @@ impl Thread {
 
     /// Tells the audit of what a thread asked that led nowhere; `lens` is of the message in hand, if there is one.
     fn audit(&self, lens: Lens, code: Retcode) -> Retcode {
-        let between = Between {
-            client: self.me.party(),
-            server: Party::here(NOBODY),
-        };
+        let between = Between::new(self.me.task.party(), Party::here(NOBODY));
         self.refused(between, lens, code)
     }
 

@@ -6,8 +6,9 @@ use std::boxed::Box;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::string::String;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
+use super::notice::lock;
 use crate::nk::{Lens, Parts, PartsMut, Retcode};
 
 /// An object that answers messages in the kernel's process.
@@ -63,7 +64,7 @@ impl ServerObject {
         request: Parts<'_>,
         response: PartsMut<'_>,
     ) -> Result<Lens, (Retcode, Option<String>)> {
-        let mut object = self.object.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut object = lock(&self.object);
         let outcome = catch_unwind(AssertUnwindSafe(|| object.dispatch(riid, request, response)));
         match outcome {
             Ok(result) => result.map_err(|code| (code, None)),

@@ -27,6 +27,11 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 use std::vec::Vec;
 
+use libc::{
+    SECCOMP_IOCTL_NOTIF_ADDFD, SECCOMP_IOCTL_NOTIF_RECV, SECCOMP_IOCTL_NOTIF_SEND, seccomp_data, seccomp_notif,
+    seccomp_notif_addfd, seccomp_notif_resp,
+};
+
 use super::kernel::Inner;
 use super::mdl::{Grant, Kept};
 use super::notice::lock;
@@ -50,46 +55,10 @@ pub(crate) enum Answered {
     Gone,
 }
 
-/// `struct seccomp_notif`.
-#[repr(C)]
-#[derive(Default)]
-struct Asked {
-    id: u64,
-    pid: u32,
-    flags: u32,
-    nr: i32,
-    arch: u32,
-    ip: u64,
-    args: [u64; 6],
-}
-
-/// `struct seccomp_notif_resp`.
-#[repr(C)]
-struct Response {
-    id: u64,
-    val: i64,
-    error: i32,
-    flags: u32,
-}
-
-/// `struct seccomp_notif_addfd`.
-#[repr(C)]
-struct AddFile {
-    id: u64,
-    flags: u32,
-    from: u32,
-    to: u32,
-    to_flags: u32,
-}
-
-const RECEIVE: libc::c_ulong = 0xc050_2100;
-const SEND: libc::c_ulong = 0xc018_2101;
-const ADD_FILE: libc::c_ulong = 0x4018_2103;
+const MAP_SHARED: u64 = 1;
+/// `SECCOMP_USER_NOTIF_FLAG_CONTINUE` and `SECCOMP_ADDFD_FLAG_SETFD`, which `libc` has with 64 bits.
 const CONTINUE: u32 = 1;
 const AT_NUMBER: u32 = 1;
-const MAP_SHARED: u64 = 1;
-
-const _: () = assert!(size_of::<Asked>() == 80 && size_of::<Response>() == 24 && size_of::<AddFile>() == 24);
 
 impl Share {
     pub(crate) fn listener(&self) -> Option<&OwnedFd> {
@@ -104,7 +73,7 @@ impl Share {
         Ok(offset)
     }
 
-    fn ioctl<T>(&self, request: libc::c_ulong, argument: &mut T) -> bool {
+    fn ioctl<T>(&self, request: libc::Ioctl, argument: &mut T) -> bool {
         let Some(listener) = self.listener() else {
             return false;
         };
@@ -114,42 +83,53 @@ impl Share {
 
     /// Answers one mapping that the domain asks for.
     pub(crate) fn answer(&self) -> Answered {
-        let mut asked = Asked::default();
-        if !self.ioctl(RECEIVE, &mut asked) {
+        // What Linux is handed must be zero.
+        let mut asked = seccomp_notif {
+            id: 0,
+            pid: 0,
+            flags: 0,
+            data: seccomp_data {
+                nr: 0,
+                arch: 0,
+                instruction_pointer: 0,
+                args: [0; 6],
+            },
+        };
+        if !self.ioctl(SECCOMP_IOCTL_NOTIF_RECV, &mut asked) {
             let is_interrupted = std::io::Error::last_os_error().kind() == std::io::ErrorKind::Interrupted;
             return if is_interrupted { Answered::Yes } else { Answered::Gone };
         }
         let is_allowed = self.allow(&asked);
-        let mut response = Response {
+        let mut response = seccomp_notif_resp {
             id: asked.id,
             val: 0,
             error: if is_allowed { 0 } else { -libc::EPERM },
             flags: if is_allowed { CONTINUE } else { 0 },
         };
         // It fails if the domain died meanwhile, which the reaper hears of anyway.
-        self.ioctl(SEND, &mut response);
+        self.ioctl(SECCOMP_IOCTL_NOTIF_SEND, &mut response);
         Answered::Yes
     }
 
     /// Tells whether a mapping is the granted one, and gives the domain its file then.
-    fn allow(&self, asked: &Asked) -> bool {
+    fn allow(&self, asked: &seccomp_notif) -> bool {
         let Some(grant) = lock(&self.granted).take() else {
             return false;
         };
         // Any place but one that it chooses; the protection and flags, of which Linux looks at all bits, to the letter.
         let wanted = [0, grant.bytes, grant.prot.into(), MAP_SHARED, 0, grant.offset];
-        if asked.args != wanted {
+        if asked.data.args != wanted {
             return false;
         }
-        let mut file = AddFile {
+        let mut file = seccomp_notif_addfd {
             id: asked.id,
             flags: AT_NUMBER,
-            from: grant.file.as_raw_fd().unsigned_abs(),
-            to: 0,
-            to_flags: 0,
+            srcfd: grant.file.as_raw_fd().unsigned_abs(),
+            newfd: 0,
+            newfd_flags: 0,
         };
         lock(&self.kept).push(grant.keep);
-        self.ioctl(ADD_FILE, &mut file)
+        self.ioctl(SECCOMP_IOCTL_NOTIF_ADDFD, &mut file)
     }
 }
 

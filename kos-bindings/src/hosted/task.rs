@@ -9,7 +9,7 @@ use std::vec::Vec;
 
 use super::caps::{self, Node, Table};
 use super::handles::{Rights, Target};
-use super::judge::Judge;
+use super::judge::{Judge, Party};
 use super::mdl::Mapping;
 use super::notice::lock;
 use super::object::{Kind, Object};
@@ -107,6 +107,14 @@ impl Task {
             death: born.death,
             is_dead: AtomicBool::new(false),
             judge: born.judge,
+        }
+    }
+
+    /// Returns who it is, for the judge.
+    pub(crate) fn party(&self) -> Party<'_> {
+        Party {
+            class: &self.class,
+            process: self.id,
         }
     }
 

@@ -51,7 +51,7 @@ use super::cpu;
 use super::process::Process;
 use crate::kn::{INFINITE, Kn};
 use crate::nk::{Handle, Lens, Parts, PartsMut, Retcode, Transport};
-use crate::port::{Area, FOREVER, PortLens, event, op};
+use crate::port::{Area, FOREVER, event, op};
 use crate::turn;
 pub use task::{Task, TaskSpec};
 
@@ -84,12 +84,6 @@ fn nanoseconds(ms: u32) -> u64 {
         INFINITE => FOREVER,
         ms => u64::from(ms) * 1_000_000,
     }
-}
-
-fn store(to: &PortLens, lens: Lens) {
-    let word = |len: usize| u32::try_from(len).unwrap_or(u32::MAX);
-    to.constant.store(word(lens.constant), Relaxed);
-    to.arena.store(word(lens.arena), Relaxed);
 }
 
 impl Thread {
@@ -185,7 +179,7 @@ impl Thread {
         port.handle.store(handle.0, Relaxed);
         port.timeout_ns.store(nanoseconds(mdelay), Relaxed);
         port.sync.store(sync.0, Relaxed);
-        store(&port.call_request, lens);
+        port.call_request.store(lens);
         self.enter(op::CALL)?;
         let lens = self.process.response()?;
         // SAFETY: the kernel filled the area and gave the turn back; `&mut self` keeps the next call away.
@@ -231,10 +225,7 @@ impl Thread {
                 message: Parts::default(),
             });
         }
-        let lens = Lens {
-            constant: port.serve_request.constant.load(Relaxed) as usize,
-            arena: port.serve_request.arena.load(Relaxed) as usize,
-        };
+        let lens = port.serve_request.load();
         // SAFETY: the kernel filled the area and gave the turn back; `&mut self` keeps the next one away.
         let message = unsafe { self.process.shared.view(Area::ServeRequest, lens) };
         Ok(Received {
@@ -276,7 +267,7 @@ impl Thread {
         port.handle.store(reply_handle.0, Relaxed);
         port.thread.store(client, Relaxed);
         port.caller.store(call, Relaxed);
-        store(&port.serve_response, lens);
+        port.serve_response.store(lens);
         self.enter(op::REPLY_ON)
     }
 
@@ -296,7 +287,7 @@ impl Thread {
         port.caller.store(0, Relaxed);
         port.timeout_ns.store(nanoseconds(mdelay), Relaxed);
         port.sync.store(sync.0, Relaxed);
-        store(&port.serve_response, lens);
+        port.serve_response.store(lens);
         port.reply_result
             .store(Retcode::NOT_CONNECTED.0.cast_unsigned(), Relaxed);
         let entered = self.enter(op::REPLY_RECV_ON);

@@ -159,27 +159,17 @@ fn receive(state: &State) {
     unsafe { &*state.yielder.get() }.suspend(Stop::Receiving { deadline_ns });
 }
 
-fn load(lens: &crate::port::PortLens) -> Lens {
-    Lens {
-        constant: lens.constant.load(Relaxed) as usize,
-        arena: lens.arena.load(Relaxed) as usize,
-    }
-}
-
 /// `Call`, on the client's stack.
 fn call(state: &State) -> Result<(), Retcode> {
     let shared = &state.process.shared;
     let port = shared.port();
-    let lens = load(&port.call_request);
+    let lens = port.call_request.load();
     let handle = Handle(port.handle.load(Relaxed));
     let entry = state.handles.callable(handle)?;
     let Target::Server(server) = &entry.target else {
         return Err(Retcode::NOT_CONNECTED);
     };
-    let between = Between {
-        client: state.process.party(),
-        server: Party::here(&server.name),
-    };
+    let between = Between::new(state.process.task.party(), Party::here(&server.name));
     // SAFETY: the domain stands still in its `Call`.
     let request = unsafe { shared.view(Area::CallRequest, lens) }.ok_or(Retcode::INVALID_ARGUMENT)?;
     let known = state.judge.request(between, entry.riid, request)?;
@@ -200,16 +190,14 @@ fn call(state: &State) -> Result<(), Retcode> {
     // SAFETY: the room went to the server, which is done.
     let response = unsafe { shared.view(Area::CallResponse, lens) }.ok_or(Retcode::INVALID_ARGUMENT)?;
     state.judge.response(between, known, response)?;
-    let word = |len: usize| u32::try_from(len).unwrap_or(u32::MAX);
-    port.call_response.constant.store(word(lens.constant), Relaxed);
-    port.call_response.arena.store(word(lens.arena), Relaxed);
+    port.call_response.store(lens);
     Ok(())
 }
 
 /// `Reply`. `goes_on` tells that the domain may write the area again before the client looks.
 fn reply(state: &State, goes_on: bool) -> Retcode {
     let port = state.process.shared.port();
-    let lens = load(&port.serve_response);
+    let lens = port.serve_response.load();
     let caller = port.caller.load(Relaxed);
     let Some((id, known)) = state.current.get().filter(|(id, _)| *id == caller) else {
         // An answer that nobody waits for any more, or a second one.
@@ -238,10 +226,7 @@ fn judge_reply(state: &State, known: Known, lens: Lens) -> Result<Parts<'_>, Ret
     }
     // SAFETY: the domain stands still in its `Reply`.
     let parts = unsafe { state.process.shared.view(Area::ServeResponse, lens) }.ok_or(Retcode::INVALID_ARGUMENT)?;
-    let between = Between {
-        client: Party::here(super::CLIENT),
-        server: state.process.party(),
-    };
+    let between = Between::new(Party::here(super::CLIENT), state.process.task.party());
     state.judge.response(between, known, parts)?;
     Ok(parts)
 }

@@ -222,10 +222,7 @@ impl Host {
     /// Judges the request in the room.
     pub(super) fn judge_request(&mut self, lens: Lens) -> Result<Known, Retcode> {
         let State { process, judge, .. } = &*self.state;
-        let between = Between {
-            client: Party::here(super::CLIENT),
-            server: process.party(),
-        };
+        let between = Between::new(Party::here(super::CLIENT), process.task.party());
         // SAFETY: the domain stands still, and `&mut self` keeps the room from anybody else.
         let parts = unsafe { process.shared.view(REQUEST, lens) }.ok_or(Retcode::INVALID_ARGUMENT)?;
         let known = judge.request(between, 0, parts)?;
@@ -241,9 +238,7 @@ impl Host {
     /// Ends the domain's `Recv` with the request in the room.
     pub(super) fn deliver(&mut self, id: u64, known: Known, lens: Lens) {
         let port = self.state.process.shared.port();
-        let word = |len: usize| u32::try_from(len).unwrap_or(u32::MAX);
-        port.serve_request.constant.store(word(lens.constant), Relaxed);
-        port.serve_request.arena.store(word(lens.arena), Relaxed);
+        port.serve_request.store(lens);
         port.caller.store(id, Relaxed);
         port.event.store(event::REQUEST, Relaxed);
         self.state.current.set(Some((id, known)));

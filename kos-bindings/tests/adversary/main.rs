@@ -26,6 +26,29 @@ use kos_bindings::nk::{Handle, Retcode};
 
 use world::*;
 
+const REFUSED: &str = "refused, in the audit, with ";
+
+/// All attacks are made once more, and those counted that differ in what is tried or in how it is refused. That each is
+/// refused, is in the audit with its code under the attacker's name, and leaves the neighbour served, is why it is listed.
+#[test]
+fn there_are_sixty_attacks_and_each_is_refused_and_in_the_audit() {
+    let me = std::env::current_exe().expect("this test");
+    let all = std::process::Command::new(me)
+        .args(["--nocapture", "--test-threads=1", "--skip=there_are_sixty"])
+        // There nothing is refused; what must not come of them is looked for instead.
+        .args(["--skip=death::", "--skip=port::", "--skip=flood"])
+        .output()
+        .expect("it runs");
+    let text = String::from_utf8_lossy(&all.stdout);
+    assert!(all.status.success(), "{text}");
+    let attacks: std::collections::BTreeSet<_> = text
+        .lines()
+        .filter_map(|line| line.split_once(REFUSED).map(|(_, attack)| attack))
+        .collect();
+    println!("{} attacks: {attacks:#?}", attacks.len());
+    assert!(attacks.len() >= 60, "{}", attacks.len());
+}
+
 /// A server, a client of it that minds its own business, and the attacker with a channel of its own.
 struct Stage {
     kernel: Kernel,
@@ -88,14 +111,16 @@ impl Stage {
     fn refused<T: Debug>(&mut self, what: &str, outcome: Result<T, Retcode>, code: Retcode) {
         let outcome = outcome.map(|success| format!("{success:?}"));
         assert_eq!(outcome, Err(code), "{what}");
-        // `--nocapture` lists the attacks.
-        println!("refused with {code}: {what}");
         let records = self.audit.take();
         assert!(
-            records.iter().any(|record| record.sender == "mallory"),
+            records
+                .iter()
+                .any(|record| record.sender == "mallory" && record.code == code),
             "{what} is in the audit: {records:?}"
         );
         self.neighbour_is_served(what);
+        // `--nocapture` lists the attacks, and the test below counts them.
+        println!("{REFUSED}{code}: {what}");
     }
 
     fn neighbour_is_served(&mut self, what: &str) {

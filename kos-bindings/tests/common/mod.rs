@@ -44,6 +44,7 @@ pub mod mid {
     pub const RECV_EX: u16 = 25;
     pub const CALL_OWN: u16 = 26;
     pub const DMA: u16 = 27;
+    pub const ASK: u16 = 28;
 }
 
 fn any(parts: Parts<'_>) -> Result<(), NkErr> {
@@ -72,10 +73,10 @@ const fn method(mid: u16) -> Method {
     }
 }
 
-static METHODS: [Method; 28] = {
-    let mut methods = [const { method(0) }; 28];
+static METHODS: [Method; 29] = {
+    let mut methods = [const { method(0) }; 29];
     let mut i = 0;
-    while i < 28 {
+    while i < 29 {
         #[expect(clippy::cast_possible_truncation, reason = "there are few")]
         {
             methods[i] = method(i as u16);
@@ -85,7 +86,8 @@ static METHODS: [Method; 28] = {
     methods
 };
 
-static INTERFACE: Interface = Interface {
+/// The test interface. It has no results, so a class may ask the policy through it, too.
+pub static INTERFACE: Interface = Interface {
     name: "test.Domain",
     riid: RIID,
     methods: &METHODS,

@@ -9,7 +9,7 @@ use crate::world::*;
 
 #[test]
 fn rc_ok_is_zero_and_timeout_has_the_number_that_was_seen() {
-    assert_eq!(Retcode::OK.0, 0);
+    assert_eq!((Retcode::OK.0, Retcode::OK.ok()), (0, Ok(())));
     assert_eq!(Retcode::TIMEOUT.0.cast_unsigned(), 0x9000_0014);
 }
 

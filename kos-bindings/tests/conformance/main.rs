@@ -14,6 +14,7 @@ mod handles;
 mod hardware;
 mod interruption;
 mod messages;
+mod nk;
 mod notices;
 mod security;
 mod threads;

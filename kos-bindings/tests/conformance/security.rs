@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex};
 
 use kos_bindings::hosted::judge::{Policy, Query, Subject, Verdict};
 use kos_bindings::hosted::{Config, Kernel, Task, TaskSpec, Thread};
-use kos_bindings::idl::{clock, gpio, log};
+use kos_bindings::idl::{clock, log};
 use kos_bindings::kn::right;
-use kos_bindings::nk::{CallError, Handle, HandleDesc, Header, Lens, NkErr, Parts, PartsMut, Retcode, Transport};
+use kos_bindings::nk::{Handle, HandleDesc, Header, Lens, Parts, Retcode, Transport};
 
 use crate::world::*;
 
@@ -130,74 +130,4 @@ fn p04_a_policy_that_does_not_know_queries_refuses_them() {
     let (_task, mut thread) = asker(&kernel);
     let to = thread.kn().handle_security_connect().expect("a handle");
     assert_eq!(ask(&mut thread, to, 6), Err(Retcode::SECURITY_DISALLOW));
-}
-
-/// Refuses to ask for a line's level.
-struct NoLines;
-
-impl Policy for NoLines {
-    fn judge(&self, subject: &Subject<'_>) -> Verdict {
-        match subject.interface.riid == gpio::RIID {
-            true => Verdict::Deny,
-            false => Verdict::Allow,
-        }
-    }
-}
-
-#[test]
-fn rc_nk_eperm_is_what_a_proxy_says_of_a_refusal() {
-    let config = Config {
-        policy: Box::new(NoLines),
-        ..Config::default()
-    };
-    let kernel = Kernel::new(config).expect("this machine permits the sandbox");
-    let (server, client) = (task(&kernel, "server"), task(&kernel, "client"));
-    kernel.connect(&client, &server, "lines", &[]).expect("a channel");
-    let mut thread = client.attach().expect("a thread");
-    let to = thread.service_locator_connect("lines");
-    let refused = gpio::Client::new(&mut thread, to).get(&gpio::GetReq { line: 1 });
-    let error = refused.expect_err("it is refused");
-    assert_eq!(error, CallError::Retcode(Retcode::SECURITY_DISALLOW));
-    assert_eq!(error.nk_err(), Some(NkErr::Perm));
-    let lost = gpio::Client::new(&mut thread, Handle(4711)).get(&gpio::GetReq { line: 1 });
-    assert_eq!(lost.expect_err("nobody is there").nk_err(), None);
-}
-
-#[test]
-fn rc_nk_enoent_is_what_a_dispatcher_says_of_a_method_that_is_not_there() {
-    let (mut constant, mut arena) = ([0; 64], [0; 64]);
-    let mut room = PartsMut {
-        constant: &mut constant,
-        arena: &mut arena,
-    };
-    let line = log::WriteReq {
-        level: 6,
-        time_ns: 0,
-        text: "text",
-    };
-    let lens = line.encode(room.reborrow()).expect("room");
-    // The method's number.
-    room.constant[6] = 9;
-    let request = room.filled(lens).expect("a request");
-    let mut response = [0; 64];
-    let response = PartsMut {
-        constant: &mut response,
-        arena: &mut [],
-    };
-    assert_eq!(
-        log::dispatch(&mut Nobody, request, response).map(drop),
-        Err(NkErr::NoEnt)
-    );
-}
-
-struct Nobody;
-
-impl log::Server for Nobody {
-    fn write(
-        &mut self,
-        _: log::WriteReq<'_>,
-        _: PartsMut<'_>,
-    ) -> Result<Lens, kos_bindings::nk::Fault<kos_bindings::nk::Never>> {
-        panic!("no method of it was asked for");
-    }
 }

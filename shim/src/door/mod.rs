@@ -10,6 +10,10 @@
 //!
 //! The kernel also says when nobody waits for an answer any more: the service is then interrupted like a killed
 //! process; and when a client is gone: then its files are closed.
+//!
+//! Whose turn it is, the kernel decides: it sends no more requests than there are workers for them, and no client as many
+//! as that. What it does not bound are clean-ups, which sleep as long as a driver's `release` does; they have a few
+//! workers, beside those of the requests.
 
 pub mod chardev;
 pub mod context;
@@ -85,9 +89,11 @@ impl Request {
     }
 }
 
-/// Most requests that are served at once; more wait in the queue. Each thread of a client waits for one answer at a
-/// time, so the kernel bounds the queue.
-const MAX_WORKERS: usize = 32;
+/// Most requests that the kernel sends before one is answered (`WORKERS` in `hosted/process/queue.rs`).
+const MAX_REQUESTS: usize = 32;
+/// Most clients that are cleaned up at once.
+const MAX_CLEAN_UPS: usize = 4;
+const MAX_WORKERS: usize = MAX_REQUESTS + MAX_CLEAN_UPS;
 
 struct Doors {
     queue: VecDeque<Job>,
@@ -95,6 +101,8 @@ struct Doors {
     workers: usize,
     /// Jobs taken and not done.
     in_flight: usize,
+    /// Of these, clean-ups that a worker is at.
+    clean_ups: usize,
     /// An answer that lies in the port.
     answer: Option<(CallerId, Lens)>,
     /// The buffers of a request that was served, for the next one.
@@ -106,6 +114,7 @@ static DOORS: Global<Doors> = Global::new(Doors {
     parked: Vec::new(),
     workers: 0,
     in_flight: 0,
+    clean_ups: 0,
     answer: None,
     spare: (Vec::new(), Vec::new()),
 });
@@ -146,6 +155,7 @@ pub fn has_request() -> bool {
 pub fn wait(timeout_ns: u64) {
     crate::log::flush_pending();
     let answer = DOORS.with(|d| d.answer.take());
+    let mut given_up = None;
     let job = with_listener(|l| {
         let event = match answer {
             // The client that was answered may be gone by now: nobody is left to be told.
@@ -162,7 +172,7 @@ pub fn wait(timeout_ns: u64) {
                 Some(Job::CleanUp(client))
             }
             Event::Abandoned(caller) => {
-                abandoned(caller);
+                given_up = Some(caller);
                 None
             }
             Event::Irq | Event::Timeout => None,
@@ -170,6 +180,9 @@ pub fn wait(timeout_ns: u64) {
     });
     if let Some(job) = job {
         accept(job);
+    }
+    if let Some(caller) = given_up {
+        abandoned(caller);
     }
 }
 
@@ -181,7 +194,10 @@ fn abandoned(caller: CallerId) {
         d.in_flight -= 1;
         d.queue.remove(at)
     });
-    if was_queued.is_none() {
+    if was_queued.is_some() {
+        // The kernel counts it until it is answered.
+        let _ = with_listener(|l| l.reply(caller, Lens::default()));
+    } else {
         context::interrupt(caller);
     }
 }
@@ -220,9 +236,21 @@ pub fn serve_requests() {
     serve();
 }
 
+impl Doors {
+    /// Takes the job that came first, clean-ups only as far as they leave the requests their workers.
+    fn next(&mut self) -> Option<Job> {
+        let may_clean_up = self.clean_ups < MAX_CLEAN_UPS;
+        let mut jobs = self.queue.iter();
+        let at = jobs.position(|job| matches!(job, Job::Serve(_)) || may_clean_up)?;
+        let job = self.queue.remove(at)?;
+        self.clean_ups += usize::from(matches!(job, Job::CleanUp(_)));
+        Some(job)
+    }
+}
+
 fn serve() {
     loop {
-        if let Some(job) = DOORS.with(|d| d.queue.pop_front()) {
+        if let Some(job) = DOORS.with(Doors::next) {
             match job {
                 Job::Serve(request) => {
                     handle(&request);
@@ -230,7 +258,10 @@ fn serve() {
                 }
                 Job::CleanUp(client) => {
                     files::close_all(client);
-                    DOORS.with(|d| d.in_flight -= 1);
+                    DOORS.with(|d| {
+                        d.in_flight -= 1;
+                        d.clean_ups -= 1;
+                    });
                 }
             }
             // What drivers released meanwhile is released before the next job, as before a return to user space.

@@ -4,13 +4,25 @@
 
 use core::ffi::{CStr, c_char};
 
-use kos_bindings::nk::Retcode;
+use kos_bindings::nk::{NkErr, Retcode};
 
 /// A `Retcode` as C has it.
 pub(crate) fn code(result: Result<(), Retcode>) -> i32 {
     match result {
         Ok(()) => 0,
         Err(code) => code.0,
+    }
+}
+
+/// An `nk_err_t` as C has it.
+#[must_use]
+pub fn nk_code(err: NkErr) -> i32 {
+    match err {
+        NkErr::Perm => 1,
+        NkErr::Inval => 2,
+        NkErr::NoEnt => 3,
+        NkErr::BadMsg => 4,
+        NkErr::NoMem => 5,
     }
 }
 

@@ -5,9 +5,9 @@
 use core::ffi::{c_char, c_void};
 
 use kos_bindings::kn::INFINITE;
-use kos_bindings::nk::{Handle, Lens, Parts, PartsMut, Retcode, Transport};
+use kos_bindings::nk::{Handle, Lens, NkErr, Parts, PartsMut, Retcode, Transport};
 
-use crate::convert::{code, text};
+use crate::convert::{code, nk_code, text};
 use crate::process::with;
 
 /// `IndirDesc`.
@@ -29,6 +29,42 @@ pub struct SMsgHdr {
     span_id: u64,
     imm_size: u32,
     descs: [IndirDesc; 2],
+}
+
+impl SMsgHdr {
+    pub(crate) const EMPTY: Self = Self {
+        reply_handle: Handle::INVALID.0,
+        sender: 0,
+        thread_id: 0,
+        trace_id: 0,
+        span_id: 0,
+        imm_size: 0,
+        descs: [IndirDesc {
+            buf: core::ptr::null_mut(),
+            size: 0,
+        }; 2],
+    };
+
+    /// Whom to answer, and on which handle.
+    pub(crate) fn origin(&self) -> (u32, u32) {
+        (self.reply_handle, self.thread_id)
+    }
+
+    pub(crate) fn answer_to(&mut self, thread: u32) {
+        self.thread_id = thread;
+    }
+
+    /// Says in `arena` how much of it arrived.
+    ///
+    /// # Safety
+    ///
+    /// `arena` is null or was packed into this header.
+    pub(crate) unsafe fn tell(&self, arena: *mut Arena) {
+        // SAFETY: our caller's promise.
+        if let Some(arena) = unsafe { arena.as_mut() } {
+            arena.current = arena.start.wrapping_add(self.descs[1].size as usize);
+        }
+    }
 }
 
 /// `nk_message`: the header of a constant part.
@@ -55,7 +91,6 @@ pub struct Arena {
 const CALL_TRACE: u64 = u64::from_le_bytes(*b"the call");
 const SIZE_BITS: u32 = 23;
 const NK_EOK: i32 = 0;
-const NK_EINVAL: i32 = 2;
 
 /// Copies a message of C's into a port.
 ///
@@ -202,11 +237,11 @@ unsafe fn pack(header: *mut SMsgHdr, message: *mut Message, arena: Option<(*mut 
     let seen = unsafe { message.as_ref() };
     let (header, size) = match (header, seen) {
         (Some(header), Some(message)) => (header, message.word & ((1 << SIZE_BITS) - 1)),
-        _ => return NK_EINVAL,
+        _ => return nk_code(NkErr::Inval),
     };
     let (buf, used) = arena.unwrap_or((core::ptr::null_mut(), 0));
     let Ok(used) = u32::try_from(used) else {
-        return NK_EINVAL;
+        return nk_code(NkErr::Inval);
     };
     let constant = IndirDesc {
         buf: message.cast(),

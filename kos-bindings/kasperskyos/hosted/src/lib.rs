@@ -6,6 +6,7 @@
 //! sees KasperskyOS; and what a C program finds out about the hosted kernel.
 //!
 //! * [`mod@process`]: the process that a thread belongs to. [`ipc`]: `Call`, `Recv`, `Reply`, static channels.
+//!   [`transport`]: what generated code calls instead of them.
 //! * [`kernel`]: handles, notices, synchronisation objects. [`io`]: interrupts, MDL.
 //! * [`dma`]: DMA buffers. [`memory`]: pages.
 //! * [`thread`]: threads, time, random numbers. [`symbols`]: their addresses, so that a linker keeps them.
@@ -19,5 +20,7 @@ pub mod memory;
 pub mod process;
 pub mod symbols;
 pub mod thread;
+pub mod transport;
 
+pub use convert::nk_code;
 pub use process::enter;

@@ -2,11 +2,11 @@
 //! The functions' addresses. A linker takes from a library what somebody refers to; C code that is linked later refers
 //! too late, so a program that has such code refers to [`all`].
 
-use crate::{dma, io, ipc, kernel, memory, thread};
+use crate::{dma, io, ipc, kernel, memory, thread, transport};
 
 /// Returns the address of each function.
 #[must_use]
-pub fn all() -> [*const (); 58] {
+pub fn all() -> [*const (); 59] {
     [
         ipc::CallEx as *const (),
         ipc::Call as *const (),
@@ -18,6 +18,7 @@ pub fn all() -> [*const (); 58] {
         ipc::ServiceLocatorConnect as *const (),
         ipc::ServiceLocatorRegister as *const (),
         ipc::ServiceLocatorGetRiid as *const (),
+        transport::NkKosTransport_Init as *const (),
         kernel::KnHandleConnect as *const (),
         kernel::KnHandleClose as *const (),
         kernel::KnHandleCopy as *const (),

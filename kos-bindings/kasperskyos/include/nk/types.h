@@ -56,9 +56,14 @@ static inline rtl_uint32_t nk_msg_ncaps(const nk_message *message)
 	return message->nk_word >> 23 & 0xff;
 }
 
-/* Begins a message in the form of a request or result, and in the error form. */
-#define nk_req_reset(message) (*(nk_message *)(message) = (nk_message){ 0 })
-#define nk_err_reset(message) (*(nk_message *)(message) = (nk_message){ .nk_word = 1u << 31 })
+/* Begins a message in the form of a request or result, and in the error form. Where the size comes from is not public. */
+#define nk_req_reset(message) (*(nk_message *)(message) = (nk_message){ .nk_word = sizeof(*(message)) })
+#define nk_err_reset(message) (*(nk_message *)(message) = (nk_message){ .nk_word = sizeof(*(message)) | 1u << 31 })
+
+/* `message` begins with its `base_`, as generated structures do. */
+#define nk_msg_set_ncaps(message, ncaps) nk_message_set_ncaps(&(message)->base_, ncaps)
+#define nk_msg_set_method_id(message, iid, mid) \
+	(nk_message_set_iid(&(message)->base_, iid), nk_message_set_mid(&(message)->base_, mid))
 
 #define NK_ARENA_INITIALIZER(from, to) { .start = (rtl_uint8_t *)(from), .current = (rtl_uint8_t *)(from), \
 					 .end = (rtl_uint8_t *)(to) }

@@ -5,7 +5,7 @@ use std::boxed::Box;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Release};
 
-use super::{Core, answer, caps, code, end, right, transfer};
+use super::{Answer, Core, answer, caps, code, end, right, transfer};
 use crate::hosted::handles::Rights;
 use crate::hosted::listener::Listener;
 use crate::hosted::notice::Badge;
@@ -19,9 +19,7 @@ use crate::idl::handle::{
     CreateUserObjectRes, DisconnectReq, DisconnectRes, GetSidByHandleReq, GetSidByHandleRes, RevokeReq, RevokeRes,
     RevokeSubtreeReq, RevokeSubtreeRes, SecurityConnectReq, SecurityConnectRes, Server,
 };
-use crate::nk::{Fault, Handle, HandleDesc, Lens, Never, PartsMut, Retcode};
-
-type Answer = Result<Lens, Fault<Never>>;
+use crate::nk::{Handle, HandleDesc, PartsMut, Retcode};
 
 /// What may be done with a channel's client end.
 const CLIENT: u32 = right::COMMON | right::CALL;
@@ -163,9 +161,14 @@ impl Core<'_> {
         caps::revoke(&node, Some(self.object(badge, 0)?.badge()?));
         Ok(())
     }
-}
 
-impl Core<'_> {
+    pub(super) fn close_handle(&self, desc: HandleDesc) -> Result<(), Retcode> {
+        match caps::close(self.task, desc.handle) {
+            true => Ok(()),
+            false => Err(Retcode::INVALID_ARGUMENT),
+        }
+    }
+
     /// A handle to ask the policy with. It stays with the process: who it was passed to has another class.
     fn security_connect(&self) -> Result<Handle, Retcode> {
         self.task.security.ok_or(Retcode::NOT_CONNECTED)?;
@@ -174,22 +177,19 @@ impl Core<'_> {
 }
 
 impl Server for Core<'_> {
-    fn copy(&mut self, request: CopyReq, response: PartsMut<'_>) -> Answer {
-        let (out_handle, rc) = answer(Core::copy(self, &request));
-        Ok(CopyRes { out_handle, rc }.encode(response)?)
-    }
-
-    fn create_user_object(&mut self, request: CreateUserObjectReq, response: PartsMut<'_>) -> Answer {
-        let (handle, rc) = answer(Core::create_user_object(self, &request));
-        Ok(CreateUserObjectRes { handle, rc }.encode(response)?)
-    }
-
-    fn close(&mut self, request: CloseReq, response: PartsMut<'_>) -> Answer {
-        let rc = match caps::close(self.task, request.handle.handle) {
-            true => Retcode::OK.0,
-            false => Retcode::INVALID_ARGUMENT.0,
-        };
-        Ok(CloseRes { rc }.encode(response)?)
+    methods! {
+        copy(me, request: CopyReq) -> CopyRes { out_handle } = Core::copy(me, &request);
+        create_user_object(me, request: CreateUserObjectReq) -> CreateUserObjectRes { handle } =
+            Core::create_user_object(me, &request);
+        close(me, request: CloseReq) -> CloseRes {} = me.close_handle(request.handle);
+        disconnect(me, request: DisconnectReq) -> DisconnectRes {} = Core::disconnect(me, request.client);
+        revoke(me, request: RevokeReq) -> RevokeRes {} = Core::revoke(me, request.handle.handle, None);
+        revoke_subtree(me, request: RevokeSubtreeReq) -> RevokeSubtreeRes {} =
+            Core::revoke(me, request.handle.handle, Some(request.badge));
+        security_connect(me, _request: SecurityConnectReq) -> SecurityConnectRes { client } =
+            Core::security_connect(me);
+        create_badge(me, request: CreateBadgeReq) -> CreateBadgeRes { badge } =
+            Core::create_badge(me, &request);
     }
 
     fn connect(&mut self, request: ConnectReq, response: PartsMut<'_>) -> Answer {
@@ -204,36 +204,11 @@ impl Server for Core<'_> {
         Ok(answer.encode(response)?)
     }
 
-    fn disconnect(&mut self, request: DisconnectReq, response: PartsMut<'_>) -> Answer {
-        let rc = code(Core::disconnect(self, request.client));
-        Ok(DisconnectRes { rc }.encode(response)?)
-    }
-
     fn get_sid_by_handle(&mut self, request: GetSidByHandleReq, response: PartsMut<'_>) -> Answer {
         let found = self.object(request.handle, right::GET_SID);
         let sid = found.as_ref().map_or(0, |object| object.sid);
         let rc = code(found.map(drop));
         Ok(GetSidByHandleRes { sid, rc }.encode(response)?)
-    }
-
-    fn revoke(&mut self, request: RevokeReq, response: PartsMut<'_>) -> Answer {
-        let rc = code(Core::revoke(self, request.handle.handle, None));
-        Ok(RevokeRes { rc }.encode(response)?)
-    }
-
-    fn revoke_subtree(&mut self, request: RevokeSubtreeReq, response: PartsMut<'_>) -> Answer {
-        let rc = code(Core::revoke(self, request.handle.handle, Some(request.badge)));
-        Ok(RevokeSubtreeRes { rc }.encode(response)?)
-    }
-
-    fn security_connect(&mut self, _: SecurityConnectReq, response: PartsMut<'_>) -> Answer {
-        let (client, rc) = answer(Core::security_connect(self));
-        Ok(SecurityConnectRes { client, rc }.encode(response)?)
-    }
-
-    fn create_badge(&mut self, request: CreateBadgeReq, response: PartsMut<'_>) -> Answer {
-        let (badge, rc) = answer(Core::create_badge(self, &request));
-        Ok(CreateBadgeRes { badge, rc }.encode(response)?)
     }
 }
 

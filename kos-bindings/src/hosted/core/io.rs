@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::{Core, answer, caps, code, right};
+use super::{Answer, Core, answer, code, right};
 use crate::hosted::irq::Registration;
 use crate::hosted::object::Kind;
 use crate::idl::io::{
@@ -12,9 +12,7 @@ use crate::idl::io::{
     MapDmaReq, MapDmaRes, ModifyDmaReq, ModifyDmaRes, RegisterDmaReq, RegisterDmaRes, RegisterIrqReq, RegisterIrqRes,
     RevokeResourceReq, RevokeResourceRes, Server,
 };
-use crate::nk::{Fault, Handle, HandleDesc, Lens, Never, PartsMut, Retcode, Seq};
-
-type Answer = Result<Lens, Fault<Never>>;
+use crate::nk::{Handle, HandleDesc, PartsMut, Retcode, Seq};
 
 impl Core<'_> {
     fn line(
@@ -50,9 +48,7 @@ impl Core<'_> {
         }
         made
     }
-}
 
-impl Core<'_> {
     fn give_back(&self, resource: HandleDesc) -> Result<(), Retcode> {
         let object = self.object(resource, 0)?;
         match &object.kind {
@@ -65,17 +61,29 @@ impl Core<'_> {
                 });
             }
         }
-        match caps::close(self.task, resource.handle) {
-            true => Ok(()),
-            false => Err(Retcode::INVALID_ARGUMENT),
-        }
+        self.close_handle(resource)
     }
 }
 
 impl Server for Core<'_> {
-    fn register_dma(&mut self, request: RegisterDmaReq, response: PartsMut<'_>) -> Answer {
-        let (resource, rc) = answer(Core::register_dma(self, &request));
-        Ok(RegisterDmaRes { resource, rc }.encode(response)?)
+    methods! {
+        register_dma(me, request: RegisterDmaReq) -> RegisterDmaRes { resource } =
+            Core::register_dma(me, &request);
+        begin_dma(me, request: BeginDmaReq) -> BeginDmaRes { iomapping } = Core::begin_dma(me, &request);
+        modify_dma(me, request: ModifyDmaReq) -> ModifyDmaRes {} =
+            me.dma(request.resource, right::DMA).and_then(|buffer| buffer.modify(request.flags));
+        register_irq(me, request: RegisterIrqReq) -> RegisterIrqRes { resource } = me.register(&request);
+        revoke_resource(me, request: RevokeResourceReq) -> RevokeResourceRes {} =
+            me.give_back(request.resource);
+        attach_irq(me, request: AttachIrqReq) -> AttachIrqRes { delivery } = me.attach(&request);
+        detach_irq(me, request: DetachIrqReq) -> DetachIrqRes {} =
+            me.line(request.resource, |line| {
+            line.detach().then_some(()).ok_or(Retcode::INVALID_ARGUMENT)
+        });
+        enable_irq(me, request: EnableIrqReq) -> EnableIrqRes {} =
+            me.line(request.resource, |line| line.enable(true));
+        disable_irq(me, request: DisableIrqReq) -> DisableIrqRes {} =
+            me.line(request.resource, |line| line.enable(false));
     }
 
     fn map_dma(&mut self, request: MapDmaReq, response: PartsMut<'_>) -> Answer {
@@ -112,49 +120,5 @@ impl Server for Core<'_> {
             rc,
         }
         .encode(response)?)
-    }
-
-    fn modify_dma(&mut self, request: ModifyDmaReq, response: PartsMut<'_>) -> Answer {
-        let buffer = self.dma(request.resource, right::DMA);
-        let rc = code(buffer.and_then(|buffer| buffer.modify(request.flags)));
-        Ok(ModifyDmaRes { rc }.encode(response)?)
-    }
-
-    fn begin_dma(&mut self, request: BeginDmaReq, response: PartsMut<'_>) -> Answer {
-        let (iomapping, rc) = answer(Core::begin_dma(self, &request));
-        Ok(BeginDmaRes { iomapping, rc }.encode(response)?)
-    }
-
-    fn register_irq(&mut self, request: RegisterIrqReq, response: PartsMut<'_>) -> Answer {
-        let (resource, rc) = answer(self.register(&request));
-        Ok(RegisterIrqRes { resource, rc }.encode(response)?)
-    }
-
-    fn revoke_resource(&mut self, request: RevokeResourceReq, response: PartsMut<'_>) -> Answer {
-        let rc = code(self.give_back(request.resource));
-        Ok(RevokeResourceRes { rc }.encode(response)?)
-    }
-
-    fn attach_irq(&mut self, request: AttachIrqReq, response: PartsMut<'_>) -> Answer {
-        let (delivery, rc) = answer(self.attach(&request));
-        Ok(AttachIrqRes { delivery, rc }.encode(response)?)
-    }
-
-    fn detach_irq(&mut self, request: DetachIrqReq, response: PartsMut<'_>) -> Answer {
-        let rc = code(self.line(request.resource, |line| match line.detach() {
-            true => Ok(()),
-            false => Err(Retcode::INVALID_ARGUMENT),
-        }));
-        Ok(DetachIrqRes { rc }.encode(response)?)
-    }
-
-    fn enable_irq(&mut self, request: EnableIrqReq, response: PartsMut<'_>) -> Answer {
-        let rc = code(self.line(request.resource, |line| line.enable(true)));
-        Ok(EnableIrqRes { rc }.encode(response)?)
-    }
-
-    fn disable_irq(&mut self, request: DisableIrqReq, response: PartsMut<'_>) -> Answer {
-        let rc = code(self.line(request.resource, |line| line.enable(false)));
-        Ok(DisableIrqRes { rc }.encode(response)?)
     }
 }

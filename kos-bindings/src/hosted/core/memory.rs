@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `kl.core.VMM`: shared memory.
 
-use super::{Core, answer, caps, code, right};
+use super::{Answer, Core, caps, code, right};
 use crate::hosted::mdl::{Mdl, check_prot};
 use crate::hosted::notice::lock;
 use crate::hosted::object::{Kind, Object};
@@ -10,9 +10,7 @@ use crate::idl::vmm::{
     FreeReq, FreeRes, MdlCloneReq, MdlCloneRes, MdlCreateReq, MdlCreateRes, MdlGetSizeReq, MdlGetSizeRes, MdlMapReq,
     MdlMapRes, PROT_READ, PROT_WRITE, Server,
 };
-use crate::nk::{Fault, Handle, Lens, Never, PartsMut, Retcode};
-
-type Answer = Result<Lens, Fault<Never>>;
+use crate::nk::{Handle, PartsMut, Retcode};
 
 /// What may be done with memory that was made for `prot`.
 fn rights(prot: u32) -> u32 {
@@ -92,9 +90,10 @@ impl Core<'_> {
 }
 
 impl Server for Core<'_> {
-    fn mdl_create(&mut self, request: MdlCreateReq, response: PartsMut<'_>) -> Answer {
-        let (handle, rc) = answer(Core::mdl_create(self, &request));
-        Ok(MdlCreateRes { handle, rc }.encode(response)?)
+    methods! {
+        mdl_create(me, request: MdlCreateReq) -> MdlCreateRes { handle } = Core::mdl_create(me, &request);
+        mdl_clone(me, request: MdlCloneReq) -> MdlCloneRes { clone_handle } = Core::mdl_clone(me, &request);
+        free(me, request: FreeReq) -> FreeRes {} = me.unmap(request.va, request.size);
     }
 
     fn mdl_get_size(&mut self, request: MdlGetSizeReq, response: PartsMut<'_>) -> Answer {
@@ -110,15 +109,5 @@ impl Server for Core<'_> {
         let rc = code(mapped.map(drop));
         let address = mapped.unwrap_or(0);
         Ok(MdlMapRes { address, rc }.encode(response)?)
-    }
-
-    fn mdl_clone(&mut self, request: MdlCloneReq, response: PartsMut<'_>) -> Answer {
-        let (clone_handle, rc) = answer(Core::mdl_clone(self, &request));
-        Ok(MdlCloneRes { clone_handle, rc }.encode(response)?)
-    }
-
-    fn free(&mut self, request: FreeReq, response: PartsMut<'_>) -> Answer {
-        let rc = code(self.unmap(request.va, request.size));
-        Ok(FreeRes { rc }.encode(response)?)
     }
 }

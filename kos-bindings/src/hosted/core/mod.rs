@@ -5,6 +5,29 @@
 //! are the caller's; what is made goes into the caller's table, at the caller's cost. Numbers come from the generated
 //! code.
 
+/// Methods of a service: what each does for the process that asks, `me`, and what its answer holds beside the return
+/// code, which is a handle or nothing.
+macro_rules! methods {
+    ($(
+        $name:ident($me:ident, $request:ident: $Request:ty) -> $Answer:path { $($handle:ident)? } = $does:expr;
+    )*) => {$(
+        fn $name(&mut self, $request: $Request, response: PartsMut<'_>) -> super::Answer {
+            let $me = &*self;
+            let done = $does;
+            methods!(@ $($handle)? done, $Answer, response)
+        }
+    )*};
+    (@ $done:ident, $Answer:path, $response:ident) => {{
+        type Answer = $Answer;
+        Ok(Answer { rc: super::code($done) }.encode($response)?)
+    }};
+    (@ $handle:ident $done:ident, $Answer:path, $response:ident) => {{
+        type Answer = $Answer;
+        let ($handle, rc) = super::answer($done);
+        Ok(Answer { $handle, rc }.encode($response)?)
+    }};
+}
+
 mod dma;
 mod handle;
 mod io;
@@ -25,7 +48,9 @@ use super::task::Task;
 use super::{caps, transfer};
 use crate::idl::{cm, handle as handle_idl, io as io_idl, ipc, notice as notice_idl, vmm};
 use crate::kn::{INFINITE, right};
-use crate::nk::{Handle, HandleDesc, Interface, Lens, Method, NkErr, Parts, PartsMut, Retcode, Wire};
+use crate::nk::{Fault, Handle, HandleDesc, Interface, Lens, Method, Never, NkErr, Parts, PartsMut, Retcode, Wire};
+
+type Answer = Result<Lens, Fault<Never>>;
 
 /// Finds a service of the kernel by the number in a message's header.
 pub(crate) fn interface(riid: u16) -> Option<&'static Interface> {

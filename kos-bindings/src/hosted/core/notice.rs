@@ -3,21 +3,18 @@
 
 use std::sync::Arc;
 
-use super::{Core, answer, code, end, right};
-use crate::hosted::notice::Notice;
+use super::{Answer, Core, end, right};
 use crate::hosted::object::Kind;
 use crate::hosted::quota::What;
 use crate::hosted::sync::Sync;
 use crate::idl::ipc;
 use crate::idl::notice::{
-    CreateRes, DropAndWakeReq, DropAndWakeRes, EventDesc, GetEventReq, GetEventRes, MAX_EVENTS, Server,
+    CreateReq, CreateRes, DropAndWakeReq, DropAndWakeRes, EventDesc, GetEventReq, GetEventRes, MAX_EVENTS, Server,
     SetObjectEventReq, SetObjectEventRes, SubscribeToObjectReq, SubscribeToObjectRes, UnsubscribeFromEventReq,
     UnsubscribeFromEventRes, UnsubscribeFromObjectReq, UnsubscribeFromObjectRes,
 };
 use crate::kn::event;
-use crate::nk::{Fault, HandleDesc, Lens, Never, PartsMut, Retcode, Seq};
-
-type Answer = Result<Lens, Fault<Never>>;
+use crate::nk::{HandleDesc, PartsMut, Retcode, Seq};
 
 /// A receiver of notices is its process's own.
 const NOTICE: u32 = right::COMMON & !right::TRANSFER;
@@ -83,24 +80,22 @@ impl Core<'_> {
 }
 
 impl Server for Core<'_> {
-    fn create(&mut self, _: crate::idl::notice::CreateReq, response: PartsMut<'_>) -> Answer {
-        let (notify, rc) = answer(self.make(Kind::Notice(Arc::new(Notice::default())), NOTICE));
-        Ok(CreateRes { notify, rc }.encode(response)?)
-    }
-
-    fn subscribe_to_object(&mut self, request: SubscribeToObjectReq, response: PartsMut<'_>) -> Answer {
-        let rc = code(self.subscribe(&request));
-        Ok(SubscribeToObjectRes { rc }.encode(response)?)
-    }
-
-    fn unsubscribe_from_event(&mut self, request: UnsubscribeFromEventReq, response: PartsMut<'_>) -> Answer {
-        let rc = code(self.unsubscribe(request.notify, request.ev_id));
-        Ok(UnsubscribeFromEventRes { rc }.encode(response)?)
-    }
-
-    fn unsubscribe_from_object(&mut self, request: UnsubscribeFromObjectReq, response: PartsMut<'_>) -> Answer {
-        let rc = code(self.unsubscribe_object(request.notify, request.object));
-        Ok(UnsubscribeFromObjectRes { rc }.encode(response)?)
+    methods! {
+        create(me, _request: CreateReq) -> CreateRes { notify } =
+            me.make(Kind::Notice(Arc::default()), NOTICE);
+        subscribe_to_object(me, request: SubscribeToObjectReq) -> SubscribeToObjectRes {} =
+            me.subscribe(&request);
+        unsubscribe_from_event(me, request: UnsubscribeFromEventReq) -> UnsubscribeFromEventRes {} =
+            me.unsubscribe(request.notify, request.ev_id);
+        unsubscribe_from_object(me, request: UnsubscribeFromObjectReq) -> UnsubscribeFromObjectRes {} =
+            me.unsubscribe_object(request.notify, request.object);
+        drop_and_wake(me, request: DropAndWakeReq) -> DropAndWakeRes {} =
+            me.object(request.notify, right::GET_EVENT).and_then(|notice| {
+                notice.notice()?.drop_and_wake(request.finish != 0);
+                Ok(())
+            });
+        set_object_event(me, request: SetObjectEventReq) -> SetObjectEventRes {} =
+            Core::set_object_event(me, &request);
     }
 
     fn get_event(&mut self, request: GetEventReq, response: PartsMut<'_>) -> Answer {
@@ -113,35 +108,17 @@ impl Server for Core<'_> {
         }
         .encode(response)?)
     }
-
-    fn drop_and_wake(&mut self, request: DropAndWakeReq, response: PartsMut<'_>) -> Answer {
-        let done = self.object(request.notify, right::GET_EVENT).and_then(|notice| {
-            notice.notice()?.drop_and_wake(request.finish != 0);
-            Ok(())
-        });
-        Ok(DropAndWakeRes { rc: code(done) }.encode(response)?)
-    }
-
-    fn set_object_event(&mut self, request: SetObjectEventReq, response: PartsMut<'_>) -> Answer {
-        let rc = code(Core::set_object_event(self, &request));
-        Ok(SetObjectEventRes { rc }.encode(response)?)
-    }
 }
 
 impl ipc::Server for Core<'_> {
-    fn create_sync_object(&mut self, request: ipc::CreateSyncObjectReq, response: PartsMut<'_>) -> Answer {
-        let sync = Sync::new(request.is_automatic != 0);
-        let (sync_handle, rc) = answer(self.make(Kind::Sync(Arc::new(sync)), right::COMMON & !right::TRANSFER));
-        Ok(ipc::CreateSyncObjectRes { sync_handle, rc }.encode(response)?)
-    }
-
-    fn set_interrupt(&mut self, request: ipc::SetInterruptReq, response: PartsMut<'_>) -> Answer {
-        let rc = code(self.sync(request.sync_handle, Sync::set));
-        Ok(ipc::SetInterruptRes { rc }.encode(response)?)
-    }
-
-    fn clear_interrupt(&mut self, request: ipc::ClearInterruptReq, response: PartsMut<'_>) -> Answer {
-        let rc = code(self.sync(request.sync_handle, |sync| sync.clear()));
-        Ok(ipc::ClearInterruptRes { rc }.encode(response)?)
+    methods! {
+        create_sync_object(me, request: ipc::CreateSyncObjectReq) -> ipc::CreateSyncObjectRes { sync_handle } = {
+            let sync = Kind::Sync(Arc::new(Sync::new(request.is_automatic != 0)));
+            me.make(sync, right::COMMON & !right::TRANSFER)
+        };
+        set_interrupt(me, request: ipc::SetInterruptReq) -> ipc::SetInterruptRes {} =
+            me.sync(request.sync_handle, Sync::set);
+        clear_interrupt(me, request: ipc::ClearInterruptReq) -> ipc::ClearInterruptRes {} =
+            me.sync(request.sync_handle, |sync| sync.clear());
     }
 }

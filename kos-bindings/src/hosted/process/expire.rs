@@ -3,7 +3,8 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::{Expired, LAST_WORDS, Peer, Phase, Process, event, lock};
+use super::{Expired, LAST_WORDS, Peer, Phase, Process, event};
+use crate::hosted::notice::lock;
 use crate::nk::Retcode;
 
 impl Process {

@@ -9,7 +9,8 @@
 use std::sync::MutexGuard;
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::{MAX_QUEUED, Phase, Process, State, lock};
+use super::{Phase, Process, State};
+use crate::hosted::notice::lock;
 use crate::port::event;
 
 /// What a server is told without being asked. Only the kernel makes these, so no client can pretend one.
@@ -72,12 +73,7 @@ impl Process {
             return;
         }
         let mut state = lock(&self.state);
-        if let Some(at) = state.taken.iter().position(|request| request.id == id) {
-            state.taken.swap_remove(at);
-            if state.abandoned.len() == MAX_QUEUED {
-                state.abandoned.pop_front();
-            }
-            state.abandoned.push_back(id);
+        if state.in_service.give_up(id) {
             self.notify(state, Notice::Abandoned(id));
         }
     }

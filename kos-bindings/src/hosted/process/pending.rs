@@ -3,9 +3,12 @@
 
 use std::sync::{Arc, Weak};
 
-use super::Process;
+use super::{Process, Request};
+use crate::hosted::listener::Listener;
 use crate::hosted::object::Object;
 use crate::hosted::sync::Sync;
+use crate::hosted::task::Task;
+use crate::nk::{Parts, Retcode};
 
 /// A `Call` that waits for its answer, as its client sees it.
 #[derive(Debug)]
@@ -34,46 +37,62 @@ pub(crate) enum Peer {
 }
 
 impl Peer {
+    /// Asks the server, if it is still there.
+    fn ask<R>(&self, domain: impl FnOnce(&Process) -> R, listener: impl FnOnce(&Listener) -> R) -> Option<R> {
+        match self {
+            Self::Domain(server) => server.upgrade().map(|server| domain(&server)),
+            Self::Listener(object) => object.upgrade()?.listener().ok().map(listener),
+        }
+    }
+
+    /// Hands a request over.
+    ///
+    /// # Errors
+    ///
+    /// The request, with what [`Process::deliver`] or [`Listener::deliver`] says.
+    pub(crate) fn deliver(&self, request: Request, parts: Parts<'_>) -> Result<(), (Request, Retcode)> {
+        let gone = Retcode::NOT_CONNECTED;
+        match self {
+            Self::Domain(server) => match server.upgrade() {
+                Some(server) => server.deliver(request, parts),
+                None => Err((request, gone)),
+            },
+            Self::Listener(object) => match object.upgrade().as_ref().map(|object| object.listener()) {
+                Some(Ok(listener)) => listener.deliver(request, parts),
+                _ => Err((request, gone)),
+            },
+        }
+    }
+
     /// Tells the server that the client gave up.
     pub(crate) fn abandon(&self, id: u64) {
-        match self {
-            Self::Domain(server) => {
-                if let Some(server) = server.upgrade() {
-                    server.abandon(id);
-                }
-            }
-            Self::Listener(object) => {
-                if let Some(object) = object.upgrade()
-                    && let Ok(listener) = object.listener()
-                {
-                    listener.abandon(id);
-                }
-            }
-        }
+        self.ask(|domain| domain.abandon(id), |listener| listener.abandon(id));
     }
 
     /// Takes request `id` back if no server took it. Returns whether that was so.
     pub(crate) fn withdraw(&self, id: u64) -> bool {
-        match self {
-            Self::Domain(server) => server.upgrade().is_some_and(|server| server.withdraw(id)),
-            Self::Listener(object) => object
-                .upgrade()
-                .is_some_and(|object| object.listener().is_ok_and(|listener| listener.withdraw(id))),
-        }
+        let done = self.ask(|domain| domain.withdraw(id), |listener| listener.withdraw(id));
+        done.unwrap_or(false)
     }
 
-    pub(super) fn domain(&self) -> Option<Arc<Process>> {
+    pub(crate) fn domain(&self) -> Option<Arc<Process>> {
         match self {
             Self::Domain(server) => server.upgrade(),
             Self::Listener(_) => None,
         }
     }
 
+    /// Returns the process that serves.
+    pub(crate) fn task(&self) -> Option<Arc<Task>> {
+        self.ask(
+            |domain| Some(Arc::clone(&domain.task)),
+            |listener| listener.owner.upgrade(),
+        )
+        .flatten()
+    }
+
     /// Returns the server's number.
     pub(super) fn number(&self) -> Option<u64> {
-        match self {
-            Self::Domain(server) => server.upgrade().map(|server| server.id),
-            Self::Listener(object) => object.upgrade()?.listener().ok().map(|listener| listener.owner_id),
-        }
+        self.task().map(|task| task.id)
     }
 }

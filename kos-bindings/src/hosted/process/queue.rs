@@ -7,14 +7,76 @@
 //! next, of equal ones the oldest (start-time fair queueing, each request costing the same). So of two parties each is
 //! served every second time, whatever the other has waiting, and nothing is kept of a party that has nothing waiting.
 
+use std::collections::VecDeque;
 use std::vec::Vec;
 
-use super::Request;
+use super::{MAX_QUEUED, Request};
 use crate::hosted::shared::Message;
+use crate::nk::Retcode;
 
-/// The most requests of one party that a domain works on at once; more wait until one of them is answered. It is half
-/// of the workers that a driver's domain has, so a party whose requests all sleep leaves the others as many.
-pub(crate) const MAX_IN_SERVICE: usize = 16;
+/// How many requests a driver's domain works on at once. It never gets more: there they would wait in the order of
+/// their coming.
+const WORKERS: usize = 32;
+
+/// How many requests that one party gave up a domain may still work on before it gets no more of that party's.
+const MAX_GIVEN_UP: usize = 4;
+
+/// What a domain works on, and who gets more in.
+///
+/// A party has fewer requests in service than workers are free. So one whose requests all sleep has 16 and leaves as
+/// many; two have 10 each and leave 12; and whoever has none finds a worker as long as one is free.
+#[derive(Debug, Default)]
+pub(super) struct InService {
+    taken: Vec<Request>,
+    /// Calls whose clients gave up after they were taken, and their parties: a worker may sleep on. Their answers are
+    /// expected, and dropped.
+    given_up: VecDeque<(u64, u64)>,
+}
+
+impl InService {
+    /// Tells whether nothing more of `request`'s party is taken in.
+    pub(super) fn is_full_for(&self, request: &Request) -> bool {
+        let own = party(request);
+        let free = WORKERS.saturating_sub(self.taken.len() + self.given_up.len());
+        let in_service = self.taken.iter().filter(|other| party(other) == own).count();
+        in_service >= free || self.given_up.iter().filter(|(_, party)| *party == own).count() > MAX_GIVEN_UP
+    }
+
+    pub(super) fn push(&mut self, request: Request) {
+        self.taken.push(request);
+    }
+
+    /// Takes request `id`, which is being answered.
+    ///
+    /// # Errors
+    ///
+    /// `rcNotConnected` if its client is gone, `rcInvalidArgument` if there is none to be answered.
+    pub(super) fn take(&mut self, id: u64) -> Result<Request, Retcode> {
+        if let Some(at) = self.taken.iter().position(|request| request.id == id) {
+            return Ok(self.taken.swap_remove(at));
+        }
+        let at = self.given_up.iter().position(|(given_up, _)| *given_up == id);
+        self.given_up.remove(at.ok_or(Retcode::INVALID_ARGUMENT)?);
+        Err(Retcode::NOT_CONNECTED)
+    }
+
+    /// Notes that nobody waits for request `id`. Returns whether it was in service.
+    pub(super) fn give_up(&mut self, id: u64) -> bool {
+        let Some(at) = self.taken.iter().position(|request| request.id == id) else {
+            return false;
+        };
+        let request = self.taken.swap_remove(at);
+        if self.given_up.len() == MAX_QUEUED {
+            self.given_up.pop_front();
+        }
+        self.given_up.push_back((id, party(&request)));
+        true
+    }
+
+    pub(super) fn into_requests(self) -> impl Iterator<Item = Request> {
+        self.taken.into_iter()
+    }
+}
 
 /// Requests that wait, in the order of their coming.
 #[derive(Debug, Default)]
@@ -29,13 +91,6 @@ fn party(request: &Request) -> u64 {
 }
 
 impl Queue {
-    /// Tells whether the domain works on as many requests of `request`'s party as it may.
-    pub(super) fn is_full_of(taken: &[Request], request: &Request) -> bool {
-        let party = party(request);
-        taken.len() >= MAX_IN_SERVICE
-            && taken.iter().filter(|other| other.client.task.party == party).count() >= MAX_IN_SERVICE
-    }
-
     pub(super) fn len(&self) -> usize {
         self.waiting.len()
     }
@@ -50,17 +105,17 @@ impl Queue {
     }
 
     /// How many could be received now.
-    pub(super) fn deliverable(&self, taken: &[Request]) -> usize {
+    pub(super) fn deliverable(&self, in_service: &InService) -> usize {
         let waiting = self.waiting.iter();
         waiting
-            .filter(|(_, request, _)| !Self::is_full_of(taken, request))
+            .filter(|(_, request, _)| !in_service.is_full_for(request))
             .count()
     }
 
-    /// Takes the request whose turn it is; `taken` are those in service.
-    pub(super) fn next(&mut self, taken: &[Request]) -> Option<(Request, Message)> {
+    /// Takes the request whose turn it is.
+    pub(super) fn next(&mut self, in_service: &InService) -> Option<(Request, Message)> {
         let waiting = self.waiting.iter().enumerate();
-        let ready = waiting.filter(|(_, (_, request, _))| !Self::is_full_of(taken, request));
+        let ready = waiting.filter(|(_, (_, request, _))| !in_service.is_full_for(request));
         // Of equal tags `min_by_key` finds the first, which is the oldest.
         let (at, _) = ready.min_by_key(|(_, (tag, ..))| *tag)?;
         let (tag, request, message) = self.waiting.remove(at);

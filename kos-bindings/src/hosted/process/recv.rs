@@ -4,7 +4,8 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::{Area, Phase, Process, Request, event, lock, store};
+use super::{Area, Phase, Process, Request, event};
+use crate::hosted::notice::lock;
 use crate::hosted::sync::Sync;
 use crate::nk::{Parts, Retcode};
 
@@ -44,7 +45,7 @@ impl Process {
     pub(crate) fn put_incoming(&self, request: &Request, parts: Parts<'_>) {
         let lens = self.shared.copy_out(Area::ServeRequest, parts);
         let port = self.shared.port();
-        store(&port.serve_request, lens);
+        port.serve_request.store(lens);
         let word = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
         port.sender.store(word(request.client.task.id), Relaxed);
         port.thread.store(word(request.client.id), Relaxed);

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `Call`: to the kernel, to a server object of this process, to a domain, and to a listener.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering::{Acquire, Relaxed};
+use std::sync::{Arc, Weak};
 
-use super::{Thread, deadline_ns, load, recheck, set_self};
+use super::{Thread, deadline_ns, recheck, set_self};
 use crate::hosted::core::{self, Core};
 use crate::hosted::handles::{Rights, Target};
 use crate::hosted::judge::{Between, CORE, Known, Party};
 use crate::hosted::numbers::Numbers;
-use crate::hosted::object::{Kind, Object};
-use crate::hosted::process::{Peer, Pending, Process, Request};
+use crate::hosted::object::Kind;
+use crate::hosted::process::{Peer, Pending, Request};
 use crate::hosted::server::ServerObject;
 use crate::hosted::sync::Sync;
 use crate::hosted::transfer::transfer;
@@ -28,7 +28,7 @@ impl Thread {
     pub(super) fn call(&mut self) -> Result<(), Retcode> {
         let port = self.me.shared.port();
         let handle = Handle(port.handle.load(Relaxed));
-        let lens = load(&port.call_request);
+        let lens = port.call_request.load();
         let timeout_ns = port.timeout_ns.load(Relaxed);
         let sync = port.sync.load(Relaxed);
         let copied = self.me.shared.copy_in(Area::CallRequest, lens, &mut self.message);
@@ -69,18 +69,23 @@ impl Thread {
                 riid,
             } => {
                 let server = server.upgrade().ok_or(Retcode::NOT_CONNECTED)?;
+                if !server.shared.room_bytes().holds(self.message.parts(lens)) {
+                    return Err(Retcode::INVALID_ARGUMENT);
+                }
                 own.badge = self.me.client_id();
-                self.route(*riid, own, &server, lens, way)
+                let to = Peer::Domain(Arc::downgrade(&server));
+                self.forward(*riid, &Numbers::default(), own, to, lens, way)
             }
             Kind::Kernel => self.serve_core(lens),
             Kind::Security => self.ask_policy(lens),
             Kind::Channel(channel) if !channel.is_disconnected.load(Acquire) => {
-                let listener = channel.listener.upgrade().ok_or(Retcode::NOT_CONNECTED)?;
-                self.queue(channel.riid, &channel.numbers, own, &listener, lens, way)
+                let _alive = channel.listener.upgrade().ok_or(Retcode::NOT_CONNECTED)?;
+                let to = Peer::Listener(Weak::clone(&channel.listener));
+                self.forward(channel.riid, &channel.numbers, own, to, lens, way)
             }
             Kind::User(user) => {
                 let listener = user.listener.as_ref().ok_or(Retcode::INVALID_ARGUMENT)?;
-                let listener = listener.upgrade().ok_or(Retcode::NOT_CONNECTED)?;
+                let _alive = listener.upgrade().ok_or(Retcode::NOT_CONNECTED)?;
                 own.handle = node
                     .ancestor_in(user.issuer)
                     .unwrap_or(match node.owner == user.issuer {
@@ -90,7 +95,8 @@ impl Thread {
                 own.rights |= HandleDesc::DEREFERENCED;
                 own.badge = node.context_of(user.issuer);
                 drop(node);
-                self.queue(user.riid, &Numbers::default(), own, &listener, lens, way)
+                let to = Peer::Listener(Weak::clone(listener));
+                self.forward(user.riid, &Numbers::default(), own, to, lens, way)
             }
             Kind::Channel(_) => Err(Retcode::NOT_CONNECTED),
             _ => Err(Retcode::INVALID_ARGUMENT),
@@ -105,10 +111,7 @@ impl Thread {
         own: HandleDesc,
         lens: Lens,
     ) -> Result<(), Retcode> {
-        let between = Between {
-            client: self.me.party(),
-            server: Party::here(&server.name),
-        };
+        let between = Between::new(self.me.task.party(), Party::here(&server.name));
         let known = self.kernel.judge.request(between, riid, self.message.parts(lens))?;
         set_self(&mut self.message, own)?;
         let request = self.message.parts(lens);
@@ -124,12 +127,9 @@ impl Thread {
 
     /// Lets the kernel itself answer.
     fn serve_core(&mut self, lens: Lens) -> Result<(), Retcode> {
-        let between = Between {
-            client: self.me.party(),
-            server: Party::here(CORE),
-        };
+        let between = Between::new(self.me.task.party(), Party::here(CORE));
         let request = self.message.parts(lens);
-        let known = self.kernel.judge.core_request(between, core::interface, request)?;
+        let known = self.kernel.judge.request_of(core::interface, between, 0, request)?;
         let mut core = Core::new(&self.kernel, &self.me);
         let answered = core.dispatch(known.interface.riid, request, self.answer.room())?;
         let code = core::return_code(known.method, self.answer.parts(answered));
@@ -143,7 +143,7 @@ impl Thread {
     fn ask_policy(&mut self, lens: Lens) -> Result<(), Retcode> {
         let interface = self.me.task.security.ok_or(Retcode::NOT_CONNECTED)?;
         let judge = &self.kernel.judge;
-        let method = judge.security(self.me.party(), interface, self.message.parts(lens))?;
+        let method = judge.security(self.me.task.party(), interface, self.message.parts(lens))?;
         let header = Header {
             size: 24,
             handles: 0,
@@ -161,10 +161,7 @@ impl Thread {
 
     /// Judges the answer in hand and ends the call with it.
     fn answer_here(&self, server: &str, known: Known, lens: Lens) -> Result<(), Retcode> {
-        let between = Between {
-            client: self.me.party(),
-            server: Party::here(server),
-        };
+        let between = Between::new(self.me.task.party(), Party::here(server));
         let answer = self.answer.parts(lens);
         self.kernel.judge.response(between, known, answer)?;
         self.me.put_response(answer);
@@ -189,67 +186,19 @@ impl Thread {
         id
     }
 
-    /// Sends the message in hand to a domain.
-    fn route(
-        &mut self,
-        riid: u16,
-        own: HandleDesc,
-        server: &Arc<Process>,
-        lens: Lens,
-        way: Way,
-    ) -> Result<(), Retcode> {
-        let between = Between {
-            client: self.me.party(),
-            server: server.party(),
-        };
-        if !server.shared.room_bytes().holds(self.message.parts(lens)) {
-            return Err(Retcode::INVALID_ARGUMENT);
-        }
-        let known = self.kernel.judge.request(between, riid, self.message.parts(lens))?;
-        let granted = transfer(&self.me.task, &server.task, self.message.constant(lens));
-        let granted = granted.map_err(|code| self.refused(between, lens, code))?;
-        set_self(&mut self.message, own)?;
-        let sync = way.sync.clone();
-        let id = self.open_call(Peer::Domain(Arc::downgrade(server)), way);
-        let client = Arc::clone(&self.me);
-        let request = Request {
-            id,
-            client,
-            known,
-            granted,
-            number: None,
-        };
-        if let Some(sync) = &sync {
-            sync.enter(&self.me);
-        }
-        if let Err((request, code)) = server.deliver(request, self.message.parts(lens)) {
-            request.granted.take_back();
-            self.me.complete(id, Err(code));
-        } else if self.me.is_dead() {
-            // It died while its request was on its way: the server is told once more, behind the request.
-            server.abandon(id);
-            server.client_gone(self.me.client_id());
-        }
-        recheck(&self.me, sync.as_ref());
-        Ok(())
-    }
-
-    /// Sends the message in hand to a listener.
-    fn queue(
+    /// Sends the message in hand to a domain, or to a listener on a channel with these `numbers`; whoever calls keeps
+    /// `server` alive meanwhile.
+    fn forward(
         &mut self,
         riid: u16,
         numbers: &Numbers,
         own: HandleDesc,
-        object: &Arc<Object>,
+        server: Peer,
         lens: Lens,
         way: Way,
     ) -> Result<(), Retcode> {
-        let listener = object.listener()?;
-        let between = Between {
-            client: self.me.party(),
-            server: listener.party(),
-        };
-        let owner = listener.owner.upgrade().ok_or(Retcode::NOT_CONNECTED)?;
+        let owner = server.task().ok_or(Retcode::NOT_CONNECTED)?;
+        let between = Between::new(self.me.task.party(), owner.party());
         let number = numbers.enter(self.message.constant(lens));
         let number = number.map_err(|code| self.refused(between, lens, code))?;
         let known = self.kernel.judge.request(between, riid, self.message.parts(lens))?;
@@ -260,11 +209,10 @@ impl Thread {
             number.leave(self.message.constant(lens))?;
         }
         let sync = way.sync.clone();
-        let id = self.open_call(Peer::Listener(Arc::downgrade(object)), way);
-        let client = Arc::clone(&self.me);
+        let id = self.open_call(server.clone(), way);
         let request = Request {
             id,
-            client,
+            client: Arc::clone(&self.me),
             known,
             granted,
             number,
@@ -272,11 +220,15 @@ impl Thread {
         if let Some(sync) = &sync {
             sync.enter(&self.me);
         }
-        if let Err((request, code)) = listener.deliver(request, self.message.parts(lens)) {
+        if let Err((request, code)) = server.deliver(request, self.message.parts(lens)) {
             request.granted.take_back();
             self.me.complete(id, Err(code));
         } else if self.me.is_dead() {
-            listener.abandon(id);
+            // It died while its request was on its way: a domain is told once more, behind the request.
+            server.abandon(id);
+            if let Some(domain) = server.domain() {
+                domain.client_gone(self.me.client_id());
+            }
         }
         recheck(&self.me, sync.as_ref());
         Ok(())

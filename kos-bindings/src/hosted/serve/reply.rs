@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::{Thread, load, set_self};
+use super::{Thread, set_self};
 use crate::hosted::handles::Rights;
 use crate::hosted::judge::Between;
 use crate::hosted::process::{Process, Request};
@@ -18,7 +18,7 @@ impl Thread {
     /// that is to be woken.
     pub(super) fn reply(&mut self) -> (Retcode, Option<Arc<Process>>) {
         let port = self.me.shared.port();
-        let lens = load(&port.serve_response);
+        let lens = port.serve_response.load();
         let request = match self.me.take(port.caller.load(Relaxed)) {
             Ok(request) => request,
             Err(code) => return (code, None),
@@ -29,7 +29,7 @@ impl Thread {
     /// `Reply` on a handle.
     pub(super) fn reply_on(&mut self) -> (Retcode, Option<Arc<Process>>) {
         let port = self.me.shared.port();
-        let lens = load(&port.serve_response);
+        let lens = port.serve_response.load();
         let handle = Handle(port.handle.load(Relaxed));
         let client = u64::from(port.thread.load(Relaxed));
         let call = port.caller.load(Relaxed);
@@ -63,10 +63,7 @@ impl Thread {
         let judged = self.judge_reply(&request, lens);
         let granted = judged.and_then(|()| {
             let passed = transfer(&self.me.task, &request.client.task, self.message.constant(lens));
-            let between = Between {
-                client: self.me.party(),
-                server: request.client.party(),
-            };
+            let between = Between::new(self.me.task.party(), request.client.task.party());
             let granted = passed.map_err(|code| self.refused(between, lens, code))?;
             // The handle that was called is the kernel's to name, and an answer has none.
             set_self(&mut self.message, HandleDesc::INVALID)?;
@@ -101,17 +98,11 @@ impl Thread {
         if is_too_long || !request.client.shared.room_bytes().holds(self.message.parts(lens)) {
             return Err(Retcode::INVALID_ARGUMENT);
         }
-        let between = Between {
-            client: request.client.party(),
-            server: self.me.party(),
-        };
+        let between = Between::new(request.client.task.party(), self.me.task.party());
         if let Some(number) = request.number {
             let entered = number.enter(self.message.constant(lens));
             entered.map_err(|code| {
-                let between = Between {
-                    client: self.me.party(),
-                    server: request.client.party(),
-                };
+                let between = Between::new(self.me.task.party(), request.client.task.party());
                 self.refused(between, lens, code)
             })?;
         }

@@ -46,6 +46,7 @@ mod mid {
     pub const RECV_EX: u16 = 25;
     pub const CALL_OWN: u16 = 26;
     pub const DMA: u16 = 27;
+    pub const ASK: u16 = 28;
 }
 
 /// Answers with the request's header and `arena`.
@@ -65,6 +66,7 @@ fn run(mut domain: Domain) -> ! {
     let mut edges = IrqEdges::default();
     // Clients gone, the badge of the last one, requests abandoned.
     let mut notices = [0u64; 3];
+    let mut held = 0u64;
     loop {
         let event = match pending.take() {
             Some((caller, lens)) => domain.listener.reply_recv(caller, lens, FOREVER).1,
@@ -201,7 +203,10 @@ fn run(mut domain: Domain) -> ! {
                 answer(request, response, &codes)
             }
             mid::BREAK_PROTOCOL => misdeeds::break_protocol(&mut domain),
-            mid::NEVER => continue,
+            mid::NEVER => {
+                held += 1;
+                continue;
+            }
             mid::IRQS => {
                 let new = domain.irq.take();
                 let edges = core::mem::take(&mut edges);
@@ -217,9 +222,9 @@ fn run(mut domain: Domain) -> ! {
                 answer(request, response, &text)
             }
             mid::NOTICES => {
-                let mut text = [0u8; 32];
+                let mut text = [0u8; 40];
                 let me = Header::self_handle(request.constant).map_or(0, |me| me.badge);
-                for (word, value) in text.chunks_exact_mut(8).zip(notices.into_iter().chain([me])) {
+                for (word, value) in text.chunks_exact_mut(8).zip(notices.into_iter().chain([me, held])) {
                     word.copy_from_slice(&value.to_le_bytes());
                 }
                 answer(request, response, &text)
@@ -246,6 +251,10 @@ fn run(mut domain: Domain) -> ! {
                 let mut text = [0u8; 64];
                 let used = dma::dma(&mut domain.caller, domain.boot, request.arena, &mut text);
                 answer(request, response, &text[..used])
+            }
+            mid::ASK => {
+                let code = misdeeds::ask_policy(&mut domain.caller, domain.boot, request);
+                answer(request, response, &code.0.to_le_bytes())
             }
             mid::CALL_OWN => shared::call_own(&mut domain.caller, request, response),
             mid::NO_ANSWER => Lens::default(),

@@ -5,7 +5,7 @@ use core::fmt::Write;
 use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use kos_bindings::domain::{Boot, Caller, CallerId, Crash, Domain, Event, die};
-use kos_bindings::nk::{Handle, Parts, Retcode};
+use kos_bindings::nk::{Handle, HandleDesc, Lens, Parts, Retcode, Transport, Wire};
 use kos_bindings::port::{Area, op, turn};
 
 /// Recurses until the stack ends.
@@ -192,4 +192,35 @@ pub fn services(caller: &mut Caller, boot: Boot) -> [Result<(), Retcode>; 6] {
         kn.handle_close(Handle(4711)),
         kn.handle_close(memory),
     ]
+}
+
+/// Asks the policy itself whether it grants the request: through its class's security interface, whose messages are
+/// those of the tests' interface.
+pub fn ask_policy(caller: &mut Caller, boot: Boot, request: Parts<'_>) -> Retcode {
+    use kos_bindings::kn::Kn;
+    let module = match Kn::new(&mut *caller, Handle(boot.kernel)).handle_security_connect() {
+        Ok(module) => module,
+        Err(code) => return code,
+    };
+    let room = caller.request();
+    room.constant[..request.constant.len()].copy_from_slice(request.constant);
+    room.arena[..request.arena.len()].copy_from_slice(request.arena);
+    let lens = Lens {
+        constant: request.constant.len(),
+        arena: request.arena.len(),
+    };
+    // Whose request it was is not for the policy to know.
+    if HandleDesc::INVALID.put(room.constant, 8).is_err() {
+        return Retcode::FAIL;
+    }
+    let asked = caller.call(module, lens);
+    let code = match asked {
+        Ok(answer) if answer.arena.is_empty() && answer.constant.len() == 24 => Retcode::OK,
+        Ok(_) => Retcode::FAIL,
+        Err(code) => code,
+    };
+    match Kn::new(caller, Handle(boot.kernel)).handle_close(module) {
+        Ok(()) => code,
+        Err(closing) => closing,
+    }
 }

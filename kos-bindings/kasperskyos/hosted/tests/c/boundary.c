@@ -133,8 +133,8 @@ static void memory_time_and_numbers(void)
 }
 
 const struct scenario boundary_scenarios[] = {
-	{ "lc_call, lc_recv, lc_reply", serves, calls },
-	{ "lc_irq_start, lc_irq_unmask", RTL_NULL, an_interrupt_masks_itself },
-	{ "lc_vm, lc_uptime_ns, lc_random", RTL_NULL, memory_time_and_numbers },
+	{ "p01: lc_call, lc_recv, lc_reply", serves, calls },
+	{ "p09 rcAlreadyExists: lc_irq_start, lc_irq_unmask", RTL_NULL, an_interrupt_masks_itself },
+	{ "p10: lc_vm, lc_uptime_ns, lc_random", RTL_NULL, memory_time_and_numbers },
 	{ 0 },
 };

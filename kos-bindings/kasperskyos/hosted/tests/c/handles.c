@@ -177,11 +177,11 @@ static void calls_an_endpoint(void)
 }
 
 const struct scenario handle_scenarios[] = {
-	{ "KnHandleCopy: rights only shrink", RTL_NULL, copies },
-	{ "KnHandleRevoke, KnHandleRevokeSubtree: rcHandleRevoked", RTL_NULL, revokes },
-	{ "KnHandleConnect: a channel within a process", RTL_NULL, connects_itself },
-	{ "a handle that goes home is dereferenced", lends_an_object, borrows_an_object },
-	{ "a handle without the right is not passed on", sees_nothing, may_not_pass_it_on },
-	{ "a callable handle brings its context", lends_an_endpoint, calls_an_endpoint },
+	{ "p07: KnHandleCopy: rights only shrink", RTL_NULL, copies },
+	{ "p07 rcHandleRevoked: KnHandleRevoke, KnHandleRevokeSubtree", RTL_NULL, revokes },
+	{ "p11: KnHandleConnect: a channel within a process", RTL_NULL, connects_itself },
+	{ "p07: a handle that goes home is dereferenced", lends_an_object, borrows_an_object },
+	{ "p07: a handle without the right is not passed on", sees_nothing, may_not_pass_it_on },
+	{ "p07: a callable handle brings its context", lends_an_endpoint, calls_an_endpoint },
 	{ 0 },
 };

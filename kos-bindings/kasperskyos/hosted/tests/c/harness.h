@@ -20,7 +20,7 @@
 #include <string.h>
 
 struct scenario {
-	/* The point or return code that it is about. */
+	/* The points (`pNN`) and return codes that it shows, as coverage.rs reads them; what it is about. */
 	const char *name;
 	void (*server)(void);
 	void (*client)(void);
@@ -28,12 +28,14 @@ struct scenario {
 
 /* By file, each ended by a null name. */
 extern const struct scenario ipc_scenarios[], late_scenarios[], handle_scenarios[], notice_scenarios[],
-	machine_scenarios[], boundary_scenarios[];
+	machine_scenarios[], boundary_scenarios[], generated_scenarios[];
 
 /* The Rust side: what failed, and the machine. */
 void harness_failed(const char *file, int line, const char *what, long long found, long long wanted);
 /* Ends the client's process, wherever its threads are. */
 void harness_kill_client(void);
+/* Whether another process of the class can be started. */
+int harness_starts_another(const char *name);
 void machine_pulse(int irq);
 void machine_level(int irq, int is_high);
 int machine_dma_read(unsigned long long at);

@@ -157,11 +157,11 @@ static void has_nobody_to_ask(void)
 }
 
 const struct scenario late_scenarios[] = {
-	{ "a late answer is nobody's", answers_after_the_time, gives_up_and_calls_again },
-	{ "an answer to a call by its number", answers_by_call, gives_up_and_calls_again },
-	{ "an answer to the dead", answers_the_dead, dies_calling },
-	{ "rcBusy when too many wait", receives_nothing, too_many_call },
-	{ "rcFail at a limit", RTL_NULL, makes_without_end },
-	{ "the security interface", has_nobody_to_ask, asks_the_security_module },
+	{ "p06 rcTimeout: a late answer is nobody's", answers_after_the_time, gives_up_and_calls_again },
+	{ "p05: an answer to a call by its number", answers_by_call, gives_up_and_calls_again },
+	{ "p13 rcNotConnected: an answer to the dead", answers_the_dead, dies_calling },
+	{ "rcBusy rcTimeout: when too many wait", receives_nothing, too_many_call },
+	{ "rcFail: at a limit", RTL_NULL, makes_without_end },
+	{ "p04 rcSecurityDisallow rcNotConnected: the security interface", has_nobody_to_ask, asks_the_security_module },
 	{ 0 },
 };

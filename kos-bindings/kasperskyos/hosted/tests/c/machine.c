@@ -233,13 +233,13 @@ static void threads_and_time(void)
 }
 
 const struct scenario machine_scenarios[] = {
-	{ "KnRegisterIrq, KnIoAttachIrq: Recv waits for an interrupt", RTL_NULL, interrupts },
-	{ "a level comes again", RTL_NULL, levels_come_again },
-	{ "an interrupt has one thread", RTL_NULL, an_interrupt_has_one_thread },
-	{ "MDL: create, map, clone", RTL_NULL, shared_memory },
-	{ "DMA: create, map, begin, physical addresses", RTL_NULL, dma },
-	{ "DMA: how the cache is used", RTL_NULL, dma_cache },
-	{ "KnVm: reserve, commit, protect, decommit", RTL_NULL, pages },
-	{ "threads, time, random numbers", RTL_NULL, threads_and_time },
+	{ "p09 rcAlreadyExists: KnRegisterIrq, KnIoAttachIrq: Recv waits for an interrupt", RTL_NULL, interrupts },
+	{ "p09: a level comes again", RTL_NULL, levels_come_again },
+	{ "p09: an interrupt has one thread", RTL_NULL, an_interrupt_has_one_thread },
+	{ "p12: MDL: create, map, clone", RTL_NULL, shared_memory },
+	{ "p12: DMA: create, map, begin, physical addresses", RTL_NULL, dma },
+	{ "p12: DMA: how the cache is used", RTL_NULL, dma_cache },
+	{ "p10: KnVm: reserve, commit, protect, decommit", RTL_NULL, pages },
+	{ "p10: threads, time, random numbers", RTL_NULL, threads_and_time },
 	{ 0 },
 };

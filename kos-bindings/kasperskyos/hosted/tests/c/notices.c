@@ -117,10 +117,10 @@ static void a_wait_is_ended(void)
 }
 
 const struct scenario notice_scenarios[] = {
-	{ "masks, identifiers, counters, rcTimeout", RTL_NULL, events_are_counted },
-	{ "rcInvalidArgument and rcSecurityDisallow", RTL_NULL, what_is_wrong_is_refused },
-	{ "at most 128 events at once", RTL_NULL, at_most_128_at_once },
-	{ "EVENT_BADGE_CLOSED, EVENT_OBJECT_DESTROYED", RTL_NULL, a_badge_is_heard_of },
-	{ "KnNoticeDropAndWake ends a wait", RTL_NULL, a_wait_is_ended },
+	{ "p08 rcTimeout: masks, identifiers, counters", RTL_NULL, events_are_counted },
+	{ "p08 rcInvalidArgument rcSecurityDisallow: what is wrong is refused", RTL_NULL, what_is_wrong_is_refused },
+	{ "p08: at most 128 events at once", RTL_NULL, at_most_128_at_once },
+	{ "p07 p08: EVENT_BADGE_CLOSED, EVENT_OBJECT_DESTROYED", RTL_NULL, a_badge_is_heard_of },
+	{ "p08: KnNoticeDropAndWake ends a wait", RTL_NULL, a_wait_is_ended },
 	{ 0 },
 };

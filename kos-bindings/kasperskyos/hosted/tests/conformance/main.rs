@@ -2,6 +2,9 @@
 //! KasperskyOS's IPC on the hosted kernel, through C: the scenarios of `tests/c`, each with a kernel of its own.
 #![allow(unsafe_code, reason = "C's scenarios call back, and are called")]
 
+mod coverage;
+mod log;
+
 use std::ffi::{CStr, c_char, c_int, c_longlong};
 use std::hint::black_box;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -25,10 +28,12 @@ unsafe extern "C" {
     static notice_scenarios: Scenario;
     static machine_scenarios: Scenario;
     static boundary_scenarios: Scenario;
+    static generated_scenarios: Scenario;
 }
 
 static FAILED: Mutex<Vec<String>> = Mutex::new(Vec::new());
 static CLIENT: Mutex<Option<Arc<Task>>> = Mutex::new(None);
+static KERNEL: Mutex<Option<Arc<Kernel>>> = Mutex::new(None);
 static MACHINE: Mutex<Option<(Interrupts, Dma)>> = Mutex::new(None);
 /// Failures and the machine are shared: one scenario runs at a time.
 static ONE: Mutex<()> = Mutex::new(());
@@ -67,6 +72,16 @@ fn with_machine<T>(change: impl FnOnce(&(Interrupts, Dma)) -> T) -> T {
 extern "C" fn harness_kill_client() {
     let client = CLIENT.lock().unwrap_or_else(PoisonError::into_inner);
     client.as_ref().expect("a client").kill();
+}
+
+/// Returns whether a process of that class can be started.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn harness_starts_another(name: *const c_char) -> c_int {
+    // SAFETY: C passes its own texts.
+    let name = unsafe { CStr::from_ptr(name) }.to_string_lossy();
+    let kernel = KERNEL.lock().unwrap_or_else(PoisonError::into_inner);
+    let kernel = kernel.as_ref().expect("a kernel");
+    kernel.task(&TaskSpec::new(&name)).is_ok().into()
 }
 
 #[unsafe(no_mangle)]
@@ -173,7 +188,8 @@ fn run(scenario: &Scenario, name: &str) -> Vec<String> {
         policy: Box::new(Refusing),
         ..Config::default()
     };
-    let kernel = Kernel::new(config).expect("this machine permits the sandbox");
+    let kernel = Arc::new(Kernel::new(config).expect("this machine permits the sandbox"));
+    *KERNEL.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&kernel));
     *MACHINE.lock().unwrap_or_else(PoisonError::into_inner) = Some((kernel.interrupts(), kernel.dma()));
     let task = |spec: TaskSpec| Arc::new(kernel.task(&spec).expect("a process"));
     let server = task(TaskSpec::new("server"));
@@ -202,6 +218,7 @@ fn run(scenario: &Scenario, name: &str) -> Vec<String> {
         assert!(threads.iter().any(Option::is_some), "{name}: nobody does anything");
     });
     *CLIENT.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    *KERNEL.lock().unwrap_or_else(PoisonError::into_inner) = None;
     std::mem::take(&mut *FAILED.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
@@ -248,6 +265,11 @@ fn notices() {
 #[test]
 fn machine() {
     run_all(&raw const machine_scenarios);
+}
+
+#[test]
+fn generated_code() {
+    run_all(&raw const generated_scenarios);
 }
 
 #[test]
