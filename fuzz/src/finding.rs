@@ -18,8 +18,8 @@ struct Known {
     innermost: &'static str,
 }
 
-/// See `docs/upstream-findings.md`. The first two are the poll function that was freed and is still called: its first half
-/// in interrupt context, its second half in the interrupt's thread. The third is a poll that outlives its adapter.
+/// See `docs/upstream-findings.md`. The first two are the poll function that was freed and is still called: its first
+/// half in interrupt context, its second half in the interrupt's thread. The third is a poll that outlives its adapter.
 const KNOWN: &[Known] = &[
     Known {
         cause: "heap-use-after-free",
