@@ -222,6 +222,46 @@ fn upstreams_own_test_passes_on_6_1() {
     upstreams_own_test_passes(Series::V6_1);
 }
 
+/// A program that uses `epoll` says the same of this machine's sockets and of a domain's.
+fn epoll_watches_a_domain(series: Series) {
+    const NO_GENERIC_NETLINK: i32 = 77;
+    let place = Place::new();
+    let program = place.path().join("epoll");
+    let compiled = Command::new("gcc")
+        .args(["-Wall", "-Werror", "-o"])
+        .arg(&program)
+        .arg(Path::new(common::ROOT).join("tests/preload/epoll.c"))
+        .arg("-lpthread")
+        .status();
+    assert!(compiled.expect("gcc runs").success(), "the test compiles");
+    let here = Command::new(&program).output().expect("the test runs");
+    assert!(
+        here.status.success() || here.status.code() == Some(NO_GENERIC_NETLINK),
+        "on this machine: {here:?}"
+    );
+    let mut run = place.start(&["run", "virtual_ncidev", "--kernel", &series.to_string(), "--json"]);
+    run.wait_out("virtual_ncidev");
+    let said = Command::new(&program)
+        .env("LD_PRELOAD", preload())
+        .env("LINUX_COMPAT_DOMAIN", "virtual_ncidev")
+        .env("XDG_RUNTIME_DIR", place.path())
+        .output()
+        .expect("the test runs");
+    assert!(said.status.success(), "{said:?}{}", run.err());
+    run.signal(Signal::INT);
+    run.end().succeeds();
+}
+
+#[test]
+fn epoll_watches_a_domain_of_6_12() {
+    epoll_watches_a_domain(Series::V6_12);
+}
+
+#[test]
+fn epoll_watches_a_domain_of_6_1() {
+    epoll_watches_a_domain(Series::V6_1);
+}
+
 /// Waits for an event; others are passed over.
 fn event(nfc: &mut Nfc, is_it: impl Fn(&Event) -> bool) -> Event {
     let mut seen = Vec::new();

@@ -20,6 +20,7 @@ struct Known {
 
 /// See `docs/upstream-findings.md`. The first two are the poll function that was freed and is still called: its first
 /// half in interrupt context, its second half in the interrupt's thread. The third is a poll that outlives its adapter.
+/// Of st95hf: a length that it believes, and an interrupt that it did not expect.
 const KNOWN: &[Known] = &[
     Known {
         cause: "heap-use-after-free",
@@ -32,6 +33,14 @@ const KNOWN: &[Known] = &[
     Known {
         cause: "heap-use-after-free",
         innermost: "pn533_send_poll_frame",
+    },
+    Known {
+        cause: "buffer-overflow: write of",
+        innermost: "st95hf_spi_recv_response",
+    },
+    Known {
+        cause: "WARNING: at drivers/nfc/st95hf/core.c",
+        innermost: "st95hf_irq_thread_handler",
     },
 ];
 
@@ -50,9 +59,16 @@ impl Frame {
         let places = [
             "/glue/sanitizer.c",
             "/glue/panic.c",
+            "shim/src/mm/raw/shadow.rs",
             "shim/src/fatal",
             "shim/src/raw/frames.rs",
         ];
+        places.iter().any(|place| self.place.contains(place))
+    }
+
+    /// Whether it hands a driver's buffer on to the bus: whose buffer it is says the driver's own function.
+    fn delivers(&self) -> bool {
+        let places = ["shim/src/bus/", "/glue/i2c.c", "/glue/spi.c", "drivers/i2c/i2c-core", "drivers/spi/spi.c"];
         places.iter().any(|place| self.place.contains(place))
     }
 
@@ -90,11 +106,16 @@ impl Finding {
         }
     }
 
-    /// Finds a warning in the log of a domain that lives: a line that says so, then a trace of addresses
-    /// (`shim/glue/panic.c`).
+    /// Finds a warning in the log of a domain that lives, the first that is not known, if there is one.
     #[must_use]
-    pub fn of_warning(image: &Image, log: Vec<String>) -> Option<Self> {
-        let at = log.iter().position(|line| line.contains("WARNING: at "))?;
+    pub fn of_warning(image: &Image, log: &[String]) -> Option<Self> {
+        let all: Vec<Self> = (0..log.len()).filter_map(|at| Self::at_line(image, log, at)).collect();
+        let unknown = all.iter().position(|finding| !finding.is_known());
+        all.into_iter().nth(unknown.unwrap_or(0))
+    }
+
+    /// A warning in line `at`: a line that says so, then a trace of addresses (`shim/glue/panic.c`).
+    fn at_line(image: &Image, log: &[String], at: usize) -> Option<Self> {
         let (_, cause) = log.get(at)?.split_once("WARNING: at ")?;
         let address = |line: &String| {
             let (_, rest) = line.split_once("[<0x")?;
@@ -107,13 +128,16 @@ impl Finding {
         Some(Self {
             cause: format!("WARNING: at {cause}"),
             trace: symbolise(&image.debug, &addresses),
-            log,
+            log: log.to_vec(),
         })
     }
 
-    /// The frames that are not the reporter's.
+    /// The frames that are neither the reporter's nor, if a buffer was refused on its way to a bus, those in between.
     fn essence(&self) -> impl Iterator<Item = &Frame> {
-        self.trace.iter().skip_while(|frame| frame.reports())
+        let is_on_its_way = self.trace.iter().find(|frame| !frame.reports());
+        let is_on_its_way = is_on_its_way.is_some_and(Frame::delivers);
+        let is_beside = move |frame: &&Frame| frame.reports() || (is_on_its_way && frame.delivers());
+        self.trace.iter().skip_while(is_beside)
     }
 
     /// Whether the innermost function is upstream's. It may still be ours that misled it.
