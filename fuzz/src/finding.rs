@@ -68,7 +68,13 @@ impl Frame {
 
     /// Whether it hands a driver's buffer on to the bus: whose buffer it is says the driver's own function.
     fn delivers(&self) -> bool {
-        let places = ["shim/src/bus/", "/glue/i2c.c", "/glue/spi.c", "drivers/i2c/i2c-core", "drivers/spi/spi.c"];
+        let places = [
+            "shim/src/bus/",
+            "/glue/i2c.c",
+            "/glue/spi.c",
+            "drivers/i2c/i2c-core",
+            "drivers/spi/spi.c",
+        ];
         places.iter().any(|place| self.place.contains(place))
     }
 

@@ -115,9 +115,9 @@ impl Liar {
 /// Bounds the length in a head: ten bits, of which the upper two are among the bits of the first byte.
 fn bound(first: &mut u8, second: &mut u8, room: u16) {
     const UPPER: u8 = 0x60;
-    let len = u16::from(*first & UPPER) >> 5 << 8 | u16::from(*second);
+    let len = (u16::from(*first & UPPER) << 3) | u16::from(*second);
     let [upper, lower] = len.min(room).to_be_bytes();
-    *first = *first & !UPPER | upper << 5;
+    *first = (*first & !UPPER) | (upper << 5);
     *second = lower;
 }
 
