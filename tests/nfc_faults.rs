@@ -42,9 +42,9 @@ struct Reader {
 }
 
 impl Reader {
-    fn start(driver: &str) -> Reader {
+    fn start(series: Series, driver: &str) -> Reader {
         let options = SystemOptions {
-            series: Some(Series::V6_12),
+            series: Some(series),
             clock: ClockKind::Virtual,
             ..SystemOptions::default()
         };
@@ -74,9 +74,9 @@ impl Reader {
 
 /// Puts each fault that the chip can have into a read, at several places of it. `resets_chip`: the driver resets the
 /// chip when the adapter is switched on.
-fn survives(driver: &str, chip: &str, resets_chip: bool) {
+fn survives(series: Series, driver: &str, chip: &str, resets_chip: bool) {
     let message = ndef::of_uri(URI).expect("a record");
-    let mut reader = Reader::start(driver);
+    let mut reader = Reader::start(series, driver);
     assert_eq!(reader.read().expect("a read"), Some(message.clone()));
     for fault in FAULTS {
         // What lasts goes on from wherever it begins.
@@ -91,7 +91,7 @@ fn survives(driver: &str, chip: &str, resets_chip: bool) {
             }
             let begun = Instant::now();
             let outcome = reader.read();
-            println!("{driver}: {text}: {outcome:02x?} after {:?}", begun.elapsed());
+            println!("{series}, {driver}: {text}: {outcome:02x?} after {:?}", begun.elapsed());
             assert!(begun.elapsed() < SOON, "{text}");
             if let Some(report) = reader.domain.death() {
                 // Alone, and with words: the next domain works.
@@ -99,7 +99,7 @@ fn survives(driver: &str, chip: &str, resets_chip: bool) {
                 assert!(driver == "st95hf" && OVERRUNS.contains(&fault), "{text}: {report:?}");
                 assert!(!report.cause.is_empty() && !report.is_orderly, "{text}: {report:?}");
                 drop(reader);
-                reader = Reader::start(driver);
+                reader = Reader::start(series, driver);
                 assert_eq!(
                     reader.read().expect("a new domain's read"),
                     Some(message.clone()),
@@ -117,7 +117,7 @@ fn survives(driver: &str, chip: &str, resets_chip: bool) {
                 // The driver has no pin by which to reset such a chip: it takes the supply, and another domain.
                 println!("{driver}: {text}: {next:?}, a new domain");
                 drop(reader);
-                reader = Reader::start(driver);
+                reader = Reader::start(series, driver);
                 assert_eq!(
                     reader.read().expect("a new domain's read"),
                     Some(message.clone()),
@@ -131,23 +131,38 @@ fn survives(driver: &str, chip: &str, resets_chip: bool) {
 }
 
 #[test]
-fn nxp_nci_survives() {
-    survives("nxp-nci", "nfc@28", true);
+fn nxp_nci_survives_on_6_12() {
+    survives(Series::V6_12, "nxp-nci", "nfc@28", true);
 }
 
 #[test]
-fn pn533_i2c_survives() {
-    survives("pn533_i2c", "nfc@24", false);
+fn pn533_i2c_survives_on_6_12() {
+    survives(Series::V6_12, "pn533_i2c", "nfc@24", false);
 }
 
 #[test]
-fn st95hf_survives() {
-    survives("st95hf", "nfc@0", false);
+fn st95hf_survives_on_6_12() {
+    survives(Series::V6_12, "st95hf", "nfc@0", false);
+}
+
+#[test]
+fn nxp_nci_survives_on_6_1() {
+    survives(Series::V6_1, "nxp-nci", "nfc@28", true);
+}
+
+#[test]
+fn pn533_i2c_survives_on_6_1() {
+    survives(Series::V6_1, "pn533_i2c", "nfc@24", false);
+}
+
+#[test]
+fn st95hf_survives_on_6_1() {
+    survives(Series::V6_1, "st95hf", "nfc@0", false);
 }
 
 /// Polls with two tags before the controller; takes the second away; polls again.
-fn two_tags(driver: &str) -> usize {
-    let mut reader = Reader::start(driver);
+fn two_tags(series: Series, driver: &str) -> usize {
+    let mut reader = Reader::start(series, driver);
     let one = reader.domain.board().with(|board| board.stimulus().clone());
     let mut two = one.clone();
     two.apply("tag=ntag213").expect("a stimulus");
@@ -163,21 +178,22 @@ fn two_tags(driver: &str) -> usize {
     found.len()
 }
 
-#[test]
-fn two_tags_before_nxp_nci() {
-    assert_eq!(
-        two_tags("nxp-nci"),
-        2,
-        "the controller tells them apart, and Linux reports both"
-    );
+/// How many of the two each driver finds.
+fn two_tags_before_all(series: Series) {
+    let told_apart = "the controller tells them apart, and Linux reports both";
+    assert_eq!(two_tags(series, "nxp-nci"), 2, "{told_apart}");
+    let asks_for_one = "the driver asks for one, and gets one";
+    assert_eq!(two_tags(series, "pn533_i2c"), 1, "{asks_for_one}");
+    let collision = "Linux's digital stack gives a collision up";
+    assert_eq!(two_tags(series, "st95hf"), 0, "{collision}");
 }
 
 #[test]
-fn two_tags_before_pn533_i2c() {
-    assert_eq!(two_tags("pn533_i2c"), 1, "the driver asks for one, and gets one");
+fn two_tags_on_6_12() {
+    two_tags_before_all(Series::V6_12);
 }
 
 #[test]
-fn two_tags_before_st95hf() {
-    assert_eq!(two_tags("st95hf"), 0, "Linux's digital stack gives a collision up");
+fn two_tags_on_6_1() {
+    two_tags_before_all(Series::V6_1);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Acceptance: programs for Linux use a domain by the preload library, compiled as they are: Linux's own tests of NCI and
-//! of real-time clocks.
+//! of real-time clocks, and one that waits with `epoll`.
 
 mod common;
 
@@ -90,4 +90,44 @@ fn linuxs_test_of_clocks_passes_with_a_ds3231() {
             scope.spawn(move || passes(series, "rtc-ds1307", Some("time=1709251199"), "rtc/rtctest.c"));
         }
     });
+}
+
+/// A program that uses `epoll` says the same of this machine's sockets and of a domain's.
+fn epoll_watches_a_domain(series: Series) {
+    const NO_GENERIC_NETLINK: i32 = 77;
+    let place = Place::new();
+    let program = place.path().join("epoll");
+    let compiled = Command::new("gcc")
+        .args(["-Wall", "-Werror", "-o"])
+        .arg(&program)
+        .arg(Path::new(common::ROOT).join("tests/preload/epoll.c"))
+        .arg("-lpthread")
+        .status();
+    assert!(compiled.expect("gcc runs").success(), "the test compiles");
+    let here = Command::new(&program).output().expect("the test runs");
+    assert!(
+        here.status.success() || here.status.code() == Some(NO_GENERIC_NETLINK),
+        "on this machine: {here:?}"
+    );
+    let mut run = place.start(&["run", "virtual_ncidev", "--kernel", &series.to_string(), "--json"]);
+    run.wait_out("virtual_ncidev");
+    let said = Command::new(&program)
+        .env("LD_PRELOAD", preload())
+        .env("LINUX_COMPAT_DOMAIN", "virtual_ncidev")
+        .env("XDG_RUNTIME_DIR", place.path())
+        .output()
+        .expect("the test runs");
+    assert!(said.status.success(), "{said:?}{}", run.err());
+    run.signal(Signal::INT);
+    run.end().succeeds();
+}
+
+#[test]
+fn epoll_watches_a_domain_of_6_12() {
+    epoll_watches_a_domain(Series::V6_12);
+}
+
+#[test]
+fn epoll_watches_a_domain_of_6_1() {
+    epoll_watches_a_domain(Series::V6_1);
 }

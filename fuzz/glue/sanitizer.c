@@ -136,6 +136,12 @@ static UNSEEN void check(unsigned long at, unsigned long len, bool is_write)
 		report(bad, len, is_write);
 }
 
+/* mm/raw/shadow.rs: the shim is about to copy from or to a driver's buffer. */
+UNSEEN void machine_shadow_check(unsigned long at, unsigned long len, bool is_write)
+{
+	check(at, len, is_write);
+}
+
 #define ACCESS(size)                                                       \
 	UNSEEN void __asan_report_load##size(unsigned long at)             \
 	{                                                                  \

@@ -3,6 +3,7 @@
  * A driver that errs on demand: what the fuzzers must see in C code, each error once. Writing a number to
  * /sys/kernel/faulty/err commits it.
  */
+#include <linux/i2c.h>
 #include <linux/init.h>
 #include <linux/kobject.h>
 #include <linux/slab.h>
@@ -22,6 +23,18 @@ static noinline void fill(char *at, unsigned int len)
 		((volatile char *)at)[i] = 'x';
 }
 
+/* Has the bus fill a buffer. */
+static noinline void read_bus(char *into, u16 len)
+{
+	struct i2c_msg msg = { .addr = 0x53, .flags = I2C_M_RD, .len = len, .buf = into };
+	struct i2c_adapter *adapter = i2c_get_adapter(0);
+
+	if (!adapter)
+		return;
+	i2c_transfer(adapter, &msg, 1);
+	i2c_put_adapter(adapter);
+}
+
 static ssize_t err_store(struct kobject *kobj, struct kobj_attribute *attr, const char *buf, size_t count)
 {
 	char local[10];
@@ -39,6 +52,7 @@ static ssize_t err_store(struct kobject *kobj, struct kobj_attribute *attr, cons
 		fill(heap, 13);
 		fill(local, 10);
 		fill(faulty_table, 13);
+		read_bus(heap, 13);
 		break;
 	case 1: /* one byte behind a kmalloc'd object whose size is no multiple of eight */
 		fill(heap, 13 + one);
@@ -66,6 +80,9 @@ static ssize_t err_store(struct kobject *kobj, struct kobj_attribute *attr, cons
 	case 8: /* by a function that copies */
 		memcpy(local, heap + 8, 5 + one);
 		kept = local;
+		break;
+	case 9: /* by the shim, in a transfer that is longer than its buffer */
+		read_bus(heap, 13 + one);
 		break;
 	}
 	kfree(heap);

@@ -9,7 +9,7 @@ use kos_bindings::idl::sysfs;
 use libfuzzer_sys::fuzz_target;
 
 /// What is written, and what the last words must say; nothing: the domain lives.
-const CASES: [(&str, Option<&str>); 10] = [
+const CASES: [(&str, Option<&str>); 11] = [
     ("0", None),
     ("1", Some("heap-buffer-overflow: write of 1 bytes")),
     ("2", Some("heap-buffer-overflow: write of 1 bytes")),
@@ -19,6 +19,7 @@ const CASES: [(&str, Option<&str>); 10] = [
     ("6", Some("global-buffer-overflow: write of 1 bytes")),
     ("7", Some("invalid memory access at 0x0")),
     ("8", Some("heap-buffer-overflow: read of 6 bytes")),
+    ("9", Some("heap-buffer-overflow: write of 14 bytes")),
     ("0", None),
 ];
 

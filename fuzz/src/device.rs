@@ -200,8 +200,8 @@ impl clock::Server for Rest {
 pub struct Log(Arc<Mutex<VecDeque<String>>>);
 
 impl Log {
-    /// Lines kept.
-    const LINES: usize = 64;
+    /// Lines kept: a warning with its trace is some thirty, and what a driver says of a bad device follows it.
+    const LINES: usize = 512;
 
     /// Takes all lines out.
     #[must_use]

@@ -12,22 +12,47 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 
-/// A known error of upstream's: what the report says, and the innermost function.
+/// A known error of upstream's: what the report says, and the innermost functions.
 struct Known {
     cause: &'static str,
     innermost: &'static str,
+    /// Who called that, where others may call it too and it would be another error.
+    caller: Option<&'static str>,
 }
 
-/// See `docs/upstream-findings.md`. Both are the poll function that was freed and is still called: its first half in
-/// interrupt context, its second half in the interrupt's thread.
+/// See `docs/upstream-findings.md`. The first two are the poll function that was freed and is still called: its first
+/// half in interrupt context, its second half in the interrupt's thread. The third is a poll that outlives its adapter.
+/// Of st95hf: a length that it believes, an interrupt that it did not expect, and an exchange that outlives its device.
 const KNOWN: &[Known] = &[
     Known {
         cause: "heap-use-after-free",
         innermost: "iio_pollfunc_store_time",
+        caller: None,
     },
     Known {
         cause: "heap-use-after-free",
         innermost: "bmg160_trigger_handler",
+        caller: None,
+    },
+    Known {
+        cause: "heap-use-after-free",
+        innermost: "pn533_send_poll_frame",
+        caller: None,
+    },
+    Known {
+        cause: "buffer-overflow: write of",
+        innermost: "st95hf_spi_recv_response",
+        caller: None,
+    },
+    Known {
+        cause: "WARNING: at drivers/nfc/st95hf/core.c",
+        innermost: "st95hf_irq_thread_handler",
+        caller: None,
+    },
+    Known {
+        cause: "heap-use-after-free: write of 8 bytes",
+        innermost: "digital_send_cmd_complete",
+        caller: Some("st95hf_irq_thread_handler"),
     },
 ];
 
@@ -46,8 +71,21 @@ impl Frame {
         let places = [
             "/glue/sanitizer.c",
             "/glue/panic.c",
+            "shim/src/mm/raw/shadow.rs",
             "shim/src/fatal",
             "shim/src/raw/frames.rs",
+        ];
+        places.iter().any(|place| self.place.contains(place))
+    }
+
+    /// Whether it hands a driver's buffer on to the bus: whose buffer it is says the driver's own function.
+    fn delivers(&self) -> bool {
+        let places = [
+            "shim/src/bus/",
+            "/glue/i2c.c",
+            "/glue/spi.c",
+            "drivers/i2c/i2c-core",
+            "drivers/spi/spi.c",
         ];
         places.iter().any(|place| self.place.contains(place))
     }
@@ -86,11 +124,16 @@ impl Finding {
         }
     }
 
-    /// Finds a warning in the log of a domain that lives: a line that says so, then a trace of addresses
-    /// (`shim/glue/panic.c`).
+    /// Finds a warning in the log of a domain that lives, the first that is not known, if there is one.
     #[must_use]
-    pub fn of_warning(image: &Image, log: Vec<String>) -> Option<Self> {
-        let at = log.iter().position(|line| line.contains("WARNING: at "))?;
+    pub fn of_warning(image: &Image, log: &[String]) -> Option<Self> {
+        let all: Vec<Self> = (0..log.len()).filter_map(|at| Self::at_line(image, log, at)).collect();
+        let unknown = all.iter().position(|finding| !finding.is_known());
+        all.into_iter().nth(unknown.unwrap_or(0))
+    }
+
+    /// A warning in line `at`: a line that says so, then a trace of addresses (`shim/glue/panic.c`).
+    fn at_line(image: &Image, log: &[String], at: usize) -> Option<Self> {
         let (_, cause) = log.get(at)?.split_once("WARNING: at ")?;
         let address = |line: &String| {
             let (_, rest) = line.split_once("[<0x")?;
@@ -103,13 +146,16 @@ impl Finding {
         Some(Self {
             cause: format!("WARNING: at {cause}"),
             trace: symbolise(&image.debug, &addresses),
-            log,
+            log: log.to_vec(),
         })
     }
 
-    /// The frames that are not the reporter's.
+    /// The frames that are neither the reporter's nor, if a buffer was refused on its way to a bus, those in between.
     fn essence(&self) -> impl Iterator<Item = &Frame> {
-        self.trace.iter().skip_while(|frame| frame.reports())
+        let is_on_its_way = self.trace.iter().find(|frame| !frame.reports());
+        let is_on_its_way = is_on_its_way.is_some_and(Frame::delivers);
+        let is_beside = move |frame: &&Frame| frame.reports() || (is_on_its_way && frame.delivers());
+        self.trace.iter().skip_while(is_beside)
     }
 
     /// Whether the innermost function is upstream's. It may still be ours that misled it.
@@ -119,10 +165,13 @@ impl Finding {
     }
 
     fn is_known(&self) -> bool {
-        let innermost = self.essence().next().map(|frame| frame.function.as_str());
-        KNOWN
-            .iter()
-            .any(|known| self.cause.contains(known.cause) && innermost == Some(known.innermost))
+        let mut essence = self.essence().map(|frame| frame.function.as_str());
+        let (innermost, caller) = (essence.next(), essence.next());
+        KNOWN.iter().any(|known| {
+            self.cause.contains(known.cause)
+                && innermost == Some(known.innermost)
+                && (known.caller.is_none() || known.caller == caller)
+        })
     }
 
     /// Ends the process unless the finding is known; libFuzzer then keeps the input.

@@ -12,7 +12,7 @@
 //! * [`input`]: bytes of the fuzzer as decisions. [`device`]: the bus servers that ask for them.
 //! * [`machine`]: the domain: booted once, put back to that moment before each input.
 //! * [`script`]: what is done with the driver's devices. [`reader`]: readers of tags, whose chips are our models with a
-//!   liar between; [`netlink`]: messages of their family.
+//!   [`liar`] between; [`netlink`]: messages of their family.
 //! * [`finding`]: a domain that died: where, whose fault, and whether it is known.
 //! * [`ffi`]: the sanitizer's shadow, the fuzzer's hooks, and faults.
 #![cfg(feature = "images")]
@@ -22,6 +22,7 @@ pub mod ffi;
 pub mod finding;
 pub mod image;
 pub mod input;
+pub mod liar;
 pub mod machine;
 pub mod netlink;
 pub mod reader;

@@ -141,7 +141,7 @@ impl Machine {
         let log = self.log.take();
         match self.domain.exit_status() {
             Some((code, words)) => Some(Finding::of_death(&self.image, code, words, log)),
-            None => Finding::of_warning(&self.image, log),
+            None => Finding::of_warning(&self.image, &log),
         }
     }
 }

@@ -2,14 +2,15 @@
 //! Readers of tags: the three controllers, as our models play them, with a liar between them and their drivers.
 //!
 //! No fuzzer finds a controller's whole conversation by chance. So the chips are the models that the tests use,
-//! and what a driver reads is theirs, until the fuzzer changes a byte, puts in its own, or lets the transfer fail.
+//! and what a driver reads is theirs, until the liar ([`crate::liar`]) has a hand in it.
 
+use crate::device::spi_bus;
 use crate::image::Image;
-use crate::input::Input;
+use crate::liar::{Bounded, Liar};
 use crate::machine::{Machine, channel};
 use crate::netlink;
 use board::server::{ClockServer, GpioServer, I2cServer, SpiServer};
-use board::{BoardOptions, Clock, Errno, SharedBoard, SimBoard, Stimulus};
+use board::{BoardOptions, Clock, SharedBoard, SimBoard, Stimulus};
 use kos_bindings::hosted::{ChannelSpec, Lines};
 use kos_bindings::idl::{clock, control, gpio, i2c, socket, spi, sysfs};
 use kos_bindings::nk::{Parts, PartsMut, Transport};
@@ -20,10 +21,6 @@ const DRIVERS: [(&str, &str); 3] = [
     ("bus/i2c/drivers/pn533_i2c", "0-0024"),
     ("bus/spi/drivers/st95hf", "spi0.0"),
 ];
-/// How many of them are lied to. `st95hf` is not: it reads as many bytes into its stack as the chip says
-/// (`docs/upstream-findings.md`), the shim's copies are not checked against the shadow, and so the stack is lost before
-/// anything can say where.
-const LIED_TO: usize = 2;
 /// `nfcsim` has the first two.
 const ADAPTER: u32 = 2;
 const TAGS: &str = "tag=ntag213:https://example.org@0s..100ms,200ms.. tag=type4:tel:1@50ms..";
@@ -46,7 +43,7 @@ const DUMP: u16 = 0x300;
 struct World {
     shared: SharedBoard,
     dtb: Vec<u8>,
-    input: Input,
+    liar: Liar,
     lines: Lines,
 }
 
@@ -59,31 +56,6 @@ fn fresh(dtb: &[u8]) -> SimBoard {
     SimBoard::new(dtb, options).expect("the board")
 }
 
-/// Has a hand in what a driver reads.
-fn lie(input: &Input, bytes: &mut [u8]) -> Result<(), Errno> {
-    let Some(choice) = input.device() else {
-        return Ok(());
-    };
-    match choice >> 5 {
-        0..=3 => {}
-        4 | 5 => {
-            let at = usize::from(input.device().unwrap_or(0));
-            let to = input.device().unwrap_or(0);
-            let count = bytes.len().max(1);
-            if let Some(byte) = bytes.get_mut(at % count) {
-                *byte = to;
-            }
-        }
-        6 => {
-            for byte in bytes.iter_mut() {
-                *byte = input.device().unwrap_or(0);
-            }
-        }
-        _ => return Err(if choice & 1 == 0 { Errno::EIO } else { Errno::ENXIO }),
-    }
-    Ok(())
-}
-
 impl World {
     /// New chips, at this time.
     fn renew(&self, now_ns: u64) {
@@ -91,25 +63,25 @@ impl World {
         while sim.now_ns() < now_ns {
             sim.advance(now_ns);
         }
-        let (lines, input) = (self.lines.clone(), self.input.clone());
+        let (lines, liar) = (self.lines.clone(), self.liar.clone());
+        liar.forget();
         sim.set_line_sink(Box::new(move |line, is_high| lines.set(line, is_high)));
-        sim.set_liar(Box::new(move |bytes| lie(&input, bytes)));
+        sim.set_liar(Box::new(move |bytes| liar.lie(bytes)));
         self.shared.with(|board| *board = sim);
     }
 }
 
-fn channels(shared: &SharedBoard) -> Vec<ChannelSpec> {
+fn channels(shared: &SharedBoard, liar: &Liar) -> Vec<ChannelSpec> {
     let mut i2c = I2cServer::new(shared, "i2c0").expect("a bus");
-    let mut spi = SpiServer::new(shared, "spi0").expect("a bus");
+    let spi = SpiServer::new(shared, "spi0").expect("a bus");
+    let spi = Bounded::new(spi, liar.clone());
     let mut gpio = GpioServer::new(shared);
     let mut time = ClockServer::new(shared).expect("virtual time");
     vec![
         channel("i2c0", i2c::RIID, move |riid, req: Parts<'_>, res: PartsMut<'_>| {
             i2c.answer(riid, req, res)
         }),
-        channel("spi0", spi::RIID, move |riid, req: Parts<'_>, res: PartsMut<'_>| {
-            spi.answer(riid, req, res)
-        }),
+        channel("spi0", spi::RIID, spi_bus(spi)),
         channel("gpio", gpio::RIID, move |riid, req: Parts<'_>, res: PartsMut<'_>| {
             gpio.answer(riid, req, res)
         }),
@@ -143,10 +115,11 @@ impl Reader {
         let dtb = std::fs::read(&image.dtb).expect("the board");
         let shared = SharedBoard::new(fresh(&dtb));
         let made = shared.clone();
-        let mut machine = Machine::boot_with(image, &move |_, lines: &Lines| {
+        let liar = std::cell::OnceCell::new();
+        let mut machine = Machine::boot_with(image, &|input, lines: &Lines| {
             let lines = lines.clone();
             made.with(|board| board.set_line_sink(Box::new(move |line, is_high| lines.set(line, is_high))));
-            channels(&made)
+            channels(&made, liar.get_or_init(|| Liar::new(input.clone())))
         });
         for (driver, device) in DRIVERS {
             assert!(
@@ -159,7 +132,7 @@ impl Reader {
         let world = World {
             shared,
             dtb,
-            input: machine.input.clone(),
+            liar: liar.into_inner().expect("made with the hardware"),
             lines: machine.lines.clone(),
         };
         let since_ns = world.shared.with(|board| board.now_ns());
@@ -294,7 +267,7 @@ impl Reader {
         let Some((which, rest)) = data.split_first() else {
             return;
         };
-        let driver = DRIVERS[usize::from(*which) % LIED_TO];
+        let driver = DRIVERS[usize::from(*which) % DRIVERS.len()];
         self.reset(rest);
         write(&mut self.machine, driver.0, "bind", driver.1);
         self.poll();

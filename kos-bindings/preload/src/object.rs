@@ -4,6 +4,7 @@
 use crate::domain::{Domain, Errno, errno_of};
 use kos_bindings::idl::{chardev, entries, socket};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 /// How long a device is asked at once: less than the kernel waits for any answer.
@@ -36,6 +37,8 @@ pub struct Object {
     id: u32,
     /// The process that opened it: a child's copy closes nothing.
     pid: u32,
+    /// How often it was read, written or accepted from.
+    uses: AtomicU64,
 }
 
 /// How a call waits.
@@ -149,7 +152,24 @@ impl Object {
 
     fn new(domain: Arc<Domain>, kind: Kind, id: u32) -> Self {
         let pid = std::process::id();
-        Self { domain, kind, id, pid }
+        let uses = AtomicU64::new(0);
+        Self {
+            domain,
+            kind,
+            id,
+            pid,
+            uses,
+        }
+    }
+
+    /// How often it was read, written or accepted from: what was ready then may have been used up.
+    #[must_use]
+    pub fn uses(&self) -> u64 {
+        self.uses.load(Relaxed)
+    }
+
+    fn is_used(&self) {
+        self.uses.fetch_add(1, Relaxed);
     }
 
     /// What it is.
@@ -224,12 +244,14 @@ impl Object {
             flags,
             count,
         };
-        ask!(self, None, socket.receive(&request) => answer => Received {
+        let received = ask!(self, None, socket.receive(&request) => answer => Received {
             data: answer.data.to_vec(),
             addr: answer.addr.to_vec(),
             flags: answer.flags,
             length: answer.length.cast_signed(),
-        })
+        });
+        self.is_used();
+        received
     }
 
     /// Sends a message, to the peer if `addr` is empty.
@@ -244,7 +266,9 @@ impl Object {
         }
         let id = self.id;
         let request = socket::SendReq { id, flags, addr, data };
-        ask!(self, None, socket.send(&request) => answer => answer.sent as usize)
+        let sent = ask!(self, None, socket.send(&request) => answer => answer.sent as usize);
+        self.is_used();
+        sent
     }
 
     /// Reads a device, or receives from a socket.
@@ -265,7 +289,10 @@ impl Object {
         loop {
             match ask!(self, limit, chardev.read(&request) => answer => answer.data.to_vec()) {
                 Err(Errno(libc::ETIMEDOUT)) => {}
-                read => return read,
+                read => {
+                    self.is_used();
+                    return read;
+                }
             }
         }
     }
@@ -282,7 +309,9 @@ impl Object {
         // A longer one is written in part, as Linux may.
         let data = data.get(..chardev::MAX_DATA as usize).unwrap_or(data);
         let request = chardev::WriteReq { id: self.id, data };
-        ask!(self, None, chardev.write(&request) => answer => answer.written as usize)
+        let written = ask!(self, None, chardev.write(&request) => answer => answer.written as usize);
+        self.is_used();
+        written
     }
 
     /// Bytes of memory that a command's argument points to; `None` if it is a number.
@@ -365,7 +394,9 @@ impl Object {
         self.is_socket()?;
         self.readable(wait)?;
         let request = socket::AcceptReq { id: self.id, flags: 0 };
-        let peer = ask!(self, None, socket.accept(&request) => answer => answer.peer)?;
+        let peer = ask!(self, None, socket.accept(&request) => answer => answer.peer);
+        self.is_used();
+        let peer = peer?;
         Ok(Self::new(Arc::clone(&self.domain), self.kind.clone(), peer))
     }
 

@@ -29,6 +29,14 @@ unsafe fn put<T>(result: Result<T, Errno>, out: *mut T) -> c_int {
     }
 }
 
+/// A buffer of a driver's is read, or written, in its name: a sanitizer, if there is one, looks at it first.
+fn touched<T>(buffer: *const T, len: usize, is_write: bool) {
+    #[cfg(feature = "debug")]
+    crate::mm::raw::shadow::check(buffer.addr(), len, is_write);
+    #[cfg(not(feature = "debug"))]
+    let _ = (buffer, len, is_write);
+}
+
 fn flag(result: Result<bool, Errno>) -> c_int {
     result.map_or_else(Errno::to_ret, c_int::from)
 }
@@ -83,6 +91,7 @@ unsafe fn i2c_xfer<const MAX: usize>(handle: u32, raw: &[i2c_msg]) -> Result<usi
     for (slot, msg) in list.iter_mut().zip(raw) {
         let len = usize::from(msg.len);
         let is_read = u32::from(msg.flags) & I2C_M_RD != 0;
+        touched(msg.buf, len, is_read);
         let data = match (is_read, len) {
             (true, 0) => I2cData::Read(&mut []),
             (false, 0) => I2cData::Write(&[]),
@@ -138,11 +147,13 @@ pub unsafe extern "C" fn machine_spi_transfer(
         let mut flags = 0;
         if !x.tx.is_null() {
             flags |= spi::FLAG_TX;
+            touched(x.tx, x.len as usize, false);
             // SAFETY: the caller's promise.
             tx.extend_from_slice(unsafe { slice::from_raw_parts(x.tx.cast::<u8>(), x.len as usize) });
         }
         if !x.rx.is_null() {
             flags |= spi::FLAG_RX;
+            touched(x.rx, x.len as usize, true);
         }
         if x.cs_change != 0 {
             flags |= spi::FLAG_CS_CHANGE;

@@ -3,6 +3,7 @@
 
 use super::{Fcntl, bytes, describe, fill, gather, length, number, pieces, real, room, scatter, wait_of};
 use crate::domain::{self, Errno};
+use crate::epoll;
 use crate::object::Object;
 use crate::table;
 use libc::{c_char, c_int, c_uint, c_ulong, c_void, iovec, size_t, ssize_t};
@@ -237,6 +238,7 @@ pub unsafe extern "C" fn writev(fd: c_int, iov: *const iovec, count: c_int) -> s
 pub unsafe extern "C" fn close(fd: c_int) -> c_int {
     // Before the number is free for another; the object is let go when it is closed.
     let _object = table::remove(fd);
+    epoll::remove(fd);
     let real = real!(close: Close);
     // SAFETY: the caller's own argument.
     unsafe { real(fd) }
@@ -248,6 +250,10 @@ fn copied(from: c_int, to: c_int) -> c_int {
         match table::get(from) {
             Some(object) => table::insert(to, object),
             None => drop(table::remove(to)),
+        }
+        match epoll::get(from) {
+            Some(set) => epoll::insert(to, set),
+            None => epoll::remove(to),
         }
     }
     to

@@ -10,6 +10,7 @@
     reason = "C functions whose callers promise that their pointers are good for as much as they say"
 )]
 
+pub mod epoll;
 pub mod file;
 pub mod message;
 pub mod poll;
@@ -19,7 +20,7 @@ pub mod socket;
 use crate::domain::Errno;
 use crate::object::{Object, Wait};
 use crate::table;
-use libc::{c_int, c_void, iovec, socklen_t, ssize_t, timeval};
+use libc::{c_int, c_void, iovec, socklen_t, ssize_t, timespec, timeval};
 use real::real;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -140,6 +141,11 @@ unsafe fn scatter(pieces: &[iovec], mut data: &[u8]) -> Result<(), Errno> {
         data = later;
     }
     Ok(())
+}
+
+fn duration(time: &timespec) -> Duration {
+    let seconds = Duration::from_secs(u64::try_from(time.tv_sec).unwrap_or(0));
+    seconds + Duration::from_nanos(u64::try_from(time.tv_nsec).unwrap_or(0))
 }
 
 fn is_nonblocking(fd: c_int) -> bool {

@@ -1,18 +1,17 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! `poll.h`, `sys/select.h`, `sys/epoll.h`: waiting for several descriptors.
+//! `poll.h`, `sys/select.h`: waiting for several descriptors.
 
 use super::{number, real};
-use crate::domain::{self, Errno};
+use crate::domain::Errno;
 use crate::table;
 use crate::wait::{self, Item};
-use libc::{c_int, c_short, epoll_event, fd_set, nfds_t, pollfd, sigset_t, size_t, timespec, timeval};
+use libc::{c_int, c_short, fd_set, nfds_t, pollfd, sigset_t, size_t, timespec, timeval};
 use std::time::Duration;
 
 type Poll = unsafe extern "C" fn(*mut pollfd, nfds_t, c_int) -> c_int;
 type PollChk = unsafe extern "C" fn(*mut pollfd, nfds_t, c_int, size_t) -> c_int;
 type PPoll = unsafe extern "C" fn(*mut pollfd, nfds_t, *const timespec, *const sigset_t) -> c_int;
 type Select = unsafe extern "C" fn(c_int, *mut fd_set, *mut fd_set, *mut fd_set, *mut timeval) -> c_int;
-type EpollCtl = unsafe extern "C" fn(c_int, c_int, c_int, *mut epoll_event) -> c_int;
 
 fn bits(events: c_short) -> u32 {
     u32::from(events.cast_unsigned())
@@ -136,10 +135,7 @@ pub unsafe extern "C" fn ppoll(
             return number(Err(Errno(libc::EINVAL)));
         }
         // SAFETY: the caller passes a time, or null.
-        let limit = unsafe { timeout.as_ref() }.map(|limit| {
-            let seconds = Duration::from_secs(u64::try_from(limit.tv_sec).unwrap_or(0));
-            seconds + Duration::from_nanos(u64::try_from(limit.tv_nsec).unwrap_or(0))
-        });
+        let limit = unsafe { timeout.as_ref() }.map(super::duration);
         return ours(all, limit).unwrap_or(0);
     }
     let real = real!(ppoll: PPoll);
@@ -220,20 +216,4 @@ pub unsafe extern "C" fn select(
         .iter()
         .map(|item| sets.iter().map(|set| set.answer(item.fd, item.revents)).sum::<usize>());
     c_int::try_from(ready.sum::<usize>()).unwrap_or(c_int::MAX)
-}
-
-/// `epoll_ctl(2)`: the machine's kernel cannot watch a domain.
-///
-/// # Safety
-///
-/// As of the C library's.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn epoll_ctl(epfd: c_int, op: c_int, fd: c_int, event: *mut epoll_event) -> c_int {
-    if table::get(fd).is_some() {
-        domain::complain("epoll cannot watch a domain's descriptors; poll and select can");
-        return number(Err(Errno(libc::EPERM)));
-    }
-    let real = real!(epoll_ctl: EpollCtl);
-    // SAFETY: the caller's own arguments.
-    unsafe { real(epfd, op, fd, event) }
 }

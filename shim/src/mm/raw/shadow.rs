@@ -13,29 +13,49 @@ pub const FREED: u8 = 0xfd;
 
 /// `machine_shadow` of an instrumented image: `value` 0 opens bytes, another closes them.
 type Shadow = extern "C" fn(address: usize, len: usize, value: u8);
+/// `machine_shadow_check`: ends the domain with a report if C itself may not touch all of the bytes.
+type Check = extern "C" fn(address: usize, len: usize, is_write: bool);
 
-/// The address of `machine_shadow`, 0 without one. Stable Rust has no weak symbols, so the linker is asked in assembly.
-#[cfg(all(target_arch = "x86_64", feature = "domain"))]
-#[unsafe(naked)]
-extern "C" fn hook() -> usize {
-    core::arch::naked_asm!(
-        ".weak machine_shadow",
-        "mov rax, qword ptr [rip + machine_shadow@GOTPCREL]",
-        "ret"
-    )
-}
+/// The address of a function of an instrumented image, 0 without one. Stable Rust has no weak symbols, so the linker is
+/// asked in assembly.
+macro_rules! hook {
+    ($name:literal) => {{
+        #[cfg(all(target_arch = "x86_64", feature = "domain"))]
+        #[unsafe(naked)]
+        extern "C" fn hook() -> usize {
+            core::arch::naked_asm!(
+                concat!(".weak ", $name),
+                concat!("mov rax, qword ptr [rip + ", $name, "@GOTPCREL]"),
+                "ret"
+            )
+        }
 
-#[cfg(not(all(target_arch = "x86_64", feature = "domain")))]
-extern "C" fn hook() -> usize {
-    0
+        #[cfg(not(all(target_arch = "x86_64", feature = "domain")))]
+        extern "C" fn hook() -> usize {
+            0
+        }
+
+        hook()
+    }};
 }
 
 fn tell(address: usize, len: usize, value: u8) {
-    let hook = hook();
+    let hook = hook!("machine_shadow");
     if hook != 0 {
         // SAFETY: the one symbol of this name is the sanitizer's, of this type.
         let shadow = unsafe { core::mem::transmute::<usize, Shadow>(hook) };
         shadow(address, len, value);
+    }
+}
+
+/// Has a sanitizer look at bytes that a driver gave the shim to read, or to write: the shim, which is not instrumented,
+/// does so for it. Does not return if they are not the driver's.
+pub fn check(address: usize, len: usize, is_write: bool) {
+    let hook = hook!("machine_shadow_check");
+    if hook != 0 {
+        // SAFETY: as above.
+        let check = unsafe { core::mem::transmute::<usize, Check>(hook) };
+        check(address, len, is_write);
     }
 }
 
