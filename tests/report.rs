@@ -134,7 +134,10 @@ fn a_matrix_adds_modules_and_their_files() {
     ];
     let matrix = place.file(
         "matrix.json",
-        &format!(r#"{{"kernel":"6.12","rows":[{}]}}"#, rows.join(",")),
+        &format!(
+            r#"[{{"kernel":"6.12","clean_files":{{"drivers/iio/accel/adxl372.c":1}},"rows":[{}]}}]"#,
+            rows.join(",")
+        ),
     );
     let (alone, found) = (
         report(&place, &["--json"]).succeeds().json(),

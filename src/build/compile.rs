@@ -261,7 +261,11 @@ impl<'a> Compiler<'a> {
         let compiled = self
             .learn(&key, &dir, &variant)
             .unwrap_or_else(|| self.compiled(path, &variant));
-        variants.retain(|old| old.object != variant.object);
+        // The same object under another configuration holds for that one still.
+        let is_again = |old: &Variant| {
+            (&old.object, &old.symbols, &old.inputs) == (&variant.object, &variant.symbols, &variant.inputs)
+        };
+        variants.retain(|old| !is_again(old));
         variants.insert(0, variant);
         variants.truncate(16);
         let data = postcard::to_stdvec(&variants).unwrap_or_default();

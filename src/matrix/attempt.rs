@@ -111,6 +111,7 @@ impl Maker<'_> {
             lines: 0,
             image_files: 0,
             image_lines: 0,
+            image: Vec::new(),
             changed: 0,
             level: Level::Nothing,
             reason: None,
@@ -319,6 +320,7 @@ fn describe(row: &mut Row, built: &Built) {
     for source in upstream {
         row.image_files += 1;
         row.image_lines += source.lines;
+        row.image.push(source.path.clone());
         if row.files.contains(&source.path) {
             row.lines += source.lines;
         }

@@ -17,7 +17,7 @@ pub mod select;
 pub mod table;
 
 pub use attempt::{Limits, Maker};
-pub use run::{Outcome, run};
+pub use run::{Earlier, Outcome, run};
 pub use select::{Candidate, Selection};
 pub use table::{Table, Total};
 
@@ -116,6 +116,9 @@ pub struct Row {
     pub image_files: u32,
     /// Their lines.
     pub image_lines: u32,
+    /// The upstream files of the whole image; a [`Table`] adds them up, and its rows have none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub image: Vec<String>,
     /// Files that differ from upstream's.
     pub changed: u32,
     /// The level that it reached.

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! All modules: several at a time, each row kept as soon as it is there.
 
-use super::Row;
 use super::attempt::Maker;
 use super::select::Candidate;
+use super::{Level, Row};
 use crate::system::SystemError;
 use std::collections::HashMap;
 use std::fs::File;
@@ -37,8 +37,19 @@ pub enum RunError {
     System(#[from] SystemError),
 }
 
-/// Tries modules, `jobs` at a time. Rows go to the file at `kept` as they come; with `resumes`, those that are there
-/// already are not tried again. `on_row` hears of each row, and of how many there are.
+/// Which rows of an earlier run are taken over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Earlier {
+    /// None: all modules are tried.
+    None,
+    /// Those of modules that came to the end; the others are tried again.
+    Clean,
+    /// All.
+    All,
+}
+
+/// Tries modules, `jobs` at a time. Rows go to the file at `kept` as they come; of those that are there already,
+/// `earlier` says which hold. `on_row` hears of each row, and of how many there are.
 ///
 /// # Errors
 ///
@@ -46,7 +57,7 @@ pub enum RunError {
 pub fn run(
     maker: &Maker<'_>,
     candidates: &[Candidate],
-    (kept, resumes): (&Path, bool),
+    (kept, earlier): (&Path, Earlier),
     jobs: usize,
     stop: &AtomicBool,
     on_row: &(dyn Fn(&Row, usize) + Sync),
@@ -55,8 +66,15 @@ pub fn run(
         path: kept.to_owned(),
         error,
     };
-    let mut known = if resumes { read(kept) } else { HashMap::new() };
-    known.retain(|module, _| candidates.iter().any(|candidate| candidate.module == *module));
+    let mut known = read(kept);
+    known.retain(|module, row| {
+        let holds = match earlier {
+            Earlier::None => false,
+            Earlier::Clean => row.level == Level::UnloadsClean,
+            Earlier::All => true,
+        };
+        holds && candidates.iter().any(|candidate| candidate.module == *module)
+    });
     let file = open(kept, known.values()).map_err(rows_error)?;
     let file = Mutex::new(file);
     let rows: Mutex<HashMap<String, Row>> = Mutex::new(known);

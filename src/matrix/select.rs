@@ -116,7 +116,7 @@ impl<'a> Selection<'a> {
         let mut buses: Option<Buses> = None;
         let (mut names, mut compatibles) = (Vec::new(), BTreeSet::new());
         for file in &module.files {
-            let text = source::with_macros(&self.tree.dir.join(file));
+            let text = source::with_macros(&self.tree.dir.join(file), &self.tree.dir);
             let Some(found) = Buses::of_source(&text) else { continue };
             buses = Some(buses.map_or(found, |known| known.and(found)));
             names.extend(source::names(&text));

@@ -57,6 +57,8 @@ pub struct Table {
     pub subsystems: Vec<Total>,
     /// Missing symbols, and how many modules each holds back; the heaviest first.
     pub missing: Vec<(String, u32)>,
+    /// The upstream files in the images of modules that unload clean, and in how many images each is.
+    pub clean_files: BTreeMap<String, u32>,
     /// The modules.
     pub rows: Vec<Row>,
 }
@@ -64,7 +66,7 @@ pub struct Table {
 impl Table {
     /// Adds rows up.
     #[must_use]
-    pub fn new(kernel: &str, rows: Vec<Row>) -> Self {
+    pub fn new(kernel: &str, mut rows: Vec<Row>) -> Self {
         let mut total = Total {
             subsystem: "all".to_owned(),
             ..Total::default()
@@ -82,6 +84,7 @@ impl Table {
                 *missing.entry(&symbol.name).or_default() += 1;
             }
         }
+        let mut clean_files: BTreeMap<String, u32> = BTreeMap::new();
         let mut subsystems: Vec<Total> = subsystems.into_values().collect();
         subsystems.sort_by_key(|total| std::cmp::Reverse(total.modules));
         let mut missing: Vec<(String, u32)> = missing
@@ -89,11 +92,19 @@ impl Table {
             .map(|(name, count)| (name.to_owned(), count))
             .collect();
         missing.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        for row in &mut rows {
+            // A thousand images have the same hundred files: named once each, they are a page and not a book.
+            let image = std::mem::take(&mut row.image);
+            for path in image.into_iter().filter(|_| row.level == Level::UnloadsClean) {
+                *clean_files.entry(path).or_default() += 1;
+            }
+        }
         Self {
             kernel: kernel.to_owned(),
             total,
             subsystems,
             missing,
+            clean_files,
             rows,
         }
     }

@@ -84,7 +84,7 @@ impl Subject {
         let mut buses: Option<Buses> = None;
         let mut names = Vec::new();
         for file in &files {
-            let text = source::with_macros(&tree.dir.join(file));
+            let text = source::with_macros(&tree.dir.join(file), &tree.dir);
             names.extend(source::names(&text));
             compatibles.extend(source::compatibles(&text));
             if let Some(found) = Buses::of_source(&text) {

@@ -65,14 +65,20 @@ impl Buses {
     }
 }
 
-/// A source, and behind it the macros of the headers that it includes from its own folder.
+/// A source, and behind it the macros of the headers that it includes from its own folder and from the tree's `include`.
 #[must_use]
-pub fn with_macros(file: &Path) -> String {
+pub fn with_macros(file: &Path, tree: &Path) -> String {
     let read = |path: &Path| String::from_utf8_lossy(&std::fs::read(path).unwrap_or_default()).into_owned();
     let mut text = read(file);
-    let included = text.lines().filter_map(|line| line.strip_prefix("#include \""));
+    let included = text.lines().filter_map(|line| line.strip_prefix("#include "));
     let headers: Vec<_> = included
-        .map(|rest| file.with_file_name(rest.trim_end().trim_end_matches('"')))
+        .filter_map(|rest| {
+            let rest = rest.trim();
+            let own = rest.strip_prefix('"').and_then(|name| name.split('"').next());
+            let shared = rest.strip_prefix('<').and_then(|name| name.split('>').next());
+            own.map(|name| file.with_file_name(name))
+                .or(shared.map(|name| tree.join("include").join(name)))
+        })
         .collect();
     for header in headers {
         let macros = read(&header);

@@ -3,7 +3,7 @@
 
 use super::bindings::examples;
 use super::example::Example;
-use super::source::{Buses, Drives, compatibles, names};
+use super::source::{Buses, Drives, compatibles, names, with_macros};
 use super::{Asks, write};
 use crate::board::Board;
 use linux_headers::{Locate, Series, Tree};
@@ -126,4 +126,20 @@ fn a_macro_may_make_the_entries_of_a_table() {
 fn an_spi_driver_without_a_table_is_matched_by_its_name() {
     let source = "static struct spi_driver chip_driver = {\n\t.driver = {\n\t\t.name\t= \"lm1\",\n\t},\n};\n";
     assert_eq!(names(source), ["lm1"]);
+}
+
+#[test]
+fn a_name_that_a_header_defines_is_found() {
+    let dir = std::env::temp_dir().join(format!("names-{}", std::process::id()));
+    let write = |path: &str, text: &str| {
+        linux_headers::cache::write_atomic(&dir.join(path), text.as_bytes()).expect("writes");
+    };
+    write("include/linux/shared.h", "#define SHARED_NAME \"shared\"\n");
+    write("drivers/own.h", "#define OWN_NAME\t\"own\"\n");
+    let source = "#include <linux/shared.h>\n#include \"own.h\"\n#include <linux/nowhere.h>\n\
+                  static const struct i2c_device_id ids[] = {\n\t{ SHARED_NAME },\n\t{ OWN_NAME },\n\t{}\n};\n";
+    write("drivers/driver.c", source);
+    let text = with_macros(&dir.join("drivers/driver.c"), &dir);
+    let _ = std::fs::remove_dir_all(&dir);
+    assert_eq!(names(&text), ["shared", "own"]);
 }
