@@ -22,6 +22,11 @@ const RUN_OUT_NS: u64 = 70_000_000_000;
 /// How often a module is loaded and removed.
 const LOADS: usize = 3;
 
+/// Lines of a domain's log that a row keeps.
+const WARNINGS: usize = 6;
+/// `LOGLEVEL_WARNING` (`include/linux/kern_levels.h`).
+const WARNING: u8 = 4;
+
 /// What a module may take.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -221,10 +226,12 @@ impl Maker<'_> {
                 }),
                 Ok(()) => Ok(()),
             };
+            let is_well = ended.is_ok() && probe == Some(0);
             row.meetings.push(Meeting {
                 stand_in: stand_in.to_string(),
                 probe,
                 failure: ended.as_ref().err().map(|stopped| stopped.reason.clone()),
+                warnings: if is_well { Vec::new() } else { warnings(&domain) },
             });
             if let Err(mut stopped) = ended
                 && lowest.as_ref().is_none_or(|lowest| stopped.level < lowest.level)
@@ -349,6 +356,23 @@ fn probe_of(domain: &Domain) -> Option<i32> {
         let code: i32 = rest.split_whitespace().next()?.parse().ok()?;
         is_chip.then_some(-code.abs())
     })
+}
+
+/// What a domain warned of, each line once, the last of them.
+fn warnings(domain: &Domain) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    let log = domain.log();
+    for line in log.iter().rev().filter(|line| line.level <= WARNING) {
+        let text = line.text.trim_end();
+        if !found.iter().any(|known| known == text) {
+            found.push(text.to_owned());
+        }
+        if found.len() == WARNINGS {
+            break;
+        }
+    }
+    found.reverse();
+    found
 }
 
 /// How a domain died, in a line: the cause, and the innermost functions.

@@ -95,6 +95,9 @@ pub struct Meeting {
     pub probe: Option<i32>,
     /// What went wrong, symbolised.
     pub failure: Option<String>,
+    /// If something did, or the probe failed: the warnings and errors of the domain's log, each once, the last ones.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
 
 /// One module, as far as it came.

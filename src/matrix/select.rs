@@ -114,9 +114,10 @@ impl<'a> Selection<'a> {
     /// The module as one that may be tried, if it registers a driver of a bus.
     fn candidate(&self, module: &Module<'_>) -> Option<Candidate> {
         let mut buses: Option<Buses> = None;
-        let (mut names, mut compatibles) = (Vec::new(), BTreeSet::new());
+        let (mut names, mut compatibles, mut trigger) = (Vec::new(), BTreeSet::new(), None);
         for file in &module.files {
             let text = source::with_macros(&self.tree.dir.join(file), &self.tree.dir);
+            trigger = trigger.or_else(|| source::trigger(&text));
             let Some(found) = Buses::of_source(&text) else { continue };
             buses = Some(buses.map_or(found, |known| known.and(found)));
             names.extend(source::names(&text));
@@ -132,6 +133,7 @@ impl<'a> Selection<'a> {
                 buses: buses?,
                 compatibles: compatibles.into_iter().collect(),
                 names,
+                trigger,
             },
         })
     }

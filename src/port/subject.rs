@@ -82,10 +82,11 @@ impl Subject {
             compatibles.extend(index::compatibles_of(Path::new(&object.source)));
         }
         let mut buses: Option<Buses> = None;
-        let mut names = Vec::new();
+        let (mut names, mut trigger) = (Vec::new(), None);
         for file in &files {
             let text = source::with_macros(&tree.dir.join(file), &tree.dir);
             names.extend(source::names(&text));
+            trigger = trigger.or_else(|| source::trigger(&text));
             compatibles.extend(source::compatibles(&text));
             if let Some(found) = Buses::of_source(&text) {
                 buses = Some(buses.map_or(found, |known| known.and(found)));
@@ -110,6 +111,7 @@ impl Subject {
                     buses,
                     compatibles,
                     names,
+                    trigger,
                 },
             },
             modules: found.modules,

@@ -26,6 +26,9 @@ pub struct Drives {
     pub compatibles: Vec<String>,
     /// The names of its `i2c_device_id` and `spi_device_id` tables.
     pub names: Vec<String>,
+    /// The trigger that it requests its interrupt with, `IRQ_TYPE_LEVEL_LOW` for example; `None` if it leaves that to the
+    /// board.
+    pub trigger: Option<u32>,
 }
 
 /// What says that a file registers a driver of a bus (`include/linux/i2c.h`, `include/linux/spi/spi.h`,
@@ -95,6 +98,16 @@ pub fn with_macros(file: &Path, tree: &Path) -> String {
 pub fn names(text: &str) -> Vec<String> {
     let found = in_tables(text, &["i2c_device_id ", "spi_device_id "], "name");
     if found.is_empty() { spi_drivers(text) } else { found }
+}
+
+/// The first trigger that a source names (`include/linux/interrupt.h`): its number is that of the device tree.
+#[must_use]
+pub fn trigger(text: &str) -> Option<u32> {
+    const KINDS: [(&str, u32); 4] = [("RISING", 1), ("FALLING", 2), ("HIGH", 4), ("LOW", 8)];
+    text.split("IRQF_TRIGGER_").skip(1).find_map(|after| {
+        let kind = tokens(after).next()?;
+        KINDS.iter().find(|(name, _)| *name == kind).map(|(_, number)| *number)
+    })
 }
 
 /// The names of SPI drivers.

@@ -3,7 +3,7 @@
 
 use super::bindings::examples;
 use super::example::Example;
-use super::source::{Buses, Drives, compatibles, names, with_macros};
+use super::source::{Buses, Drives, compatibles, names, trigger, with_macros};
 use super::{Asks, write};
 use crate::board::Board;
 use linux_headers::{Locate, Series, Tree};
@@ -44,6 +44,7 @@ fn drives() -> Drives {
         buses: Buses::I2c,
         compatibles: vec!["maker,chip".to_owned()],
         names: vec!["chip".to_owned()],
+        trigger: None,
     }
 }
 
@@ -100,6 +101,18 @@ fn a_board_without_an_example_has_an_address_and_an_interrupt() {
         let board = Board::of_source(Path::new("chip.dts"), text).unwrap();
         board.check().unwrap();
     }
+}
+
+#[test]
+fn a_board_s_interrupt_is_of_the_kind_that_the_driver_requests() {
+    let source = "request_irq(irq, handler, IRQF_TRIGGER_NONE | IRQF_TRIGGER_LOW | IRQF_ONESHOT, name, chip);";
+    assert_eq!(trigger(source), Some(8));
+    let drives = Drives {
+        trigger: trigger(source),
+        ..drives()
+    };
+    assert!(write::made(&drives, "chip").0.contains("interrupts = <0 8>;"));
+    assert_eq!(trigger("request_irq(irq, handler, 0, name, chip);"), None);
 }
 
 #[test]
