@@ -212,6 +212,13 @@ fn text(table: &Table, all: bool) -> String {
             total.changed
         );
     }
+    if table.programs.len() > 1 {
+        let _ = writeln!(
+            out,
+            "\nthe rows are those of {} builds of this program; without --resume all modules are tried again",
+            table.programs.len()
+        );
+    }
     if !table.missing.is_empty() {
         let _ = writeln!(out, "\nmissing symbols, and how many modules miss each:");
         for (name, count) in table.missing.iter().take(40) {

@@ -126,6 +126,7 @@ impl Maker<'_> {
             asks: skeleton.asks.clone(),
             meetings: Vec::new(),
             time_ms: 0,
+            program: String::new(),
         };
         let mut inspection = Inspection {
             row,
@@ -363,7 +364,11 @@ fn warnings(domain: &Domain) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     let log = domain.log();
     for line in log.iter().rev().filter(|line| line.level <= WARNING) {
-        let text = line.text.trim_end();
+        let text = line.text.trim();
+        // Addresses of a call trace say nothing without the image.
+        if text.starts_with("[<") {
+            continue;
+        }
         if !found.iter().any(|known| known == text) {
             found.push(text.to_owned());
         }

@@ -140,4 +140,7 @@ pub struct Row {
     pub meetings: Vec<Meeting>,
     /// How long it all took, in ms.
     pub time_ms: u64,
+    /// The program that tried it, by the start of its file's hash: a run that was resumed may have rows of several.
+    #[serde(default)]
+    pub program: String,
 }

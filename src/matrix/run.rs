@@ -4,6 +4,7 @@
 use super::attempt::Maker;
 use super::select::Candidate;
 use super::{Level, Row};
+use crate::build::hash;
 use crate::system::SystemError;
 use std::collections::HashMap;
 use std::fs::File;
@@ -80,6 +81,7 @@ pub fn run(
     let rows: Mutex<HashMap<String, Row>> = Mutex::new(known);
     let failure: Mutex<Option<RunError>> = Mutex::new(None);
     let next = AtomicUsize::new(0);
+    let program = program();
     let work = || {
         while let Some(candidate) = candidates.get(next.fetch_add(1, Ordering::Relaxed)) {
             let has_failed = failure.lock().is_ok_and(|failure| failure.is_some());
@@ -94,7 +96,8 @@ pub fn run(
             if stop.load(Ordering::Relaxed) {
                 return;
             }
-            let done = made.and_then(|row| {
+            let done = made.and_then(|mut row| {
+                row.program.clone_from(&program);
                 append(&file, &row).map_err(rows_error)?;
                 let mut rows = rows.lock().unwrap_or_else(PoisonError::into_inner);
                 rows.insert(candidate.module.clone(), row.clone());
@@ -124,6 +127,13 @@ pub fn run(
         is_interrupted: rows.len() < candidates.len(),
         rows,
     })
+}
+
+/// This program, by the start of its file's hash; nothing if the system does not show it.
+fn program() -> String {
+    let file = std::env::current_exe().and_then(std::fs::read);
+    file.map(|data| hash::hex(&hash::bytes(&data)).chars().take(12).collect())
+        .unwrap_or_default()
 }
 
 /// The rows of an earlier run; a line that was not written whole is none.

@@ -57,6 +57,8 @@ pub struct Table {
     pub subsystems: Vec<Total>,
     /// Missing symbols, and how many modules each holds back; the heaviest first.
     pub missing: Vec<(String, u32)>,
+    /// The programs that tried the modules, and how many each.
+    pub programs: BTreeMap<String, u32>,
     /// The upstream files in the images of modules that unload clean, and in how many images each is.
     pub clean_files: BTreeMap<String, u32>,
     /// The modules.
@@ -92,7 +94,9 @@ impl Table {
             .map(|(name, count)| (name.to_owned(), count))
             .collect();
         missing.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        let mut programs: BTreeMap<String, u32> = BTreeMap::new();
         for row in &mut rows {
+            *programs.entry(row.program.clone()).or_default() += 1;
             // A thousand images have the same hundred files: named once each, they are a page and not a book.
             let image = std::mem::take(&mut row.image);
             for path in image.into_iter().filter(|_| row.level == Level::UnloadsClean) {
@@ -104,6 +108,7 @@ impl Table {
             total,
             subsystems,
             missing,
+            programs,
             clean_files,
             rows,
         }

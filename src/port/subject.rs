@@ -84,7 +84,8 @@ impl Subject {
         let mut buses: Option<Buses> = None;
         let (mut names, mut trigger) = (Vec::new(), None);
         for file in &files {
-            let text = source::with_macros(&tree.dir.join(file), &tree.dir);
+            let path = tree.dir.join(file);
+            let text = source::with_macros(source::read(&path), &path, &tree.dir);
             names.extend(source::names(&text));
             trigger = trigger.or_else(|| source::trigger(&text));
             compatibles.extend(source::compatibles(&text));
@@ -92,6 +93,12 @@ impl Subject {
                 buses = Some(buses.map_or(found, |known| known.and(found)));
             }
         }
+        let beside = || {
+            files
+                .iter()
+                .find_map(|file| source::trigger_beside(&tree.dir.join(file)))
+        };
+        let trigger = trigger.or_else(beside);
         // A user who names a compatible wants its board.
         let mut compatibles: Vec<String> = compatibles.into_iter().collect();
         compatibles.sort_by_key(|known| *known != name);

@@ -68,11 +68,16 @@ impl Buses {
     }
 }
 
-/// A source, and behind it the macros of the headers that it includes from its own folder and from the tree's `include`.
+/// A file as text; empty if it cannot be read.
 #[must_use]
-pub fn with_macros(file: &Path, tree: &Path) -> String {
-    let read = |path: &Path| String::from_utf8_lossy(&std::fs::read(path).unwrap_or_default()).into_owned();
-    let mut text = read(file);
+pub fn read(file: &Path) -> String {
+    String::from_utf8_lossy(&std::fs::read(file).unwrap_or_default()).into_owned()
+}
+
+/// A source's text, and behind it the macros of the headers that it includes from its own folder and from the tree's
+/// `include`.
+#[must_use]
+pub fn with_macros(mut text: String, file: &Path, tree: &Path) -> String {
     let included = text.lines().filter_map(|line| line.strip_prefix("#include "));
     let headers: Vec<_> = included
         .filter_map(|rest| {
@@ -108,6 +113,26 @@ pub fn trigger(text: &str) -> Option<u32> {
         let kind = tokens(after).next()?;
         KINDS.iter().find(|(name, _)| *name == kind).map(|(_, number)| *number)
     })
+}
+
+/// The trigger that the sources beside a driver's name: a driver for one bus leaves its interrupt to what it shares with
+/// those for others, a file that begins with the same word, or whose header it includes.
+#[must_use]
+pub fn trigger_beside(file: &Path) -> Option<u32> {
+    let stem = |path: &Path| Some(path.file_stem()?.to_str()?.to_owned());
+    let first = |stem: &str| stem.split(['-', '_']).next().unwrap_or_default().to_owned();
+    let text = read(file);
+    let included = text.lines().filter_map(|line| line.strip_prefix("#include \""));
+    let headers: Vec<String> = included.filter_map(|name| stem(Path::new(name))).collect();
+    let own = first(&stem(file)?);
+    let mut beside: Vec<_> = std::fs::read_dir(file.parent()?)
+        .ok()?
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.extension().is_some_and(|extension| extension == "c") && path != file)
+        .filter(|path| stem(path).is_some_and(|stem| first(&stem) == own || headers.contains(&stem)))
+        .collect();
+    beside.sort();
+    beside.iter().find_map(|path| trigger(&read(path)))
 }
 
 /// The names of SPI drivers.

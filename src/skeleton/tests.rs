@@ -3,7 +3,7 @@
 
 use super::bindings::examples;
 use super::example::Example;
-use super::source::{Buses, Drives, compatibles, names, trigger, with_macros};
+use super::source::{Buses, Drives, compatibles, names, trigger, trigger_beside, with_macros};
 use super::{Asks, write};
 use crate::board::Board;
 use linux_headers::{Locate, Series, Tree};
@@ -151,8 +151,27 @@ fn a_name_that_a_header_defines_is_found() {
     write("drivers/own.h", "#define OWN_NAME\t\"own\"\n");
     let source = "#include <linux/shared.h>\n#include \"own.h\"\n#include <linux/nowhere.h>\n\
                   static const struct i2c_device_id ids[] = {\n\t{ SHARED_NAME },\n\t{ OWN_NAME },\n\t{}\n};\n";
-    write("drivers/driver.c", source);
-    let text = with_macros(&dir.join("drivers/driver.c"), &dir);
+    let text = with_macros(source.to_owned(), &dir.join("drivers/driver.c"), &dir);
     let _ = std::fs::remove_dir_all(&dir);
     assert_eq!(names(&text), ["shared", "own"]);
+}
+
+#[test]
+fn the_trigger_may_stand_in_what_drivers_of_several_buses_share() {
+    let dir = std::env::temp_dir().join(format!("beside-{}", std::process::id()));
+    let write = |path: &str, text: &str| {
+        linux_headers::cache::write_atomic(&dir.join(path), text.as_bytes()).expect("writes");
+    };
+    write(
+        "one-irq.c",
+        "request_irq(irq, handler, IRQF_TRIGGER_FALLING, name, chip);",
+    );
+    write("core.c", "request_irq(irq, handler, IRQF_TRIGGER_RISING, name, chip);");
+    write("other.c", "request_irq(irq, handler, IRQF_TRIGGER_LOW, name, chip);");
+    write("one-i2c.c", "#include <linux/i2c.h>\n");
+    write("two_spi.c", "#include \"core.h\"\n");
+    write("three.c", "#include <other.h>\n");
+    let found = ["one-i2c.c", "two_spi.c", "three.c"].map(|name| trigger_beside(&dir.join(name)));
+    let _ = std::fs::remove_dir_all(&dir);
+    assert_eq!(found, [Some(2), Some(1), None]);
 }
