@@ -114,3 +114,53 @@ impl Table {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Table;
+    use crate::matrix::{Level, Row};
+
+    fn row(module: &str, level: Level, program: &str) -> Row {
+        Row {
+            module: module.to_owned(),
+            kernel: "6.12".to_owned(),
+            subsystem: "iio/accel".to_owned(),
+            buses: "i2c".to_owned(),
+            files: vec![format!("{module}.c")],
+            lines: 10,
+            image_files: 2,
+            image_lines: 30,
+            image: vec![format!("{module}.c"), "core.c".to_owned()],
+            changed: 0,
+            level,
+            reason: None,
+            missing: Vec::new(),
+            config: Vec::new(),
+            board: None,
+            asks: crate::skeleton::Asks::default(),
+            meetings: Vec::new(),
+            time_ms: 1,
+            program: program.to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_file_of_several_clean_images_is_named_once() {
+        let rows = vec![
+            row("a", Level::UnloadsClean, "new"),
+            row("b", Level::UnloadsClean, "new"),
+            row("c", Level::MeetsHardware, "old"),
+        ];
+        let table = Table::new("6.12.1", rows);
+        let files: Vec<(&str, u32)> = table.clean_files.iter().map(|(path, n)| (path.as_str(), *n)).collect();
+        assert_eq!(files, [("a.c", 1), ("b.c", 1), ("core.c", 2)]);
+        assert!(table.rows.iter().all(|row| row.image.is_empty()));
+        assert!(
+            table
+                .programs
+                .iter()
+                .map(|(name, n)| (name.as_str(), *n))
+                .eq([("new", 2), ("old", 1)])
+        );
+    }
+}
