@@ -154,3 +154,17 @@ fn a_matrix_adds_modules_and_their_files() {
         .fails(1, &["wrong.json: no matrix as `linux-compat matrix --json` writes it"]);
     report(&place, &["--matrix", "/nowhere"]).fails(1, &["/nowhere: No such file or directory"]);
 }
+
+#[test]
+fn what_matrix_writes_is_what_report_reads() {
+    let place = Place::new();
+    let matrix = place.file("matrix.json", "");
+    place
+        .run(&["matrix", "bma220_spi", "--limit", "60", "--json", &matrix])
+        .succeeds();
+    let found = report(&place, &["--json", "--matrix", &matrix]).succeeds().json();
+    assert_eq!(count(&found["modules"], "unloads-clean"), 1, "{}", found["modules"]);
+    let upstream = found["upstream"].as_array().expect("files");
+    let own = "drivers/iio/accel/bma220_spi.c";
+    assert!(upstream.iter().any(|file| file["path"] == own), "no {own}");
+}
