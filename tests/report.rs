@@ -134,7 +134,10 @@ fn a_matrix_adds_modules_and_their_files() {
     ];
     let matrix = place.file(
         "matrix.json",
-        &format!(r#"{{"kernel":"6.12","rows":[{}]}}"#, rows.join(",")),
+        &format!(
+            r#"[{{"kernel":"6.12","clean_files":{{"drivers/iio/accel/adxl372.c":1}},"rows":[{}]}}]"#,
+            rows.join(",")
+        ),
     );
     let (alone, found) = (
         report(&place, &["--json"]).succeeds().json(),
@@ -150,4 +153,18 @@ fn a_matrix_adds_modules_and_their_files() {
     report(&place, &["--matrix", &wrong])
         .fails(1, &["wrong.json: no matrix as `linux-compat matrix --json` writes it"]);
     report(&place, &["--matrix", "/nowhere"]).fails(1, &["/nowhere: No such file or directory"]);
+}
+
+#[test]
+fn what_matrix_writes_is_what_report_reads() {
+    let place = Place::new();
+    let matrix = place.file("matrix.json", "");
+    place
+        .run(&["matrix", "bma220_spi", "--limit", "60", "--json", &matrix])
+        .succeeds();
+    let found = report(&place, &["--json", "--matrix", &matrix]).succeeds().json();
+    assert_eq!(count(&found["modules"], "unloads-clean"), 1, "{}", found["modules"]);
+    let upstream = found["upstream"].as_array().expect("files");
+    let own = "drivers/iio/accel/bma220_spi.c";
+    assert!(upstream.iter().any(|file| file["path"] == own), "no {own}");
 }

@@ -114,7 +114,7 @@ struct Checked {
     off_base: Vec<(String, String)>,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(PartialEq, Serialize, Deserialize)]
 struct Variant {
     /// Every file read, and its content.
     inputs: Vec<(String, Digest256)>,
@@ -261,9 +261,7 @@ impl<'a> Compiler<'a> {
         let compiled = self
             .learn(&key, &dir, &variant)
             .unwrap_or_else(|| self.compiled(path, &variant));
-        variants.retain(|old| old.object != variant.object);
-        variants.insert(0, variant);
-        variants.truncate(16);
+        remember(&mut variants, variant);
         let data = postcard::to_stdvec(&variants).unwrap_or_default();
         cache::write_atomic(&record, &data).map_err(|error| BuildError::Io { path: record, error })?;
         Ok(compiled)
@@ -466,6 +464,13 @@ impl<'a> Compiler<'a> {
     }
 }
 
+/// Puts a fresh variant before the others. The same object under another configuration stays: it holds for that one.
+fn remember(variants: &mut Vec<Variant>, fresh: Variant) {
+    variants.retain(|old| *old != fresh);
+    variants.insert(0, fresh);
+    variants.truncate(16);
+}
+
 /// The directories that may lie elsewhere on another day, and what the cache calls them.
 type Places = [(&'static str, String); 3];
 
@@ -486,4 +491,24 @@ fn stored(places: &Places, text: &str) -> String {
         }
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Variant, remember};
+
+    #[test]
+    fn one_object_holds_under_several_configurations() {
+        let under = |value: &str| Variant {
+            inputs: vec![("a.c".to_owned(), [0; 32])],
+            symbols: vec![("NET".to_owned(), value.to_owned())],
+            object: "a.o".to_owned(),
+        };
+        let mut variants = Vec::new();
+        for value in ["y", "n", "y"] {
+            remember(&mut variants, under(value));
+        }
+        let values = variants.iter().filter_map(|variant| variant.symbols.first());
+        assert!(values.map(|(_, value)| value.as_str()).eq(["y", "n"]));
+    }
 }

@@ -8,7 +8,7 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use linux_compat::build::{Workshop, hash};
 use linux_compat::html::{Cell, Column, Page, Table as HtmlTable};
-use linux_compat::matrix::{self, Level, Limits, Maker, Row, Selection, Table, Total};
+use linux_compat::matrix::{self, Earlier, Level, Limits, Maker, Row, Selection, Table, Total};
 use linux_compat::output::write_whole;
 use linux_compat::skeleton::Bindings;
 use linux_compat::system::{ClockKind, System, SystemOptions};
@@ -50,6 +50,9 @@ pub(crate) struct MatrixArgs {
     /// Go on where the same command was interrupted
     #[arg(long)]
     pub(crate) resume: bool,
+    /// The same, and try those again that did not come to the end
+    #[arg(long)]
+    pub(crate) retry: bool,
     /// Write the table as JSON
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
@@ -150,7 +153,12 @@ fn one_tree(args: &MatrixArgs, tree: &Tree, series: Series, stop: &AtomicBool) -
         bar.set_message(format!("{}: {}", row.module, row.level));
     };
     let kept = rows_file(args, tree);
-    let outcome = matrix::run(&maker, &candidates, (&kept, args.resume), jobs, stop, &on_row);
+    let earlier = match (args.resume, args.retry) {
+        (_, true) => Earlier::Clean,
+        (true, false) => Earlier::All,
+        (false, false) => Earlier::None,
+    };
+    let outcome = matrix::run(&maker, &candidates, (&kept, earlier), jobs, stop, &on_row);
     // Whatever became of the run; what stays costs room and nothing else.
     let _ = std::fs::remove_dir_all(&scratch);
     let outcome = outcome?;
@@ -202,6 +210,13 @@ fn text(table: &Table, all: bool) -> String {
             total.reached(Level::UnloadsClean),
             total.clean_lines,
             total.changed
+        );
+    }
+    if table.programs.len() > 1 {
+        let _ = writeln!(
+            out,
+            "\nthe rows are those of {} builds of this program; without --resume all modules are tried again",
+            table.programs.len()
         );
     }
     if !table.missing.is_empty() {

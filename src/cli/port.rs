@@ -148,6 +148,9 @@ fn text(port: &Port) -> String {
             "  with a chip that answers {}: {probe}; {end}",
             of(&meeting.stand_in)
         );
+        for warning in &meeting.warnings {
+            let _ = writeln!(out, "    {warning}");
+        }
     }
     let _ = writeln!(out, "  {} ms", row.time_ms);
     out

@@ -12,7 +12,7 @@ use crate::{Client, Domain};
 use ::board::Stimulus;
 use linux_headers::{Series, Tree};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// One module, as far as it came.
@@ -31,22 +31,16 @@ pub struct ModuleLevel {
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Row {
     pub(super) module: String,
-    pub(super) kernel: String,
     pub(super) level: String,
-    pub(super) files: Vec<String>,
     #[serde(default)]
     reason: Option<String>,
 }
 
-impl Row {
-    /// An image of it was made.
-    pub(super) fn is_linked(&self) -> bool {
-        !["nothing", "compiles"].contains(&self.level.as_str())
-    }
-}
-
+/// The modules of one series.
 #[derive(Deserialize)]
-struct Rows {
+struct Table {
+    kernel: String,
+    clean_files: BTreeMap<String, u32>,
     rows: Vec<Row>,
 }
 
@@ -55,24 +49,36 @@ struct Rows {
 pub(super) struct Matrix {
     pub(super) path: PathBuf,
     pub(super) rows: Vec<Row>,
+    /// Upstream files in the images of modules that unload clean.
+    pub(super) files: Vec<String>,
 }
 
 impl Matrix {
-    /// Reads the rows of the tree's own series.
+    /// Reads what it has of the tree's own series.
     pub(super) fn read(path: &Path, tree: &Tree) -> Result<Self, FiguresError> {
         let text = std::fs::read_to_string(path).map_err(|error| FiguresError::Io {
             path: path.to_owned(),
             error,
         })?;
-        let mut rows: Rows = serde_json::from_str(&text).map_err(|error| FiguresError::Matrix {
+        let no_matrix = |error| FiguresError::Matrix {
             path: path.to_owned(),
             error,
-        })?;
-        let is_own = |row: &Row| Series::of_version(&row.kernel) == Some(tree.series);
-        rows.rows.retain(is_own);
+        };
+        let mut tables: Vec<Table> = serde_json::from_str(&text).map_err(no_matrix)?;
+        tables.retain(|table| Series::of_version(&table.kernel) == Some(tree.series));
+        if tables.is_empty() {
+            let what = format!("it has no table of Linux {}", tree.series);
+            return Err(no_matrix(serde::de::Error::custom(what)));
+        }
+        let (mut rows, mut files) = (Vec::new(), BTreeSet::new());
+        for table in tables {
+            rows.extend(table.rows);
+            files.extend(table.clean_files.into_keys());
+        }
         Ok(Self {
             path: path.to_owned(),
-            rows: rows.rows,
+            rows,
+            files: files.into_iter().collect(),
         })
     }
 

@@ -84,12 +84,10 @@ impl<'a> Upstream<'a> {
         Ok((files, lines))
     }
 
-    /// Adds the own files of modules that linked.
+    /// Adds the files in the images of modules that unload clean.
     pub(super) fn add_matrix(&mut self, matrix: &Matrix) -> Result<(), FiguresError> {
-        for row in matrix.rows.iter().filter(|row| row.is_linked()) {
-            for path in &row.files {
-                self.file(path)?;
-            }
+        for path in &matrix.files {
+            self.file(path)?;
         }
         Ok(())
     }

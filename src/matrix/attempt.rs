@@ -22,6 +22,11 @@ const RUN_OUT_NS: u64 = 70_000_000_000;
 /// How often a module is loaded and removed.
 const LOADS: usize = 3;
 
+/// Lines of a domain's log that a row keeps.
+const WARNINGS: usize = 6;
+/// `LOGLEVEL_WARNING` (`include/linux/kern_levels.h`).
+const WARNING: u8 = 4;
+
 /// What a module may take.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -111,6 +116,7 @@ impl Maker<'_> {
             lines: 0,
             image_files: 0,
             image_lines: 0,
+            image: Vec::new(),
             changed: 0,
             level: Level::Nothing,
             reason: None,
@@ -120,6 +126,7 @@ impl Maker<'_> {
             asks: skeleton.asks.clone(),
             meetings: Vec::new(),
             time_ms: 0,
+            program: String::new(),
         };
         let mut inspection = Inspection {
             row,
@@ -220,10 +227,12 @@ impl Maker<'_> {
                 }),
                 Ok(()) => Ok(()),
             };
+            let is_well = ended.is_ok() && probe == Some(0);
             row.meetings.push(Meeting {
                 stand_in: stand_in.to_string(),
                 probe,
                 failure: ended.as_ref().err().map(|stopped| stopped.reason.clone()),
+                warnings: if is_well { Vec::new() } else { warnings(&domain) },
             });
             if let Err(mut stopped) = ended
                 && lowest.as_ref().is_none_or(|lowest| stopped.level < lowest.level)
@@ -319,6 +328,7 @@ fn describe(row: &mut Row, built: &Built) {
     for source in upstream {
         row.image_files += 1;
         row.image_lines += source.lines;
+        row.image.push(source.path.clone());
         if row.files.contains(&source.path) {
             row.lines += source.lines;
         }
@@ -347,6 +357,27 @@ fn probe_of(domain: &Domain) -> Option<i32> {
         let code: i32 = rest.split_whitespace().next()?.parse().ok()?;
         is_chip.then_some(-code.abs())
     })
+}
+
+/// What a domain warned of, each line once, the last of them.
+fn warnings(domain: &Domain) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    let log = domain.log();
+    for line in log.iter().rev().filter(|line| line.level <= WARNING) {
+        let text = line.text.trim();
+        // Addresses of a call trace say nothing without the image.
+        if text.starts_with("[<") {
+            continue;
+        }
+        if !found.iter().any(|known| known == text) {
+            found.push(text.to_owned());
+        }
+        if found.len() == WARNINGS {
+            break;
+        }
+    }
+    found.reverse();
+    found
 }
 
 /// How a domain died, in a line: the cause, and the innermost functions.

@@ -17,7 +17,7 @@ pub mod select;
 pub mod table;
 
 pub use attempt::{Limits, Maker};
-pub use run::{Outcome, run};
+pub use run::{Earlier, Outcome, run};
 pub use select::{Candidate, Selection};
 pub use table::{Table, Total};
 
@@ -95,6 +95,9 @@ pub struct Meeting {
     pub probe: Option<i32>,
     /// What went wrong, symbolised.
     pub failure: Option<String>,
+    /// If something did, or the probe failed: the warnings and errors of the domain's log, each once, the last ones.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
 
 /// One module, as far as it came.
@@ -116,6 +119,9 @@ pub struct Row {
     pub image_files: u32,
     /// Their lines.
     pub image_lines: u32,
+    /// The upstream files of the whole image; a [`Table`] adds them up, and its rows have none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub image: Vec<String>,
     /// Files that differ from upstream's.
     pub changed: u32,
     /// The level that it reached.
@@ -134,4 +140,7 @@ pub struct Row {
     pub meetings: Vec<Meeting>,
     /// How long it all took, in ms.
     pub time_ms: u64,
+    /// The program that tried it, by the start of its file's hash: a run that was resumed may have rows of several.
+    #[serde(default)]
+    pub program: String,
 }

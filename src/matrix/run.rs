@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! All modules: several at a time, each row kept as soon as it is there.
 
-use super::Row;
 use super::attempt::Maker;
 use super::select::Candidate;
+use super::{Level, Row};
+use crate::build::hash;
 use crate::system::SystemError;
 use std::collections::HashMap;
 use std::fs::File;
@@ -37,8 +38,19 @@ pub enum RunError {
     System(#[from] SystemError),
 }
 
-/// Tries modules, `jobs` at a time. Rows go to the file at `kept` as they come; with `resumes`, those that are there
-/// already are not tried again. `on_row` hears of each row, and of how many there are.
+/// Which rows of an earlier run are taken over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Earlier {
+    /// None: all modules are tried.
+    None,
+    /// Those of modules that came to the end; the others are tried again.
+    Clean,
+    /// All.
+    All,
+}
+
+/// Tries modules, `jobs` at a time. Rows go to the file at `kept` as they come; of those that are there already,
+/// `earlier` says which hold. `on_row` hears of each row, and of how many there are.
 ///
 /// # Errors
 ///
@@ -46,7 +58,7 @@ pub enum RunError {
 pub fn run(
     maker: &Maker<'_>,
     candidates: &[Candidate],
-    (kept, resumes): (&Path, bool),
+    (kept, earlier): (&Path, Earlier),
     jobs: usize,
     stop: &AtomicBool,
     on_row: &(dyn Fn(&Row, usize) + Sync),
@@ -55,13 +67,21 @@ pub fn run(
         path: kept.to_owned(),
         error,
     };
-    let mut known = if resumes { read(kept) } else { HashMap::new() };
-    known.retain(|module, _| candidates.iter().any(|candidate| candidate.module == *module));
+    let mut known = read(kept);
+    known.retain(|module, row| {
+        let holds = match earlier {
+            Earlier::None => false,
+            Earlier::Clean => row.level == Level::UnloadsClean,
+            Earlier::All => true,
+        };
+        holds && candidates.iter().any(|candidate| candidate.module == *module)
+    });
     let file = open(kept, known.values()).map_err(rows_error)?;
     let file = Mutex::new(file);
     let rows: Mutex<HashMap<String, Row>> = Mutex::new(known);
     let failure: Mutex<Option<RunError>> = Mutex::new(None);
     let next = AtomicUsize::new(0);
+    let program = program();
     let work = || {
         while let Some(candidate) = candidates.get(next.fetch_add(1, Ordering::Relaxed)) {
             let has_failed = failure.lock().is_ok_and(|failure| failure.is_some());
@@ -76,7 +96,8 @@ pub fn run(
             if stop.load(Ordering::Relaxed) {
                 return;
             }
-            let done = made.and_then(|row| {
+            let done = made.and_then(|mut row| {
+                row.program.clone_from(&program);
                 append(&file, &row).map_err(rows_error)?;
                 let mut rows = rows.lock().unwrap_or_else(PoisonError::into_inner);
                 rows.insert(candidate.module.clone(), row.clone());
@@ -106,6 +127,13 @@ pub fn run(
         is_interrupted: rows.len() < candidates.len(),
         rows,
     })
+}
+
+/// This program, by the start of its file's hash; nothing if the system does not show it.
+fn program() -> String {
+    let file = std::env::current_exe().and_then(std::fs::read);
+    file.map(|data| hash::hex(&hash::bytes(&data)).chars().take(12).collect())
+        .unwrap_or_default()
 }
 
 /// The rows of an earlier run; a line that was not written whole is none.

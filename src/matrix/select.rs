@@ -114,14 +114,26 @@ impl<'a> Selection<'a> {
     /// The module as one that may be tried, if it registers a driver of a bus.
     fn candidate(&self, module: &Module<'_>) -> Option<Candidate> {
         let mut buses: Option<Buses> = None;
-        let (mut names, mut compatibles) = (Vec::new(), BTreeSet::new());
+        let (mut names, mut compatibles, mut trigger) = (Vec::new(), BTreeSet::new(), None);
         for file in &module.files {
-            let text = source::with_macros(&self.tree.dir.join(file));
+            let path = self.tree.dir.join(file);
+            let text = source::read(&path);
+            trigger = trigger.or_else(|| source::trigger(&text));
             let Some(found) = Buses::of_source(&text) else { continue };
+            // The headers of one file in twenty: of all files they would take longer than the builds' index.
+            let text = source::with_macros(text, &path, &self.tree.dir);
             buses = Some(buses.map_or(found, |known| known.and(found)));
             names.extend(source::names(&text));
             compatibles.extend(source::compatibles(&text));
         }
+        // Only a driver of a bus is worth a look around.
+        let beside = || {
+            module
+                .files
+                .iter()
+                .find_map(|file| source::trigger_beside(&self.tree.dir.join(file)))
+        };
+        let trigger = trigger.or_else(|| buses.and_then(|_| beside()));
         let own = module.objects.iter().filter_map(|number| self.compatibles.get(number));
         compatibles.extend(own.flatten().map(|compatible| (*compatible).to_owned()));
         Some(Candidate {
@@ -132,6 +144,7 @@ impl<'a> Selection<'a> {
                 buses: buses?,
                 compatibles: compatibles.into_iter().collect(),
                 names,
+                trigger,
             },
         })
     }

@@ -82,15 +82,23 @@ impl Subject {
             compatibles.extend(index::compatibles_of(Path::new(&object.source)));
         }
         let mut buses: Option<Buses> = None;
-        let mut names = Vec::new();
+        let (mut names, mut trigger) = (Vec::new(), None);
         for file in &files {
-            let text = source::with_macros(&tree.dir.join(file));
+            let path = tree.dir.join(file);
+            let text = source::with_macros(source::read(&path), &path, &tree.dir);
             names.extend(source::names(&text));
+            trigger = trigger.or_else(|| source::trigger(&text));
             compatibles.extend(source::compatibles(&text));
             if let Some(found) = Buses::of_source(&text) {
                 buses = Some(buses.map_or(found, |known| known.and(found)));
             }
         }
+        let beside = || {
+            files
+                .iter()
+                .find_map(|file| source::trigger_beside(&tree.dir.join(file)))
+        };
+        let trigger = trigger.or_else(beside);
         // A user who names a compatible wants its board.
         let mut compatibles: Vec<String> = compatibles.into_iter().collect();
         compatibles.sort_by_key(|known| *known != name);
@@ -110,6 +118,7 @@ impl Subject {
                     buses,
                     compatibles,
                     names,
+                    trigger,
                 },
             },
             modules: found.modules,

@@ -26,6 +26,9 @@ pub struct Drives {
     pub compatibles: Vec<String>,
     /// The names of its `i2c_device_id` and `spi_device_id` tables.
     pub names: Vec<String>,
+    /// The trigger that it requests its interrupt with, `IRQ_TYPE_LEVEL_LOW` for example; `None` if it leaves that to the
+    /// board.
+    pub trigger: Option<u32>,
 }
 
 /// What says that a file registers a driver of a bus (`include/linux/i2c.h`, `include/linux/spi/spi.h`,
@@ -65,14 +68,25 @@ impl Buses {
     }
 }
 
-/// A source, and behind it the macros of the headers that it includes from its own folder.
+/// A file as text; empty if it cannot be read.
 #[must_use]
-pub fn with_macros(file: &Path) -> String {
-    let read = |path: &Path| String::from_utf8_lossy(&std::fs::read(path).unwrap_or_default()).into_owned();
-    let mut text = read(file);
-    let included = text.lines().filter_map(|line| line.strip_prefix("#include \""));
+pub fn read(file: &Path) -> String {
+    String::from_utf8_lossy(&std::fs::read(file).unwrap_or_default()).into_owned()
+}
+
+/// A source's text, and behind it the macros of the headers that it includes from its own folder and from the tree's
+/// `include`.
+#[must_use]
+pub fn with_macros(mut text: String, file: &Path, tree: &Path) -> String {
+    let included = text.lines().filter_map(|line| line.strip_prefix("#include "));
     let headers: Vec<_> = included
-        .map(|rest| file.with_file_name(rest.trim_end().trim_end_matches('"')))
+        .filter_map(|rest| {
+            let rest = rest.trim();
+            let own = rest.strip_prefix('"').and_then(|name| name.split('"').next());
+            let shared = rest.strip_prefix('<').and_then(|name| name.split('>').next());
+            own.map(|name| file.with_file_name(name))
+                .or(shared.map(|name| tree.join("include").join(name)))
+        })
         .collect();
     for header in headers {
         let macros = read(&header);
@@ -89,6 +103,36 @@ pub fn with_macros(file: &Path) -> String {
 pub fn names(text: &str) -> Vec<String> {
     let found = in_tables(text, &["i2c_device_id ", "spi_device_id "], "name");
     if found.is_empty() { spi_drivers(text) } else { found }
+}
+
+/// The first trigger that a source names (`include/linux/interrupt.h`): its number is that of the device tree.
+#[must_use]
+pub fn trigger(text: &str) -> Option<u32> {
+    const KINDS: [(&str, u32); 4] = [("RISING", 1), ("FALLING", 2), ("HIGH", 4), ("LOW", 8)];
+    text.split("IRQF_TRIGGER_").skip(1).find_map(|after| {
+        let kind = tokens(after).next()?;
+        KINDS.iter().find(|(name, _)| *name == kind).map(|(_, number)| *number)
+    })
+}
+
+/// The trigger that the sources beside a driver's name: a driver for one bus leaves its interrupt to what it shares with
+/// those for others, a file that begins with the same word, or whose header it includes.
+#[must_use]
+pub fn trigger_beside(file: &Path) -> Option<u32> {
+    let stem = |path: &Path| Some(path.file_stem()?.to_str()?.to_owned());
+    let first = |stem: &str| stem.split(['-', '_']).next().unwrap_or_default().to_owned();
+    let text = read(file);
+    let included = text.lines().filter_map(|line| line.strip_prefix("#include \""));
+    let headers: Vec<String> = included.filter_map(|name| stem(Path::new(name))).collect();
+    let own = first(&stem(file)?);
+    let mut beside: Vec<_> = std::fs::read_dir(file.parent()?)
+        .ok()?
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.extension().is_some_and(|extension| extension == "c") && path != file)
+        .filter(|path| stem(path).is_some_and(|stem| first(&stem) == own || headers.contains(&stem)))
+        .collect();
+    beside.sort();
+    beside.iter().find_map(|path| trigger(&read(path)))
 }
 
 /// The names of SPI drivers.

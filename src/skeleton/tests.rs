@@ -3,7 +3,7 @@
 
 use super::bindings::examples;
 use super::example::Example;
-use super::source::{Buses, Drives, compatibles, names};
+use super::source::{Buses, Drives, compatibles, names, trigger, trigger_beside, with_macros};
 use super::{Asks, write};
 use crate::board::Board;
 use linux_headers::{Locate, Series, Tree};
@@ -44,6 +44,7 @@ fn drives() -> Drives {
         buses: Buses::I2c,
         compatibles: vec!["maker,chip".to_owned()],
         names: vec!["chip".to_owned()],
+        trigger: None,
     }
 }
 
@@ -103,6 +104,18 @@ fn a_board_without_an_example_has_an_address_and_an_interrupt() {
 }
 
 #[test]
+fn a_board_s_interrupt_is_of_the_kind_that_the_driver_requests() {
+    let source = "request_irq(irq, handler, IRQF_TRIGGER_NONE | IRQF_TRIGGER_LOW | IRQF_ONESHOT, name, chip);";
+    assert_eq!(trigger(source), Some(8));
+    let drives = Drives {
+        trigger: trigger(source),
+        ..drives()
+    };
+    assert!(write::made(&drives, "chip").0.contains("interrupts = <0 8>;"));
+    assert_eq!(trigger("request_irq(irq, handler, 0, name, chip);"), None);
+}
+
+#[test]
 fn names_stand_in_device_tables() {
     let source = "static const struct i2c_device_id chip_ids[] = {\n\
                   \t{ \"lm1\", 0 },\n\t{ .name = \"lm2\" },\n\t{ }\n};\n\
@@ -126,4 +139,39 @@ fn a_macro_may_make_the_entries_of_a_table() {
 fn an_spi_driver_without_a_table_is_matched_by_its_name() {
     let source = "static struct spi_driver chip_driver = {\n\t.driver = {\n\t\t.name\t= \"lm1\",\n\t},\n};\n";
     assert_eq!(names(source), ["lm1"]);
+}
+
+#[test]
+fn a_name_that_a_header_defines_is_found() {
+    let dir = std::env::temp_dir().join(format!("names-{}", std::process::id()));
+    let write = |path: &str, text: &str| {
+        linux_headers::cache::write_atomic(&dir.join(path), text.as_bytes()).expect("writes");
+    };
+    write("include/linux/shared.h", "#define SHARED_NAME \"shared\"\n");
+    write("drivers/own.h", "#define OWN_NAME\t\"own\"\n");
+    let source = "#include <linux/shared.h>\n#include \"own.h\"\n#include <linux/nowhere.h>\n\
+                  static const struct i2c_device_id ids[] = {\n\t{ SHARED_NAME },\n\t{ OWN_NAME },\n\t{}\n};\n";
+    let text = with_macros(source.to_owned(), &dir.join("drivers/driver.c"), &dir);
+    let _ = std::fs::remove_dir_all(&dir);
+    assert_eq!(names(&text), ["shared", "own"]);
+}
+
+#[test]
+fn the_trigger_may_stand_in_what_drivers_of_several_buses_share() {
+    let dir = std::env::temp_dir().join(format!("beside-{}", std::process::id()));
+    let write = |path: &str, text: &str| {
+        linux_headers::cache::write_atomic(&dir.join(path), text.as_bytes()).expect("writes");
+    };
+    write(
+        "one-irq.c",
+        "request_irq(irq, handler, IRQF_TRIGGER_FALLING, name, chip);",
+    );
+    write("core.c", "request_irq(irq, handler, IRQF_TRIGGER_RISING, name, chip);");
+    write("other.c", "request_irq(irq, handler, IRQF_TRIGGER_LOW, name, chip);");
+    write("one-i2c.c", "#include <linux/i2c.h>\n");
+    write("two_spi.c", "#include \"core.h\"\n");
+    write("three.c", "#include <other.h>\n");
+    let found = ["one-i2c.c", "two_spi.c", "three.c"].map(|name| trigger_beside(&dir.join(name)));
+    let _ = std::fs::remove_dir_all(&dir);
+    assert_eq!(found, [Some(2), Some(1), None]);
 }

@@ -97,7 +97,8 @@ pub fn made(drives: &Drives, name: &str) -> (String, Asks) {
         line("spi-max-frequency = <1000000>;");
     }
     line("interrupt-parent = <&gpio>;");
-    line(&format!("interrupts = <0 {LEVEL_HIGH}>;"));
+    // A wire of another kind would rest where the driver takes it for an interrupt.
+    line(&format!("interrupts = <0 {}>;", drives.trigger.unwrap_or(LEVEL_HIGH)));
     line("};");
     let asks = Asks {
         interrupts: 1,
