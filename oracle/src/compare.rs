@@ -126,7 +126,14 @@ const ALLOWED: &[Allowed] = &[
 /// Whether a line is of the dump that follows a warning (`__warn` in `kernel/panic.c`, `show_stack` in
 /// `arch/um/kernel/sysrq.c`).
 fn is_dump(text: &str) -> bool {
-    const HEADS: [&str; 6] = ["------------[ cut here ]", "---[ end trace ", "CPU: ", "Tainted: ", "Modules linked in:", " [<"];
+    const HEADS: [&str; 6] = [
+        "------------[ cut here ]",
+        "---[ end trace ",
+        "CPU: ",
+        "Tainted: ",
+        "Modules linked in:",
+        " [<",
+    ];
     let is_stack = |text: &str| {
         let mut words = text.split_whitespace().peekable();
         text.starts_with(' ') && words.peek().is_some() && words.all(|word| u64::from_str_radix(word, 16).is_ok())
@@ -343,7 +350,10 @@ mod tests {
         ];
         assert_eq!(pairs_of(&ours, &theirs), []);
         assert_eq!(pairs_of(&ours[..1], &theirs).len(), 1);
-        assert_ne!(pairs_of(&["log <4> WARNING: at drivers/a.c:4, called from 0"], &theirs[1..2]), []);
+        assert_ne!(
+            pairs_of(&["log <4> WARNING: at drivers/a.c:4, called from 0"], &theirs[1..2]),
+            []
+        );
         assert_ne!(shared("log <3> CPU: 0"), "");
         assert_ne!(shared("log <4> adxl345_i2c 0-0053: x"), "");
     }

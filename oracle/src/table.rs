@@ -123,13 +123,15 @@ impl Table {
 
     /// A row for each driver and series.
     pub(crate) fn markdown(&self) -> String {
-        let mut rows: BTreeMap<(&str, String), (usize, usize, Outcome)> = BTreeMap::new();
+        let mut rows: BTreeMap<(&str, String), (usize, usize, usize, Outcome)> = BTreeMap::new();
         for row in &self.rows {
-            let (scenarios, skipped, sum) = rows.entry((&row.driver, row.series.to_string())).or_default();
+            let (scenarios, skipped, failing, sum) = rows.entry((&row.driver, row.series.to_string())).or_default();
             *scenarios += 1;
             match row.outcome {
                 None => *skipped += 1,
                 Some(outcome) => {
+                    // The first run of each is the one without.
+                    *failing += outcome.runs.saturating_sub(1);
                     sum.runs += outcome.runs;
                     sum.different += outcome.different;
                     sum.transfers += outcome.transfers;
@@ -138,9 +140,10 @@ impl Table {
         }
         let mut text = String::from(
             "<!-- SPDX-License-Identifier: GPL-2.0-only -->\n<!-- Written by `cargo xtask oracle --table`. -->\n\
-             | driver | kernel | identical | scenarios | runs | transfers compared |\n|---|---|---|---|---|---|\n",
+             | driver | kernel | identical | scenarios | runs | with a failing transfer | transfers compared |\n\
+             |---|---|---|---|---|---|---|\n",
         );
-        for ((driver, series), (scenarios, skipped, sum)) in rows {
+        for ((driver, series), (scenarios, skipped, failing, sum)) in rows {
             let identical = match (skipped, sum.different) {
                 (1.., _) => "skipped".to_owned(),
                 (_, 0) => "yes".to_owned(),
@@ -149,7 +152,7 @@ impl Table {
             let (runs, transfers) = (sum.runs, sum.transfers);
             let _ = writeln!(
                 text,
-                "| {driver} | {series} | {identical} | {scenarios} | {runs} | {transfers} |"
+                "| {driver} | {series} | {identical} | {scenarios} | {runs} | {failing} | {transfers} |"
             );
         }
         text
@@ -195,7 +198,7 @@ mod tests {
         assert!(second.takes_over(&scenarios[0], Series::V6_12));
         assert!(!second.takes_over(&scenarios[0], Series::V6_1));
         assert!(!second.takes_over(&scenarios[1], Series::V6_12));
-        assert!(second.markdown().contains("| lm75 | 6.12 | yes | 1 | 3 | 7 |"));
+        assert!(second.markdown().contains("| lm75 | 6.12 | yes | 1 | 3 | 2 | 7 |"));
         std::fs::write(&path, "lm75 6.12 x\n").expect("written");
         assert!(Table::resume(Some(&path)).is_err());
         std::fs::remove_dir_all(&dir).expect("removed");
