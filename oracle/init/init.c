@@ -40,6 +40,7 @@
 #include <sys/mount.h>
 #include <sys/reboot.h>
 #include <sys/stat.h>
+#include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -280,12 +281,22 @@ static int read_fd(int fd, size_t count)
 
 static int poll_fd(int fd, short events, int ms)
 {
-	struct pollfd wait = { .fd = fd, .events = events };
+	struct itimerspec limit = { .it_value = { ms / 1000, ms % 1000 * 1000000L } };
+	struct pollfd wait[] = {
+		{ .fd = fd, .events = events },
+		{ .fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC), .events = POLLIN },
+	};
+	int failed = 0;
 
-	if (poll(&wait, 1, ms) < 0)
+	/* poll()'s own limit may be late by a thousandth of it (select_estimate_accuracy in fs/select.c). */
+	if (wait[1].fd < 0)
 		return errno;
-	addf("%d", wait.revents);
-	return 0;
+	if (timerfd_settime(wait[1].fd, 0, &limit, NULL) || poll(wait, 2, ms ? -1 : 0) < 0)
+		failed = errno;
+	close(wait[1].fd);
+	if (!failed)
+		addf("%d", wait[0].revents);
+	return failed;
 }
 
 static int kernel_log(int fd)

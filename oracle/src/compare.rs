@@ -100,7 +100,47 @@ const ALLOWED: &[Allowed] = &[
             Some(format!("{head}OF_FULLNAME={name}\\n{rest}"))
         },
     },
+    Allowed {
+        what: "an interrupt's number in the log",
+        reason: "Linux gives one to each line that is used: there the console and the virtio devices have some",
+        shared: |line| {
+            let (head, number) = line.rsplit_once(" IRQ ")?;
+            let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+            (line.starts_with("log ") && is_number).then(|| format!("{head} IRQ NUMBER"))
+        },
+    },
+    Allowed {
+        what: "the calls and the processor's state that Linux prints with a warning",
+        reason: "they are addresses in two images; that it warns, from which file and line, and its words are compared",
+        shared: |line| {
+            let text = line.strip_prefix("log <4> ")?;
+            if let Some(rest) = text.strip_prefix("WARNING: ") {
+                // `WARNING: CPU: 0 PID: 1 at FILE:LINE FUNCTION` there, `WARNING: at FILE:LINE, called from` here.
+                let place = rest.split_once("at ")?.1.split([',', ' ']).next()?;
+                return Some(format!("log <4> WARNING: at {place}"));
+            }
+            is_dump(text).then(String::new)
+        },
+    },
 ];
+
+/// Whether a line is of the dump that follows a warning (`__warn` in `kernel/panic.c`, `show_stack` in
+/// `arch/um/kernel/sysrq.c`).
+fn is_dump(text: &str) -> bool {
+    const HEADS: [&str; 6] = [
+        "------------[ cut here ]",
+        "---[ end trace ",
+        "CPU: ",
+        "Tainted: ",
+        "Modules linked in:",
+        " [<",
+    ];
+    let is_stack = |text: &str| {
+        let mut words = text.split_whitespace().peekable();
+        text.starts_with(' ') && words.peek().is_some() && words.all(|word| u64::from_str_radix(word, 16).is_ok())
+    };
+    matches!(text, "Stack:" | "Call Trace:") || HEADS.iter().any(|head| text.starts_with(head)) || is_stack(text)
+}
 
 /// The list for people.
 pub(crate) fn allowed() -> String {
@@ -295,6 +335,41 @@ mod tests {
         assert_ne!(pairs_of(&[&line("89:0")], &[&line("90:0")]), []);
         let uevent = |major: u32| format!("f 0644 uevent = \"MAJOR={major}\\nMINOR=0\\n\"");
         assert_ne!(pairs_of(&[&uevent(89)], &[&uevent(90)]), []);
+    }
+
+    #[test]
+    fn only_an_interrupts_number_may_differ_in_the_log() {
+        let line = |number: &str| format!("log <3> iio iio:device0: Failed to setup IRQ {number}");
+        assert_eq!(pairs_of(&[&line("1")], &[&line("64")]), []);
+        assert_ne!(pairs_of(&[&line("1")], &[&line("-22")]), []);
+        assert_ne!(pairs_of(&["= \"IRQ 1\""], &["= \"IRQ 2\""]), []);
+    }
+
+    #[test]
+    fn a_warnings_place_and_words_are_compared_and_its_dump_is_not() {
+        let ours = [
+            "log <4> WARNING: at drivers/a.c:3, called from 0000000000434373",
+            "log <4> unbalanced disables for x",
+            "log <4>  [<0x434373>]",
+        ];
+        let theirs = [
+            "log <4> ------------[ cut here ]------------",
+            "log <4> WARNING: CPU: 0 PID: 1 at drivers/a.c:3 f+0x10f/0x1b0",
+            "log <4> unbalanced disables for x",
+            "log <4> Stack:",
+            "log <4>  00000000 73c37b10 603ba405 602ecd2f",
+            "log <4> Call Trace:",
+            "log <4>  [<6002f590>] ? um_set_signals+0x0/0x60",
+            "log <4> ---[ end trace 0000000000000000 ]---",
+        ];
+        assert_eq!(pairs_of(&ours, &theirs), []);
+        assert_eq!(pairs_of(&ours[..1], &theirs).len(), 1);
+        assert_ne!(
+            pairs_of(&["log <4> WARNING: at drivers/a.c:4, called from 0"], &theirs[1..2]),
+            []
+        );
+        assert_ne!(shared("log <3> CPU: 0"), "");
+        assert_ne!(shared("log <4> adxl345_i2c 0-0053: x"), "");
     }
 
     #[test]

@@ -71,6 +71,9 @@ struct Options {
     /// Write what came of it into a file, as a table in Markdown
     #[arg(long, value_name = "FILE")]
     table: Option<PathBuf>,
+    /// Note what came of each scenario in a file, and leave out what is identical there already
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["no_faults", "sabotage"])]
+    resume: Option<PathBuf>,
     /// Print what each step did
     #[arg(long, short)]
     verbose: bool,
@@ -120,7 +123,7 @@ fn command(options: &Options) -> Result<bool> {
         return Ok(true);
     }
     let scenarios = Scenario::find(&options.scenarios)?;
-    let mut table = Table::default();
+    let mut table = Table::resume(options.resume.as_deref())?;
     for series in &options.kernel {
         one_series(options, *series, &scenarios, &mut table)?;
     }
@@ -187,6 +190,9 @@ fn one_series(options: &Options, series: Series, scenarios: &[Scenario], table: 
     }
     let system = System::new(domains(series, scenarios))?;
     for scenario in scenarios {
+        if table.takes_over(scenario, series) {
+            continue;
+        }
         let pair = Pair {
             options,
             series,
@@ -199,7 +205,7 @@ fn one_series(options: &Options, series: Series, scenarios: &[Scenario], table: 
             println!("  failed: {error:#}");
             Outcome::FAILED
         });
-        table.add(scenario, series, outcome);
+        table.add(scenario, series, outcome)?;
     }
     Ok(())
 }

@@ -105,6 +105,9 @@ pub(crate) struct Capture {
     pub(crate) scan_bytes: usize,
     /// How many scans are taken.
     pub(crate) scans: usize,
+    /// Time between the last scan and the end of the capture, in ms; [`run::SETTLE`](crate::run) if there is none.
+    #[serde(default)]
+    pub(crate) settle: Option<u64>,
 }
 
 /// How events are waited for.

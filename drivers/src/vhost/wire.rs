@@ -3,6 +3,7 @@
 //!
 //! Numbers are those of the specification; integers are in the machine's byte order.
 
+use rustix::io::retry_on_intr;
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
 };
@@ -98,12 +99,11 @@ pub(crate) fn receive(mut stream: &UnixStream) -> io::Result<Option<Message>> {
     let mut head = [0; HEADER];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_FDS))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
-    let got = rustix::net::recvmsg(
-        stream,
-        &mut [IoSliceMut::new(&mut head)],
-        &mut control,
-        RecvFlags::CMSG_CLOEXEC,
-    )?;
+    // With a limit set, also a process that is stopped and goes on is interrupted here (signal(7)).
+    let got = retry_on_intr(|| {
+        let mut head = [IoSliceMut::new(&mut head)];
+        rustix::net::recvmsg(stream, &mut head, &mut control, RecvFlags::CMSG_CLOEXEC)
+    })?;
     let fds = control.drain().flat_map(|message| match message {
         RecvAncillaryMessage::ScmRights(fds) => fds.collect::<Vec<_>>(),
         _ => Vec::new(),
@@ -163,7 +163,8 @@ pub(crate) fn request(
     if !fds.is_empty() && !control.push(SendAncillaryMessage::ScmRights(fds)) {
         return Err(malformed(format!("request {code}: {} descriptors", fds.len())));
     }
-    let sent = rustix::net::sendmsg(stream, &[IoSlice::new(&bytes)], &mut control, SendFlags::NOSIGNAL)?;
+    let bytes_out = [IoSlice::new(&bytes)];
+    let sent = retry_on_intr(|| rustix::net::sendmsg(stream, &bytes_out, &mut control, SendFlags::NOSIGNAL))?;
     stream.write_all(bytes.get(sent..).unwrap_or_default())
 }
 

@@ -85,6 +85,10 @@ pub(crate) fn place(tree: &Tree, recipe: &Recipe) -> Result<PathBuf> {
         &gcc,
     ]);
     let place = dir.join(format!("{}-{}-{key}", recipe.name, tree.full_version));
+    // It comes here whole; nobody waits for another kernel's build.
+    if place.join("linux").exists() {
+        return Ok(place);
+    }
     let lock = dir.join(format!(".lock-{}", tree.series));
     let _lock = Lock::take(&lock, || {
         eprintln!(
