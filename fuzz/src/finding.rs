@@ -12,47 +12,35 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 
-/// A known error of upstream's: what the report says, and the innermost functions.
+/// A known error of upstream's: what the report says, and the innermost function.
 struct Known {
     cause: &'static str,
     innermost: &'static str,
-    /// Who called that, where others may call it too and it would be another error.
-    caller: Option<&'static str>,
 }
 
 /// See `docs/upstream-findings.md`. The first two are the poll function that was freed and is still called: its first
 /// half in interrupt context, its second half in the interrupt's thread. The third is a poll that outlives its adapter.
-/// Of st95hf: a length that it believes, an interrupt that it did not expect, and an exchange that outlives its device.
+/// Of st95hf: a length that it believes, and an interrupt that it did not expect.
 const KNOWN: &[Known] = &[
     Known {
         cause: "heap-use-after-free",
         innermost: "iio_pollfunc_store_time",
-        caller: None,
     },
     Known {
         cause: "heap-use-after-free",
         innermost: "bmg160_trigger_handler",
-        caller: None,
     },
     Known {
         cause: "heap-use-after-free",
         innermost: "pn533_send_poll_frame",
-        caller: None,
     },
     Known {
         cause: "buffer-overflow: write of",
         innermost: "st95hf_spi_recv_response",
-        caller: None,
     },
     Known {
         cause: "WARNING: at drivers/nfc/st95hf/core.c",
         innermost: "st95hf_irq_thread_handler",
-        caller: None,
-    },
-    Known {
-        cause: "heap-use-after-free: write of 8 bytes",
-        innermost: "digital_send_cmd_complete",
-        caller: Some("st95hf_irq_thread_handler"),
     },
 ];
 
@@ -165,13 +153,10 @@ impl Finding {
     }
 
     fn is_known(&self) -> bool {
-        let mut essence = self.essence().map(|frame| frame.function.as_str());
-        let (innermost, caller) = (essence.next(), essence.next());
-        KNOWN.iter().any(|known| {
-            self.cause.contains(known.cause)
-                && innermost == Some(known.innermost)
-                && (known.caller.is_none() || known.caller == caller)
-        })
+        let innermost = self.essence().next().map(|frame| frame.function.as_str());
+        KNOWN
+            .iter()
+            .any(|known| self.cause.contains(known.cause) && innermost == Some(known.innermost))
     }
 
     /// Ends the process unless the finding is known; libFuzzer then keeps the input.

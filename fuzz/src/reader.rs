@@ -21,6 +21,9 @@ const DRIVERS: [(&str, &str); 3] = [
     ("bus/i2c/drivers/pn533_i2c", "0-0024"),
     ("bus/spi/drivers/st95hf", "spi0.0"),
 ];
+/// This one is not unbound while it is fuzzed: upstream frees its device with work and an exchange under way
+/// (`docs/upstream-findings.md`), and a freed work item is found in functions that all work has.
+const STAYS_BOUND: &str = "spi0.0";
 /// `nfcsim` has the first two.
 const ADAPTER: u32 = 2;
 const TAGS: &str = "tag=ntag213:https://example.org@0s..100ms,200ms.. tag=type4:tel:1@50ms..";
@@ -251,7 +254,7 @@ impl Reader {
                 self.raw = None;
             }
             (9, _) => self.poll(),
-            (10, _) if choice >= 0xf0 => {
+            (10, _) if choice >= 0xf0 && device != STAYS_BOUND => {
                 write(&mut self.machine, driver, "unbind", device);
             }
             _ => {
@@ -276,7 +279,7 @@ impl Reader {
                 break;
             }
         }
-        if self.machine.domain.exit_status().is_none() {
+        if self.machine.domain.exit_status().is_none() && driver.1 != STAYS_BOUND {
             write(&mut self.machine, driver.0, "unbind", driver.1);
         }
         if let Some(finding) = self.machine.finding() {
