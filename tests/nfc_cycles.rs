@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Acceptance: a tag that comes, is read and leaves, a thousand times, leaves nothing behind: no memory, object, socket,
-//! handle or descriptor.
+//! Acceptance: a tag that comes, is read and leaves, a thousand times, leaves nothing behind: no memory, object,
+//! socket, handle or descriptor.
 
 mod open_policy;
 

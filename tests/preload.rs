@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Acceptance: programs for Linux use a domain by the preload library, compiled as they are: Linux's own tests of NCI and
-//! of real-time clocks, and one that waits with `epoll`.
+//! Acceptance: programs for Linux use a domain by the preload library, compiled as they are: Linux's own tests of NCI
+//! and of real-time clocks, and one that waits with `epoll`.
 
 mod common;
 

@@ -5,11 +5,11 @@
 //! # What ST95HF may not say
 //!
 //! Upstream's `st95hf_spi_recv_response` reads as many bytes as the head of an answer says, up to 1,023, into a buffer
-//! whose size it does not know (`docs/upstream-findings.md`). A fuzzer would find nothing but that. So the length in a head
-//! is bounded by what its callers have room for: [`COMMAND_ROOM`] for what answers a command of the driver's own,
-//! [`EXCHANGE_ROOM`] for what comes from a tag. All else about an answer is the fuzzer's. Which of the two a head belongs
-//! to is told by the command that was sent last, which is right but when an answer comes late: what then overruns is the
-//! one error that `KNOWN` in [`crate::finding`] has of that function.
+//! whose size it does not know (`docs/upstream-findings.md`). A fuzzer would find nothing but that. So the length in a
+//! head is bounded by what its callers have room for: [`COMMAND_ROOM`] for what answers a command of the driver's own,
+//! [`EXCHANGE_ROOM`] for what comes from a tag. All else about an answer is the fuzzer's. Which of the two a head
+//! belongs to is told by the command that was sent last, which is right but when an answer comes late: what then
+//! overruns is the one error that `KNOWN` in [`crate::finding`] has of that function.
 
 use crate::input::Input;
 use board::Errno;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! The driver's source lines behind a domain's transfers: the domain runs once more, and tells the calls that led to each.
+//! The driver's source lines behind a domain's transfers: the domain runs once more, and tells the calls that led to
+//! each.
 
 use crate::run::Run;
 use linux_compat::symbol::Frame;

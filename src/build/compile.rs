@@ -12,6 +12,7 @@ use super::hot::Hot;
 use super::kbuild::{Kbuild, Object};
 use super::overlay;
 use super::progress::Progress;
+use super::words::Words;
 use linux_headers::flags::{HOT, Setup, architecture_dir};
 use linux_headers::{Tree, cache};
 use serde::{Deserialize, Serialize};
@@ -76,32 +77,6 @@ pub struct Compiled {
 pub struct Known {
     objects: Mutex<HashMap<String, Vec<Checked>>>,
     words: Mutex<Words>,
-}
-
-/// Texts that come again and again, each kept once.
-#[derive(Debug, Default)]
-struct Words {
-    numbers: HashMap<String, u32>,
-    paths: HashMap<PathBuf, Arc<Path>>,
-}
-
-impl Words {
-    fn number(&mut self, word: &str) -> u32 {
-        if let Some(number) = self.numbers.get(word) {
-            return *number;
-        }
-        let number = u32::try_from(self.numbers.len()).unwrap_or(u32::MAX);
-        self.numbers.insert(word.to_owned(), number);
-        number
-    }
-
-    fn path(&mut self, path: PathBuf) -> Arc<Path> {
-        let kept = self
-            .paths
-            .entry(path)
-            .or_insert_with_key(|path| Arc::from(path.as_path()));
-        Arc::clone(kept)
-    }
 }
 
 /// An object whose inputs are as they were when it was made.

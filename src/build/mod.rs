@@ -28,6 +28,7 @@ pub mod script;
 pub mod unreached;
 pub mod vendor;
 pub mod waist;
+mod words;
 mod workshop;
 
 pub use cancel::cancel_flag;

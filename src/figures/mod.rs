@@ -9,9 +9,9 @@
 //! | [`show`] | the outcome for a terminal, as a page, and as the block in the README |
 //!
 //! *Reused* lines are those of upstream source files of which some code is linked into an image, each file once however
-//! many images have it; headers are not counted. A matrix adds the files of all modules that unload clean. *Glue* is what
-//! was written by hand so that they run: the shim, its C files, the architecture's headers and Kconfig answers. Both are
-//! counted alike: all lines, or lines of code.
+//! many images have it; headers are not counted. A matrix adds the files of all modules that unload clean. *Glue* is
+//! what was written by hand so that they run: the shim, its C files, the architecture's headers and Kconfig answers.
+//! Both are counted alike: all lines, or lines of code.
 
 pub mod levels;
 pub mod rooms;

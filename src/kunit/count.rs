@@ -98,8 +98,8 @@ impl Pattern {
     }
 }
 
-/// Judges a module by its log: for each pattern there must be a line of its own, and no complaint of Linux's about one of
-/// its `sources`.
+/// Judges a module by its log: for each pattern there must be a line of its own, and no complaint of Linux's about one
+/// of its `sources`.
 #[must_use]
 pub fn judge(patterns: &[Pattern], sources: &[String], log: &[String]) -> Count {
     let mut count = Count {

@@ -26,8 +26,8 @@ pub struct Drives {
     pub compatibles: Vec<String>,
     /// The names of its `i2c_device_id` and `spi_device_id` tables.
     pub names: Vec<String>,
-    /// The trigger that it requests its interrupt with, `IRQ_TYPE_LEVEL_LOW` for example; `None` if it leaves that to the
-    /// board.
+    /// The trigger that it requests its interrupt with, `IRQ_TYPE_LEVEL_LOW` for example; `None` if it leaves that to
+    /// the board.
     pub trigger: Option<u32>,
 }
 
@@ -115,8 +115,8 @@ pub fn trigger(text: &str) -> Option<u32> {
     })
 }
 
-/// The trigger that the sources beside a driver's name: a driver for one bus leaves its interrupt to what it shares with
-/// those for others, a file that begins with the same word, or whose header it includes.
+/// The trigger that the sources beside a driver's name: a driver for one bus leaves its interrupt to what it shares
+/// with those for others, a file that begins with the same word, or whose header it includes.
 #[must_use]
 pub fn trigger_beside(file: &Path) -> Option<u32> {
     let stem = |path: &Path| Some(path.file_stem()?.to_str()?.to_owned());

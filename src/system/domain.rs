@@ -1,22 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! One driver, running.
 
+use super::channels::{channel, channels};
 use super::death::DeathReport;
 use super::inproc::{InProcess, InProcessTransport};
-use super::servers::{Firmware, Log, LogLine};
-use super::{Adapter, ClockKind, DriverSpec, System, SystemError, SystemOptions};
-use crate::board::{Board, ChannelKind};
+use super::servers::{Log, LogLine};
+use super::{ClockKind, DriverSpec, System, SystemError, SystemOptions};
 use crate::build::{Built, Report};
 use crate::client::Client;
-use crate::policy::{Needs, class_of_channel};
+use crate::policy::Needs;
 use crate::solution::StaticChannels;
 use crate::symbol::{Frame, Symbols};
 use ::board::board::Events;
-use ::board::server::{ClockServer, GpioServer, I2cServer, RemoteI2cServer, SpiServer};
-use ::board::vhost::I2cFrontend;
 use ::board::{BoardOptions, ChipOptions, Clock, SharedBoard, SimBoard};
-use kos_bindings::hosted::{ChannelSpec, DomainHandle, DomainSpec, Endpoint, Kernel, Lines, Rights, clock_ns, judge};
-use kos_bindings::idl::{clock, firmware, gpio, i2c, log, spi};
+use kos_bindings::hosted::{DomainHandle, DomainSpec, Kernel, Lines, clock_ns, judge};
+use kos_bindings::idl::log;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -395,98 +393,6 @@ fn simulate(spec: &DriverSpec, options: &SystemOptions) -> Result<SharedBoard, S
         board.with(|sim| sim.inject(fault))?;
     }
     Ok(board)
-}
-
-type Answer = Result<kos_bindings::nk::Lens, kos_bindings::nk::Retcode>;
-
-fn channel(
-    kernel: &Kernel,
-    name: &str,
-    riid: u16,
-    server: impl FnMut(u16, kos_bindings::nk::Parts<'_>, kos_bindings::nk::PartsMut<'_>) -> Answer + Send + 'static,
-) -> ChannelSpec {
-    let endpoint: Endpoint = kernel.register(&class_of_channel(name), server);
-    ChannelSpec {
-        name: name.to_owned(),
-        riid,
-        endpoint,
-        rights: Rights::CALL,
-    }
-}
-
-/// The channels that a board's domain needs, but for the log.
-fn channels(
-    kernel: &Kernel,
-    board: &Board,
-    sim: &SharedBoard,
-    options: &SystemOptions,
-) -> Result<Vec<ChannelSpec>, SystemError> {
-    let mut found = Vec::new();
-    for wanted in board.channels() {
-        let name = wanted.name.as_str();
-        found.extend(match wanted.kind {
-            ChannelKind::Gpio => {
-                let mut server = GpioServer::new(sim);
-                Some(channel(kernel, name, gpio::RIID, move |riid, request, response| {
-                    server.answer(riid, request, response)
-                }))
-            }
-            ChannelKind::I2c => i2c_channel(kernel, name, sim, &options.adapter)?,
-            ChannelKind::Spi => SpiServer::new(sim, name).map(|mut server| {
-                channel(kernel, name, spi::RIID, move |riid, request, response| {
-                    server.answer(riid, request, response)
-                })
-            }),
-        });
-    }
-    found.extend(ClockServer::new(sim).map(|mut server| {
-        channel(kernel, "clock", clock::RIID, move |riid, request, response| {
-            server.answer(riid, request, response)
-        })
-    }));
-    let mut server = Firmware::new(options.firmware.clone());
-    found.push(channel(
-        kernel,
-        "firmware",
-        firmware::RIID,
-        move |riid, request, response| server.answer(riid, request, response),
-    ));
-    Ok(found)
-}
-
-/// How long a device that plays a bus may take: a Linux adapter's usual time limit.
-const BUS_LIMIT: Duration = Duration::from_secs(1);
-
-fn i2c_channel(
-    kernel: &Kernel,
-    name: &str,
-    sim: &SharedBoard,
-    adapter: &Adapter,
-) -> Result<Option<ChannelSpec>, SystemError> {
-    if let Adapter::VhostUser(socket) = adapter {
-        let connected = I2cFrontend::connect(socket, BUS_LIMIT);
-        let frontend = connected.map_err(|error| SystemError::Bus {
-            socket: socket.clone(),
-            error,
-        })?;
-        let mut server = RemoteI2cServer::new(frontend);
-        return Ok(Some(channel(
-            kernel,
-            name,
-            i2c::RIID,
-            move |riid, request, response| server.answer(riid, request, response),
-        )));
-    }
-    Ok(I2cServer::new(sim, name).map(|server| {
-        let mut server = if *adapter == Adapter::Virtio {
-            server.as_virtio()
-        } else {
-            server
-        };
-        channel(kernel, name, i2c::RIID, move |riid, request, response| {
-            server.answer(riid, request, response)
-        })
-    }))
 }
 
 /// The wall clock that the domain starts with. Under virtual time every run must be the same: it is 2000-01-01.

@@ -6,6 +6,7 @@
 //!                     └── Domain "bmg160"    image · board · log · client
 //! ```
 
+mod channels;
 mod death;
 mod domain;
 mod inproc;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `epoll` with a domain's descriptors among the machine's.
 //!
-//! The machine's kernel cannot watch a domain. So a set of `epoll` has two halves: the machine's own, under the program's
-//! descriptor, and a [`Set`] with what is ours. Whoever waits asks both in turn, as [`crate::wait`] does, and waits in the
-//! domain if the set has one of ours and nothing else.
+//! The machine's kernel cannot watch a domain. So a set of `epoll` has two halves: the machine's own, under the
+//! program's descriptor, and a [`Set`] with what is ours. Whoever waits asks both in turn, as [`crate::wait`] does, and
+//! waits in the domain if the set has one of ours and nothing else.
 //!
 //! A thread that waits for the machine's half alone learns of the first of ours by the set's waker: an `eventfd` in the
 //! machine's half that is ready once, with [`mark`] for its data.
@@ -168,13 +168,13 @@ impl Set {
         !half.has_others && matches!(half.entries.as_slice(), [only] if only.can_wait())
     }
 
-    /// How many of `most` events the next look takes from ours at the most: by turns all, and half, so that the machine's
-    /// are seen though ours are always ready.
+    /// How many of `most` events the next look takes from ours at the most: by turns all, and half, so that the
+    /// machine's are seen though ours are always ready.
     #[must_use]
     pub fn share(&self, most: usize) -> usize {
         let mut half = lock(&self.0);
         half.looks = half.looks.wrapping_add(1);
-        if half.looks % 2 == 0 { most / 2 } else { most }
+        if half.looks.is_multiple_of(2) { most / 2 } else { most }
     }
 
     /// Events of ours, `most` at the most; waits for them up to `limit`, if one is alone.

@@ -29,7 +29,8 @@ use world::*;
 const REFUSED: &str = "refused, in the audit, with ";
 
 /// All attacks are made once more, and those counted that differ in what is tried or in how it is refused. That each is
-/// refused, is in the audit with its code under the attacker's name, and leaves the neighbour served, is why it is listed.
+/// refused, is in the audit with its code under the attacker's name, and leaves the neighbour served, is why it is
+/// listed.
 #[test]
 fn there_are_sixty_attacks_and_each_is_refused_and_in_the_audit() {
     let me = std::env::current_exe().expect("this test");

@@ -11,9 +11,9 @@
 //! The kernel also says when nobody waits for an answer any more: the service is then interrupted like a killed
 //! process; and when a client is gone: then its files are closed.
 //!
-//! Whose turn it is, the kernel decides: it sends no more requests than there are workers for them, and no client as many
-//! as that. What it does not bound are clean-ups, which sleep as long as a driver's `release` does; they have a few
-//! workers, beside those of the requests.
+//! Whose turn it is, the kernel decides: it sends no more requests than there are workers for them, and no client as
+//! many as that. What it does not bound are clean-ups, which sleep as long as a driver's `release` does; they have a
+//! few workers, beside those of the requests.
 
 pub mod chardev;
 pub mod context;

@@ -56,7 +56,8 @@ static inline rtl_uint32_t nk_msg_ncaps(const nk_message *message)
 	return message->nk_word >> 23 & 0xff;
 }
 
-/* Begins a message in the form of a request or result, and in the error form. Where the size comes from is not public. */
+/* Begins a message in the form of a request or result, and in the error form. Where the size comes from is not
+ * public. */
 #define nk_req_reset(message) (*(nk_message *)(message) = (nk_message){ .nk_word = sizeof(*(message)) })
 #define nk_err_reset(message) (*(nk_message *)(message) = (nk_message){ .nk_word = sizeof(*(message)) | 1u << 31 })
 

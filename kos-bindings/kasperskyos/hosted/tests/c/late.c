@@ -162,6 +162,6 @@ const struct scenario late_scenarios[] = {
 	{ "p13 rcNotConnected: an answer to the dead", answers_the_dead, dies_calling },
 	{ "rcBusy rcTimeout: when too many wait", receives_nothing, too_many_call },
 	{ "rcFail: at a limit", RTL_NULL, makes_without_end },
-	{ "p04 rcSecurityDisallow rcNotConnected: the security interface", has_nobody_to_ask, asks_the_security_module },
+	{ "p04 rcSecurityDisallow rcNotConnected: the policy asked", has_nobody_to_ask, asks_the_security_module },
 	{ 0 },
 };

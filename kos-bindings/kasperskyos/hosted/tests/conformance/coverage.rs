@@ -2,8 +2,8 @@
 //! Each point of `docs/ipc.md`'s list and each return code that is documented, with the tests that show it: through
 //! Rust (`kos-bindings/tests/conformance/`) and through C (`tests/c/`). A point or code without either fails.
 //!
-//! Tests through Rust are `pNN_…` and `rc_…`, those through C name what they show before a colon. A test for a code must
-//! have the code in it.
+//! Tests through Rust are `pNN_…` and `rc_…`, those through C name what they show before a colon. A test for a code
+//! must have the code in it.
 
 use std::fmt::Write as _;
 
