@@ -29,13 +29,15 @@ fn compared(lines: &[Value]) -> (u64, u64) {
 }
 
 /// Suites of several kinds: threads and time, sensors, `lib/`, and modules that count for themselves.
-const SOME: [&str; 6] = [
+const SOME: [&str; 8] = [
     "KUNIT_EXAMPLE_TEST",
     "LIST_KUNIT_TEST",
     "IIO_RESCALE_KUNIT_TEST",
     "RTC_LIB_KUNIT_TEST",
     "TEST_XARRAY",
     "TEST_IDA",
+    "TEST_PRINTF",
+    "TEST_SCANF",
 ];
 
 #[test]

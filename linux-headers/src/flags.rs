@@ -4,6 +4,7 @@
 //! They follow the tree's `Makefile` and `scripts/Makefile.lib`: which headers come in which order, and
 //! the dialect of C that the kernel is written in.
 
+use crate::Series;
 use crate::generated;
 use crate::kconfig::{Answers, Config, Kconfig};
 use crate::tree::{Tree, TreeError};
@@ -288,6 +289,10 @@ fn cc_flags(
         ]);
     }
     flags.extend(LANGUAGE.iter().map(|flag| (*flag).to_owned()));
+    // Since 6.2 a plain `char` has no sign, whatever the machine's is.
+    if tree.series != Series::V6_1 {
+        flags.push("-funsigned-char".to_owned());
+    }
     flags.extend(arch.machine_flags().iter().map(|flag| (*flag).to_owned()));
     // Names in messages and in debug information are the tree's, wherever it lies.
     flags.push(format!("-fmacro-prefix-map={}/=", tree.dir.display()));
@@ -304,14 +309,13 @@ fn cc_flags(
     flags
 }
 
-const LANGUAGE: [&str; 21] = [
+const LANGUAGE: [&str; 20] = [
     "-D__KERNEL__",
     "-std=gnu11",
     // `CONFIG_CC_OPTIMIZE_FOR_SIZE`: a domain is small before it is fast, and most of its code runs once.
     "-Os",
     "-w",
     "-fshort-wchar",
-    "-funsigned-char",
     "-fno-common",
     "-fno-PIE",
     "-fno-pic",
