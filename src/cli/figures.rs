@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 use linux_compat::figures::{Figures, show};
 use linux_compat::output::write_whole;
-use linux_compat::system::SystemOptions;
+use linux_compat::system::{ClockKind, SystemOptions};
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -48,6 +48,8 @@ pub(crate) fn command(args: &FiguresArgs) -> Result<Outcome> {
         linux: args.kernel.linux.clone(),
         profile: args.kernel.profile(),
         allow_modified: args.kernel.allow_modified,
+        // The same twice, however busy the machine is.
+        clock: ClockKind::Virtual,
         ..SystemOptions::default()
     };
     let figures = Figures::compute(options, args.matrix.as_deref());
