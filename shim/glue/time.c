@@ -51,6 +51,7 @@ u64 machine_next_timer(u64 uptime_ns)
 	u64 wheel, hr;
 	unsigned long basej;
 
+	WARN_ON_ONCE(!irqs_disabled());
 	update_jiffies(uptime_ns);
 	basej = jiffies;
 	wheel = get_next_timer_interrupt(basej,

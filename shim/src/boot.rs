@@ -79,8 +79,16 @@ fn argument(boot: &Boot, name: &str) -> Option<&'static str> {
     boot.args().find_map(|arg| arg.strip_prefix(name)?.strip_prefix('='))
 }
 
-/// Nobody can run: virtual time jumps if somebody waits for it, else the microkernel is asked for news.
+/// Nobody can run: waits for news. As in Linux's idle loop no interrupt is taken between the look at the timers and the
+/// wait, though Linux's code opens them on the way: what it made ready would wait, too. It ends the wait instead.
 fn idle() {
+    let was_off = irq::close();
+    wait_for_news();
+    irq::restore(was_off);
+}
+
+/// Virtual time jumps if somebody waits for it, else the microkernel is asked.
+fn wait_for_news() {
     if time::is_virtual() {
         if !door::is_anyone_waiting() || door::has_request() {
             door::wait(FOREVER);

@@ -2,7 +2,7 @@
 //! `linuxcompat.Control`: the domain about itself, its orderly end, and virtual time that a client lets pass.
 
 use super::{Request, decoded, ffi};
-use crate::{boot, errno::Errno, raw::cell::Word, time};
+use crate::{boot, errno::Errno, irq, raw::cell::Word, time};
 use kos_bindings::{
     idl::control::{
         AdvanceErr, AdvanceReq, AdvanceRes, CensusRes, LoadErr, LoadRes, StateRes, StopRes, UnloadRes, mid,
@@ -57,7 +57,9 @@ pub fn serve(request: &Request) {
 fn census() -> CensusRes {
     let objects = crate::mm::registry::live();
     let hardware = ffi::count();
+    let was_off = irq::close();
     let timer_ns = time::next_timer_ns();
+    irq::restore(was_off);
     CensusRes {
         devices: hardware.devices,
         interrupts: hardware.interrupts,

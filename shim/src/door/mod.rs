@@ -151,8 +151,12 @@ pub fn has_request() -> bool {
     with_listener(|l| l.has_request())
 }
 
-/// Sends what was answered and waits for a request, a notice, an interrupt or the timeout.
+/// Sends what was answered and waits for a request, a notice, an interrupt or the timeout. Interrupts are off: one that
+/// was taken on the way here could have made a task ready, which would wait, too.
 pub fn wait(timeout_ns: u64) {
+    if cfg!(feature = "debug") && !crate::irq::ffi::is_off() {
+        fatal(format_args!("waiting for news while interrupts are taken"));
+    }
     crate::log::flush_pending();
     let answer = DOORS.with(|d| d.answer.take());
     let mut given_up = None;

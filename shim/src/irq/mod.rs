@@ -22,6 +22,14 @@ pub fn open() -> bool {
     was
 }
 
+/// Holds interrupts back; returns what [`restore`] wants.
+#[must_use]
+pub fn close() -> bool {
+    let was = ffi::is_off();
+    ffi::set_off(true);
+    was
+}
+
 /// Puts the interrupt flag back without taking interrupts.
 pub fn restore(off: bool) {
     ffi::set_off(off);

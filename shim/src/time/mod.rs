@@ -111,7 +111,7 @@ fn next_tick_ns(now_ns: u64) -> u64 {
     (now_ns / ffi::TICK_NS + 1).saturating_mul(ffi::TICK_NS)
 }
 
-/// When the next timer is due, exactly.
+/// When the next timer is due, exactly. Interrupts are off, as upstream's code for it wants.
 #[must_use]
 pub fn next_timer_ns() -> u64 {
     let now = seen_ns();
