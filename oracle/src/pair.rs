@@ -79,7 +79,7 @@ impl Pair<'_> {
     /// once is told, and is counted apart. A machine that stood still, for one, ends real Linux.
     fn steady(&self, nth: usize, outcome: &mut Outcome) -> Result<(Run, Run)> {
         const TRIES: usize = 3;
-        let mut tries = 0;
+        let (mut tries, mut sites) = (0, None);
         loop {
             tries += 1;
             let (domain, linux) = match self.both(nth).with_context(|| format!("transfer {nth} fails")) {
@@ -101,10 +101,12 @@ impl Pair<'_> {
                     format!(" when transfer {nth} fails")
                 };
                 println!("  differs{fault}, at try {tries}:");
-                let sites = self.sites(nth).unwrap_or_else(|error| {
-                    println!("  where its transfers come from is not known: {error:#}");
-                    None
-                });
+                if sites.is_none() {
+                    sites = self.sites(nth).unwrap_or_else(|error| {
+                        println!("  where its transfers come from is not known: {error:#}");
+                        None
+                    });
+                }
                 for difference in &found {
                     print!("{}", difference.table(sites.as_ref()));
                 }

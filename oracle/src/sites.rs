@@ -39,18 +39,15 @@ impl Sites {
 
     /// Where a transfer to the same chip comes from that sends the same: for one that only real Linux makes.
     pub(crate) fn like(&self, line: &str) -> Option<&Frame> {
-        let line = line.strip_prefix("streams ").unwrap_or(line);
-        let sent = |line: &str| {
-            line.starts_with("bus ")
-                .then(|| line.split(" r:").next().map(str::to_owned))
-        };
-        let wanted = sent(line)?;
-        let mut alike = self
-            .transfers
-            .iter()
-            .filter(|(transfer, _)| sent(transfer) == Some(wanted.clone()));
+        let wanted = sent(line.strip_prefix("streams ").unwrap_or(line));
+        let mut alike = self.transfers.iter().filter(|(transfer, _)| sent(transfer) == wanted);
         alike.find_map(|(_, frame)| frame.as_ref())
     }
+}
+
+/// A transfer up to what is read.
+fn sent(line: &str) -> &str {
+    line.split_once(" r:").map_or(line, |(sent, _)| sent)
 }
 
 fn is_drivers(frame: &Frame) -> bool {
