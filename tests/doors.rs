@@ -6,7 +6,7 @@ mod open_policy;
 
 use linux_compat::client::{Client, ClientError, poll};
 use linux_compat::system::{ClockKind, Domain, DriverSpec, System, SystemOptions};
-use linux_headers::Series;
+use linux_headers::{Profile, Series};
 use open_policy::open_policy;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -15,14 +15,16 @@ use std::time::Duration;
 const SOON: Duration = Duration::from_secs(20);
 const BOTH: [Series; 2] = [Series::V6_12, Series::V6_1];
 
-fn start_with(series: Series, clock: ClockKind, firmware: Option<PathBuf>) -> (System, Domain) {
-    let options = SystemOptions {
+fn options(series: Series, clock: ClockKind) -> SystemOptions {
+    SystemOptions {
         series: Some(series),
         clock,
-        firmware,
         policy: open_policy("driver.Adxl345"),
         ..SystemOptions::default()
-    };
+    }
+}
+
+fn start_with(options: SystemOptions) -> (System, Domain) {
     let system = System::new(options).expect("a system");
     let driver = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/c/doors.c");
     // It looks at no hardware; a domain has a board all the same.
@@ -33,7 +35,7 @@ fn start_with(series: Series, clock: ClockKind, firmware: Option<PathBuf>) -> (S
 }
 
 fn start(series: Series, clock: ClockKind) -> (System, Domain) {
-    start_with(series, clock, None)
+    start_with(options(series, clock))
 }
 
 fn attribute(name: &str) -> String {
@@ -51,8 +53,16 @@ fn errno<T: std::fmt::Debug>(result: Result<T, ClientError>) -> String {
 #[test]
 fn clients_that_leave_take_no_worker_from_those_that_ask() {
     const LEAVING: usize = 40;
-    for series in BOTH {
-        let (_system, domain) = start(series, ClockKind::Real);
+    // A debug image watches how the workers are made.
+    let profiles = [Profile::Release, Profile::Debug];
+    for (series, profile) in BOTH
+        .into_iter()
+        .flat_map(|series| profiles.map(|profile| (series, profile)))
+    {
+        let (_system, domain) = start_with(SystemOptions {
+            profile,
+            ..options(series, ClockKind::Real)
+        });
         let mut asking = domain.client().expect("a client");
         let leaving: Vec<Client> = (0..LEAVING)
             .map(|_| {
@@ -208,7 +218,10 @@ fn a_driver_gets_firmware_from_the_directory_and_only_from_there() {
     let sum: u32 = bytes.iter().map(|byte| u32::from(*byte)).sum();
     for series in BOTH {
         let dir = FirmwareDir::new(&format!("firmware-{series}"), &bytes);
-        let (_system, domain) = start_with(series, ClockKind::Real, Some(dir.path().to_owned()));
+        let (_system, domain) = start_with(SystemOptions {
+            firmware: Some(dir.path().to_owned()),
+            ..options(series, ClockKind::Real)
+        });
         let mut client = domain.client().expect("a client");
         let client = &mut client;
         assert_eq!(load(client, "firmware", "vendor/chip.bin"), Ok(format!("200000 {sum}")));

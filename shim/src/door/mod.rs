@@ -28,6 +28,7 @@ pub mod uaccess;
 use crate::{
     bindings::TASK_IDLE,
     fatal::fatal,
+    irq,
     raw::{
         cell::{Global, Word},
         task::Task,
@@ -154,7 +155,7 @@ pub fn has_request() -> bool {
 /// Sends what was answered and waits for a request, a notice, an interrupt or the timeout. Interrupts are off: one that
 /// was taken on the way here could have made a task ready, which would wait, too.
 pub fn wait(timeout_ns: u64) {
-    if cfg!(feature = "debug") && !crate::irq::ffi::is_off() {
+    if cfg!(feature = "debug") && !irq::ffi::is_off() {
         fatal(format_args!("waiting for news while interrupts are taken"));
     }
     crate::log::flush_pending();
@@ -182,12 +183,15 @@ pub fn wait(timeout_ns: u64) {
             Event::Irq | Event::Timeout => None,
         }
     });
+    // The wait is over: whoever asked for it looks again at what is ready. A new worker's memory may take its time.
+    let was_off = irq::open();
     if let Some(job) = job {
         accept(job);
     }
     if let Some(caller) = given_up {
         abandoned(caller);
     }
+    irq::restore(was_off);
 }
 
 /// Gives a request up whose client waits no more.
