@@ -140,7 +140,7 @@ fn a_matrix_adds_modules_and_their_files() {
         ),
     );
     let (alone, found) = (
-        report(&place, &["--json"]).succeeds().json(),
+        report(&place, &["--json", "--boards"]).succeeds().json(),
         report(&place, &["--json", "--matrix", &matrix]).succeeds().json(),
     );
     assert_eq!(count(&found["modules"], "unloads-clean"), 1);
@@ -153,6 +153,33 @@ fn a_matrix_adds_modules_and_their_files() {
     report(&place, &["--matrix", &wrong])
         .fails(1, &["wrong.json: no matrix as `linux-compat matrix --json` writes it"]);
     report(&place, &["--matrix", "/nowhere"]).fails(1, &["/nowhere: No such file or directory"]);
+
+    // What is recorded of it says the same.
+    let record = place.file("record.json", "");
+    report(&place, &["--matrix", &matrix, "--record", &record]).succeeds();
+    let mut again = report(&place, &["--json", "--matrix", &record]).succeeds().json();
+    again["levels_from"] = found["levels_from"].clone();
+    assert_eq!(again, found);
+    report(&place, &["--record", &record]).fails(2, &["--matrix <FILE>"]);
+    report(&place, &["--boards", "--matrix", &matrix]).fails(2, &["cannot be used with"]);
+}
+
+/// What the project promises of the whole tree, by the last run through it.
+#[test]
+fn the_recorded_matrix_keeps_what_is_promised() {
+    for series in ["6.12", "6.1"] {
+        let found = report(&Place::new(), &["--json", "--kernel", series]).succeeds().json();
+        let from = found["levels_from"].as_str().expect("a text");
+        assert!(
+            from.contains(&format!("the recorded matrix of Linux {series}")),
+            "{from}"
+        );
+        assert!(count(&found["modules"], "unloads-clean") >= 800, "{}", found["modules"]);
+        assert!(count(&found, "module_lines") >= 700_000, "{series}");
+        assert_eq!(count(&found, "changed_lines"), 0);
+        let share = found["glue_over_reused"].as_f64().expect("a number");
+        assert!(share <= 0.02, "{series}: {share}");
+    }
 }
 
 #[test]

@@ -5,9 +5,10 @@ use super::args::KernelArgs;
 use super::{Outcome, catch_signals};
 use anyhow::{Context, Result};
 use clap::Args;
+use linux_compat::figures::levels::{Matrix, MatrixFrom};
 use linux_compat::figures::{Figures, show};
 use linux_compat::output::write_whole;
-use linux_compat::system::{ClockKind, SystemOptions};
+use linux_compat::system::{ClockKind, System, SystemOptions};
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -18,9 +19,15 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 pub(crate) struct FiguresArgs {
     #[command(flatten)]
     kernel: KernelArgs,
-    /// Levels and modules besides the boards': what `linux-compat matrix --json` wrote
+    /// Modules and levels besides the boards': what `linux-compat matrix --json` wrote, instead of the recorded run
     #[arg(long, value_name = "FILE")]
     matrix: Option<PathBuf>,
+    /// Count the boards' drivers only
+    #[arg(long, conflicts_with = "matrix")]
+    boards: bool,
+    /// Write what is recorded of --matrix, for `src/figures/matrix-SERIES.json`, and compute nothing
+    #[arg(long, value_name = "FILE", requires = "matrix")]
+    record: Option<PathBuf>,
     /// Write a page
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
@@ -52,7 +59,18 @@ pub(crate) fn command(args: &FiguresArgs) -> Result<Outcome> {
         clock: ClockKind::Virtual,
         ..SystemOptions::default()
     };
-    let figures = Figures::compute(options, args.matrix.as_deref());
+    if let (Some(path), Some(matrix)) = (&args.record, &args.matrix) {
+        let system = System::new(options)?;
+        let record = Matrix::read(matrix, system.tree())?.record()?;
+        write_whole(path, record.as_bytes()).with_context(|| path.display().to_string())?;
+        return Ok(Outcome::Success);
+    }
+    let matrix = match &args.matrix {
+        Some(path) => MatrixFrom::File(path),
+        None if args.boards => MatrixFrom::Nowhere,
+        None => MatrixFrom::Recorded,
+    };
+    let figures = Figures::compute(options, matrix);
     if stop.load(Relaxed) {
         eprintln!("linux-compat: interrupted");
         return Ok(Outcome::Interrupted);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! How far each module comes. A board's driver is run, in its sandbox, and read; the rest stands in a matrix that
-//! `linux-compat matrix --json` wrote.
+//! `linux-compat matrix --json` wrote: a file, or the run through the whole tree that is recorded here, since it is too
+//! long to be repeated for each report. `tests/matrix.rs` tries a part of its modules again.
 
 use super::FiguresError;
 use crate::board::Board;
@@ -13,87 +14,140 @@ use ::board::Stimulus;
 use linux_headers::{Series, Tree};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// One module, as far as it came.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ModuleLevel {
     /// The module.
     pub module: String,
     /// The level: one of the matrix', or of a board's run `links`, `loads`, `probes`, `measures`.
     pub level: String,
     /// Why it came no further, if it should have.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
 
-/// A row of a matrix: of all that stands in it only what is needed here.
-#[derive(Debug, Clone, Deserialize)]
-pub(super) struct Row {
-    pub(super) module: String,
-    pub(super) level: String,
-    #[serde(default)]
-    reason: Option<String>,
-}
-
-/// The modules of one series.
-#[derive(Deserialize)]
+/// The modules of one series: of all that stands in a matrix only what is needed here.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct Table {
     kernel: String,
+    #[serde(default)]
+    total: Total,
     clean_files: BTreeMap<String, u32>,
-    rows: Vec<Row>,
+    rows: Vec<ModuleLevel>,
+}
+
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+struct Total {
+    clean_lines: u64,
+}
+
+/// Where the figures take modules and levels from, besides the boards that are run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MatrixFrom<'a> {
+    /// The matrix of the whole tree that was recorded last.
+    Recorded,
+    /// A file that `linux-compat matrix --json` wrote.
+    File(&'a Path),
+    /// Nowhere.
+    Nowhere,
 }
 
 /// A stored matrix.
 #[derive(Debug, Clone)]
-pub(super) struct Matrix {
-    pub(super) path: PathBuf,
-    pub(super) rows: Vec<Row>,
-    /// Upstream files in the images of modules that unload clean.
-    pub(super) files: Vec<String>,
+pub struct Matrix {
+    /// What it is called where figures come from it.
+    pub(super) name: String,
+    tables: Vec<Table>,
 }
 
+/// The runs of `linux-compat matrix` through the whole tree, one of each series, as [`Matrix::record`] writes them.
+const RECORDED: [(Series, &str); 2] = [
+    (Series::V6_12, include_str!("matrix-6.12.json")),
+    (Series::V6_1, include_str!("matrix-6.1.json")),
+];
+
 impl Matrix {
-    /// Reads what it has of the tree's own series.
-    pub(super) fn read(path: &Path, tree: &Tree) -> Result<Self, FiguresError> {
+    /// Reads what a file has of the tree's own series.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read, or is no matrix of that series.
+    pub fn read(path: &Path, tree: &Tree) -> Result<Self, FiguresError> {
         let text = std::fs::read_to_string(path).map_err(|error| FiguresError::Io {
             path: path.to_owned(),
             error,
         })?;
-        let no_matrix = |error| FiguresError::Matrix {
-            path: path.to_owned(),
-            error,
-        };
-        let mut tables: Vec<Table> = serde_json::from_str(&text).map_err(no_matrix)?;
-        tables.retain(|table| Series::of_version(&table.kernel) == Some(tree.series));
-        if tables.is_empty() {
+        let matrix = Self::parse(path.display().to_string(), &text, |kernel| {
+            Series::of_version(kernel) == Some(tree.series)
+        })?;
+        matrix.ok_or_else(|| {
             let what = format!("it has no table of Linux {}", tree.series);
-            return Err(no_matrix(serde::de::Error::custom(what)));
-        }
-        let (mut rows, mut files) = (Vec::new(), BTreeSet::new());
-        for table in tables {
-            rows.extend(table.rows);
-            files.extend(table.clean_files.into_keys());
-        }
-        Ok(Self {
-            path: path.to_owned(),
-            rows,
-            files: files.into_iter().collect(),
+            no_matrix(path.display().to_string(), serde::de::Error::custom(what))
         })
+    }
+
+    /// The recorded one, if it was made of this very Linux: another's files may be others.
+    pub(super) fn recorded(tree: &Tree) -> Result<Option<Self>, FiguresError> {
+        let text = RECORDED.iter().find(|(series, _)| *series == tree.series);
+        let Some((series, text)) = text else { return Ok(None) };
+        let name = format!("the recorded matrix of Linux {series}");
+        Self::parse(name, text, |kernel| kernel == tree.full_version)
+    }
+
+    fn parse(name: String, text: &str, is_wanted: impl Fn(&str) -> bool) -> Result<Option<Self>, FiguresError> {
+        let tables: serde_json::Result<Vec<Table>> = serde_json::from_str(text);
+        let mut tables = tables.map_err(|error| no_matrix(name.clone(), error))?;
+        tables.retain(|table| is_wanted(&table.kernel));
+        Ok((!tables.is_empty()).then_some(Self { name, tables }))
+    }
+
+    /// What is kept of it in this repository, a line for each file and module.
+    ///
+    /// # Errors
+    ///
+    /// None that is known: all of it is text and numbers.
+    pub fn record(&self) -> serde_json::Result<String> {
+        let mut tables = Vec::new();
+        for table in &self.tables {
+            let files = serde_json::to_string(&table.clean_files)?.replace(',', ",\n");
+            let rows = table.rows.iter().map(serde_json::to_string);
+            let rows = rows.collect::<serde_json::Result<Vec<_>>>()?.join(",\n");
+            let (kernel, total) = (
+                serde_json::to_string(&table.kernel)?,
+                serde_json::to_string(&table.total)?,
+            );
+            tables.push(format!(
+                "{{\"kernel\":{kernel},\n\"total\":{total},\n\"clean_files\":{files},\n\"rows\":[\n{rows}]}}"
+            ));
+        }
+        Ok(format!("[{}]\n", tables.join(",\n")))
+    }
+
+    /// Lines of the modules that unload clean, without what else their images hold.
+    pub(super) fn clean_lines(&self) -> u64 {
+        self.tables.iter().map(|table| table.total.clean_lines).sum()
+    }
+
+    /// Upstream files in the images of modules that unload clean.
+    pub(super) fn files(&self) -> impl Iterator<Item = &str> {
+        let files = self.tables.iter().flat_map(|table| table.clean_files.keys());
+        files.map(String::as_str)
     }
 
     /// Its modules, and those of boards, which come further.
     pub(super) fn merged(&self, mut boards: Vec<ModuleLevel>) -> Vec<ModuleLevel> {
         let known: BTreeSet<String> = boards.iter().map(|module| module.module.clone()).collect();
-        let rows = self.rows.iter().filter(|row| !known.contains(&row.module));
-        boards.extend(rows.map(|row| ModuleLevel {
-            module: row.module.clone(),
-            level: row.level.clone(),
-            reason: row.reason.clone(),
-        }));
+        let rows = self.tables.iter().flat_map(|table| &table.rows);
+        boards.extend(rows.filter(|row| !known.contains(&row.module)).cloned());
         boards.sort_by(|a, b| a.module.cmp(&b.module));
         boards
     }
+}
+
+fn no_matrix(name: String, error: serde_json::Error) -> FiguresError {
+    FiguresError::Matrix { name, error }
 }
 
 /// Runs a driver on its board, and says how far its modules came.

@@ -5,7 +5,7 @@
 //! |---|---|
 //! | [`upstream`] | upstream's files that end up in images, each compared with its package by hash |
 //! | [`rooms`] | our own lines, by room of this repository, and which of them name a driver |
-//! | [`levels`] | how far each module comes: the boards are run, and a stored matrix is read |
+//! | [`levels`] | how far each module comes: the boards are run, and a recorded matrix is read |
 //! | [`show`] | the outcome for a terminal, as a page, and as the block in the README |
 //!
 //! *Reused* lines are those of upstream source files of which some code is linked into an image, each file once however
@@ -22,7 +22,7 @@ use crate::board::{Board, BoardError, boards};
 use crate::build::{BuildError, Built, Report};
 use crate::diff::count::ratio;
 use crate::system::{System, SystemError, SystemOptions};
-use levels::{Matrix, ModuleLevel};
+use levels::{Matrix, MatrixFrom, ModuleLevel};
 use rooms::Room;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -56,10 +56,10 @@ pub enum FiguresError {
         error: io::Error,
     },
     /// The file is no matrix.
-    #[error("{}: no matrix as `linux-compat matrix --json` writes it: {error}", path.display())]
+    #[error("{name}: no matrix as `linux-compat matrix --json` writes it: {error}")]
     Matrix {
-        /// The file.
-        path: PathBuf,
+        /// The file, or which recorded one.
+        name: String,
         /// What is wrong with it.
         error: serde_json::Error,
     },
@@ -102,6 +102,8 @@ pub struct Figures {
     pub reused_code_lines: u64,
     /// The files.
     pub reused_files: u64,
+    /// Lines of the matrix' modules that unload clean, without what else their images hold.
+    pub module_lines: u64,
     /// Lines of the shim, its C files, the headers and Kconfig answers.
     pub glue_lines: u64,
     /// Of them those with code.
@@ -136,10 +138,14 @@ impl Figures {
     /// # Errors
     ///
     /// A driver cannot be built, a file cannot be read, or a changed file's lines cannot be told.
-    pub fn compute(options: SystemOptions, matrix: Option<&Path>) -> Result<Self, FiguresError> {
+    pub fn compute(options: SystemOptions, matrix: MatrixFrom) -> Result<Self, FiguresError> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let system = System::new(options)?;
-        let matrix = matrix.map(|path| Matrix::read(path, system.tree())).transpose()?;
+        let matrix = match matrix {
+            MatrixFrom::Recorded => Matrix::recorded(system.tree())?,
+            MatrixFrom::File(path) => Some(Matrix::read(path, system.tree())?),
+            MatrixFrom::Nowhere => None,
+        };
         let (mut drivers, mut module_levels) = (Vec::new(), Vec::new());
         let mut upstream = Upstream::new(system.tree());
         let glue = rooms::GlueText::read(root)?;
@@ -164,20 +170,18 @@ impl Figures {
             module_levels.extend(levels::run(&system, &driver, board, &built));
         }
         let mut levels_from = "the boards of this repository, run now".to_owned();
+        let module_lines = matrix.as_ref().map_or(0, Matrix::clean_lines);
         if let Some(matrix) = &matrix {
             upstream.add_matrix(matrix)?;
             module_levels = matrix.merged(module_levels);
-            levels_from = format!("{}, and {levels_from}", matrix.path.display());
+            levels_from = format!("{}, and {levels_from}", matrix.name);
         }
         let rooms = rooms::count(root)?;
-        Ok(Self::add_up(
-            &system,
-            upstream.finish(),
-            rooms,
-            drivers,
-            module_levels,
-            levels_from,
-        ))
+        let figures = Self::add_up(&system, upstream.finish(), rooms, drivers, module_levels, levels_from);
+        Ok(Self {
+            module_lines,
+            ..figures
+        })
     }
 
     fn add_up(
@@ -205,6 +209,7 @@ impl Figures {
             reused_lines,
             reused_code_lines,
             reused_files: upstream.len() as u64,
+            module_lines: 0,
             glue_lines,
             glue_code_lines,
             glue_over_reused: ratio(glue_lines, reused_lines),

@@ -10,6 +10,9 @@ pub const BEGIN: &str = "<!-- figures: linux-compat report --readme README.md wr
 /// What stands after it.
 pub const END: &str = "<!-- end of figures -->";
 
+/// How many modules a terminal is told the reasons of.
+const SHOWN: usize = 12;
+
 /// Text for a terminal.
 #[must_use]
 pub fn text(figures: &Figures) -> String {
@@ -54,7 +57,8 @@ fn write_text(out: &mut String, figures: &Figures) -> std::fmt::Result {
     for (level, count) in &figures.modules {
         writeln!(out, "  {count:>6}  {level}")?;
     }
-    for module in figures.module_levels.iter().filter(|module| module.reason.is_some()) {
+    let mut stopped = figures.module_levels.iter().filter(|module| module.reason.is_some());
+    for module in stopped.by_ref().take(SHOWN) {
         let reason = module.reason.as_deref().unwrap_or_default();
         writeln!(
             out,
@@ -63,6 +67,10 @@ fn write_text(out: &mut String, figures: &Figures) -> std::fmt::Result {
             module.level,
             crate::diff::text::clean(reason)
         )?;
+    }
+    match stopped.count() {
+        0 => {}
+        more => writeln!(out, "          and why {more} others stopped: --json or --html")?,
     }
     writeln!(
         out,
@@ -105,7 +113,8 @@ pub fn block(figures: &Figures) -> String {
     let hundreds = |lines: u64| grouped(lines.saturating_add(50) / 100 * 100);
     format!(
         "{BEGIN}\n| figure | |\n|---|---|\n\
-         | Linux {} in the images of the drivers that run here | {} files, {} lines, {} of code |\n\
+         | Linux {} in images of modules that unload clean or have a board here | {} files, {} lines, {} of code |\n\
+         | of it the modules' own, the rest is what they stand on | {} lines |\n\
          | of it changed | {} lines; {} of {} files have the package's hashes |\n\
          | modules by level | {} |\n\
          | lines by hand for one driver, at the most | {by_hand} |\n\
@@ -115,6 +124,7 @@ pub fn block(figures: &Figures) -> String {
         figures.reused_files,
         grouped(figures.reused_lines),
         grouped(figures.reused_code_lines),
+        grouped(figures.module_lines),
         figures.changed_lines,
         figures.hashes.pristine,
         figures.reused_files,

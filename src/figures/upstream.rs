@@ -86,7 +86,7 @@ impl<'a> Upstream<'a> {
 
     /// Adds the files in the images of modules that unload clean.
     pub(super) fn add_matrix(&mut self, matrix: &Matrix) -> Result<(), FiguresError> {
-        for path in &matrix.files {
+        for path in matrix.files() {
             self.file(path)?;
         }
         Ok(())
