@@ -20,6 +20,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+/// A module takes about half a second for each of two processors.
+const PLAIN_STEP: usize = 50;
+
 /// Shown below the command's help.
 pub(super) const EXIT_STATUS: &str = "\
 Levels: compiles, links (nothing missing), loads (its initcalls return 0), meets hardware (it is probed with a chip that
@@ -151,6 +154,10 @@ fn one_tree(args: &MatrixArgs, tree: &Tree, series: Series, stop: &AtomicBool) -
     let on_row = |row: &Row, count: usize| {
         bar.set_position(count as u64);
         bar.set_message(format!("{}: {}", row.module, row.level));
+        // Where no bar is drawn a line now and then tells that it goes on.
+        if bar.is_hidden() && count.is_multiple_of(PLAIN_STEP) {
+            eprintln!("Linux {}: {count} of {} modules", tree.full_version, candidates.len());
+        }
     };
     let kept = rows_file(args, tree);
     let earlier = match (args.resume, args.retry) {
