@@ -114,6 +114,33 @@ fn an_announced_change_wakes_whoever_waits_for_it() {
     }
 }
 
+/// Of many programs that each wait for something, none keeps another from being served.
+#[test]
+fn programs_that_wait_take_no_worker_from_one_that_asks() {
+    const WAITING: usize = 100;
+    let (_system, domain) = start(Series::V6_12, ClockKind::Real);
+    let mut asking = domain.client().expect("a client");
+    let value = attribute("value");
+    asking.attribute_wait(&value, 0, Duration::ZERO).expect("a count");
+    let clients: Vec<_> = (0..WAITING).map(|_| domain.client().expect("a client")).collect();
+    std::thread::scope(|scope| {
+        let waiting: Vec<_> = clients
+            .into_iter()
+            .map(|mut client| {
+                let value = &value;
+                scope.spawn(move || client.attribute_wait(value, 0, Duration::MAX))
+            })
+            .collect();
+        std::thread::sleep(Duration::from_millis(500));
+        assert_eq!(asking.read_text(&value).expect("it is served"), "0");
+        assert!(waiting.iter().all(|waiter| !waiter.is_finished()), "they still wait");
+        asking.write(&value, b"7").expect("it is served");
+        for waiter in waiting {
+            assert_eq!(waiter.join().expect("no panic"), Ok(1));
+        }
+    });
+}
+
 #[test]
 fn a_wait_without_end_lets_others_be_served_under_virtual_time() {
     let (_system, domain) = start(Series::V6_12, ClockKind::Virtual);

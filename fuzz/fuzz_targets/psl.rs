@@ -29,7 +29,7 @@ fn is_inside(text: &str, error: &Error) {
 fuzz_target!(|text: &str| {
     let (policy, message) = text.split_once("\n---\n").unwrap_or((
         text,
-        "request src=A dst=B endpoint=gpio \
+        "request src=A dst=B endpoint=controller.gpio \
      method=Get {}",
     ));
     let policy = format!("{HEAD}{policy}");

@@ -2,10 +2,11 @@
 //! The kernel's own services, asked for by a sandboxed domain.
 
 mod common;
-
-use std::sync::{Arc, Mutex};
+#[path = "common/guard.rs"]
+mod guard;
 
 use common::{INTERFACE, RIID, call, kernel_with, mid, spec, start};
+use guard::Guard;
 use kos_bindings::hosted::judge::{Policy, Query, Subject, Verdict};
 use kos_bindings::hosted::{Config, DomainHandle, DomainSpec};
 use kos_bindings::nk::{Header, Retcode};
@@ -49,30 +50,16 @@ fn a_sandboxed_domain_has_the_kernels_services_as_far_as_the_policy_lets_it() {
     assert_eq!(refused, [Retcode::SECURITY_DISALLOW; 6]);
 }
 
-/// Grants what is asked with the word "may", and remembers who asked.
-#[derive(Clone, Default)]
-struct Guard(Arc<Mutex<Vec<(String, u64)>>>);
-
-impl Policy for Guard {
-    fn judge(&self, _: &Subject<'_>) -> Verdict {
-        Verdict::Allow
-    }
-
-    fn security(&self, sender: &str, process: u64, query: Query<'_>) -> Verdict {
-        let header = Header::read(query.message.constant).expect("a header");
-        assert_eq!((header.riid, header.mid), (RIID, mid::ASK));
-        let mut asked = self.0.lock().expect("no panic");
-        asked.push((sender.to_owned(), process));
-        match query.message.arena == b"may" {
-            true => Verdict::Allow,
-            false => Verdict::Deny,
-        }
-    }
+/// Grants what is asked with the word "may".
+fn may(query: &Query<'_>) -> bool {
+    let header = Header::read(query.message.constant).expect("a header");
+    assert_eq!((header.riid, header.mid), (RIID, mid::ASK));
+    query.message.arena == b"may"
 }
 
 #[test]
 fn a_sandboxed_domain_asks_the_policy_through_its_class_interface() {
-    let guard = Guard::default();
+    let guard = Guard::new(may);
     let kernel = kernel_with(Config {
         policy: Box::new(guard.clone()),
         ..Config::default()
@@ -96,9 +83,5 @@ fn a_sandboxed_domain_asks_the_policy_through_its_class_interface() {
     assert_eq!(ask(&asker, b"must"), Retcode::SECURITY_DISALLOW);
     assert_eq!(ask(&mute, b"may"), Retcode::NOT_CONNECTED, "its class has none");
     let me = ("test.Asker".to_owned(), asker.id());
-    assert_eq!(
-        *guard.0.lock().expect("no panic"),
-        [me.clone(), me],
-        "by class and process"
-    );
+    assert_eq!(guard.take(), [me.clone(), me], "by class and process");
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use common::{SOON, call, kernel, mid, spec, start};
 use kos_bindings::hosted::socket::{Connection, Door, directory, list};
-use kos_bindings::hosted::{ChannelSpec, Kernel, LocalClient, Rights};
+use kos_bindings::hosted::{ChannelSpec, DomainHandle, Kernel, LocalClient, Rights};
 use kos_bindings::nk::{Lens, Parts, PartsMut, Retcode};
 use kos_bindings::port::FOREVER;
 
@@ -249,26 +249,83 @@ fn held(observer: &mut LocalClient) -> u64 {
     u64::from_le_bytes(words[32..].try_into().expect("eight bytes"))
 }
 
+/// Calls what is never answered, as a program of its own for each of `count`, until the domain ends.
+fn park<'s>(kernel: &'s Kernel, domain: &DomainHandle, count: usize, scope: &'s std::thread::Scope<'s, '_>) {
+    for _ in 0..count {
+        let mut client = kernel.client("tester", domain).expect("a client");
+        scope.spawn(move || {
+            let handle = client.handle();
+            let _ = call(&mut client, handle, mid::NEVER, &[]);
+        });
+    }
+}
+
+#[test]
+fn whoever_asks_one_thing_is_served_beside_any_number_of_programs_whose_requests_sleep() {
+    let kernel = kernel();
+    let domain = start(&kernel, &spec("sleepers"));
+    let mut observer = kernel.client("observer", &domain).expect("a client");
+    std::thread::scope(|scope| {
+        park(&kernel, &domain, 100, scope);
+        until_delivered(&kernel, 100);
+        observer.set_timeout_ns(SOON.as_nanos().try_into().expect("a time"));
+        let served = (0..3).map(|_| held(&mut observer)).collect::<Vec<_>>();
+        domain.kill();
+        assert_eq!(served, [100; 3], "all of them still sleep");
+    });
+}
+
 #[test]
 fn however_many_programs_ask_a_domain_gets_no_more_than_it_has_workers_for() {
     let kernel = kernel();
     let domain = start(&kernel, &spec("crowd"));
     let mut observer = kernel.client("observer", &domain).expect("a client");
     std::thread::scope(|scope| {
-        for _ in 0..40 {
-            // Each is a party of its own.
-            let mut client = kernel.client("tester", &domain).expect("a client");
-            scope.spawn(move || {
-                let handle = client.handle();
-                let _ = call(&mut client, handle, mid::NEVER, &[]);
-            });
-        }
-        until_delivered(&kernel, 40);
+        // 32, and one for each place at the door.
+        park(&kernel, &domain, 296, scope);
+        until_delivered(&kernel, 296);
         observer.set_timeout_ns(100_000_000);
         let handle = observer.handle();
         let full = call(&mut observer, handle, mid::NOTICES, &[]);
         domain.kill();
-        assert_eq!(full, Err(Retcode::TIMEOUT), "32 are in service");
+        assert_eq!(full, Err(Retcode::TIMEOUT), "288 are in service");
+    });
+}
+
+#[test]
+fn a_program_with_many_threads_does_not_take_all_places_in_the_queue() {
+    let _one = ONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let kernel = kernel();
+    let domain = start(&kernel, &spec("queue"));
+    let _door = Door::open(&kernel, &directory()).expect("a door");
+    let mut other = kernel.client("tester", &domain).expect("a client");
+    std::thread::scope(|scope| {
+        let calls: Vec<_> = (0..12)
+            .flat_map(|_| {
+                let mut first = Connection::open("queue").expect("a connection");
+                let mut threads: Vec<_> = (0..24).map(|_| first.thread().expect("a thread")).collect();
+                threads.push(first);
+                threads
+            })
+            .map(|mut client| {
+                scope.spawn(move || {
+                    let handle = client.handle();
+                    call(&mut client, handle, mid::NEVER, &[]).map(drop)
+                })
+            })
+            .collect();
+        until_delivered(&kernel, 300);
+        let handle = other.handle();
+        let served = call(&mut other, handle, mid::ECHO, b"other");
+        domain.kill();
+        assert_eq!(served.as_deref(), Ok(&b"other"[..]));
+        let outcomes: Vec<_> = calls.into_iter().map(|call| call.join().expect("no panic")).collect();
+        let busy = outcomes
+            .iter()
+            .filter(|outcome| **outcome == Err(Retcode::BUSY))
+            .count();
+        // All but half of the queue, and those that the domain took meanwhile.
+        assert!((156..=172).contains(&busy), "{busy} of 300");
     });
 }
 

@@ -124,7 +124,12 @@ fn say(args: &PolicyArgs, object: &serde_json::Value, text: &str) {
 }
 
 fn check(args: &PolicyArgs, name: &str) -> Result<Outcome> {
-    match load(args, name) {
+    // A test that names what is not there is a mistake, too; whether they pass, `test` says.
+    let checked = load(args, name).and_then(|program| match program.run_tests() {
+        Ok(_) => Ok(program),
+        Err(mistake) => Err(mistake.into()),
+    });
+    match checked {
         Ok(program) => {
             let (rules, kinds) = (program.rules().len(), program.entries());
             let object = json!({"ok": true, "rules": rules, "kinds_of_messages": kinds});
@@ -195,17 +200,10 @@ fn test(args: &PolicyArgs, name: &str) -> Result<Outcome> {
 fn explain(args: &PolicyArgs, name: &str, message: &str) -> Result<Outcome> {
     let program = load(args, name)?;
     let record = program.explain(message)?;
-    let rule = record.rule.as_ref().and_then(|place| {
-        let rules = program.rules();
-        let rule = rules
-            .into_iter()
-            .find(|rule| format!("{}:{}", rule.place.file, rule.place.line) == *place);
-        rule.map(|rule| rule.text)
-    });
     let mut object: serde_json::Value = serde_json::from_str(&record.json())?;
-    object["text"] = json!(rule);
+    object["text"] = json!(record.text);
     let mut text = record.text();
-    if let Some(rule) = rule {
+    if let Some(rule) = &record.text {
         text += &format!("\n    {rule}");
     }
     say(args, &object, &text);
@@ -221,17 +219,23 @@ fn compare(args: &PolicyArgs, before: &str, after: &str) -> Result<Outcome> {
     for change in &changes {
         let object = json!({
             "interaction": change.interaction.to_string(), "before": change.before, "after": change.after,
+            "objects": change.objects,
         });
         let mut text = match (change.before.is_empty(), change.after.is_empty()) {
             (true, _) => format!("+ {}", change.interaction),
             (_, true) => format!("- {}", change.interaction),
             _ => format!("~ {}", change.interaction),
         };
-        for rule in &change.before {
-            text += &format!("\n    - {rule}");
+        if change.before != change.after {
+            for rule in &change.before {
+                text += &format!("\n    - {rule}");
+            }
+            for rule in &change.after {
+                text += &format!("\n    + {rule}");
+            }
         }
-        for rule in &change.after {
-            text += &format!("\n    + {rule}");
+        for object in &change.objects {
+            text += &format!("\n    ~ policy object {object}");
         }
         say(args, &object, &text);
     }

@@ -90,6 +90,14 @@ pub enum PlanError {
         /// The class.
         class: String,
     },
+    /// A process is to be given what no process gets here.
+    #[error("{place}: `{what}`: the processes that run here take none")]
+    Unused {
+        /// Where it stands.
+        place: String,
+        /// What is given.
+        what: &'static str,
+    },
     /// There is nothing to run.
     #[error("{0}: no process is a driver")]
     Empty(String),
@@ -111,6 +119,23 @@ fn names(short: &str) -> [String; 2] {
 
 fn place(file: &str, text: &kos_init::Text) -> String {
     format!("{file}:{}:{}", text.place.line, text.place.column)
+}
+
+/// Refuses what would be passed over: our processes have no arguments, no environment and no way to a dynamic
+/// connection manager.
+fn takes_nothing(file: &str, entity: &Entity) -> Result<(), PlanError> {
+    let given = [
+        ("args", entity.args.first()),
+        ("env", entity.env.first().map(|(name, _)| name)),
+        ("dynamic_connection_manager", entity.is_dynamic.then_some(&entity.name)),
+    ];
+    match given.into_iter().find_map(|(what, text)| Some((what, text?))) {
+        Some((what, text)) => Err(PlanError::Unused {
+            place: place(file, text),
+            what,
+        }),
+        None => Ok(()),
+    }
 }
 
 /// Finds the driver of an entity, and its board.
@@ -194,6 +219,7 @@ pub fn plan(file: &str, text: &str) -> Result<Vec<Planned>, PlanError> {
     let init = Init::parse(file, text)?;
     let mut found = Vec::new();
     for entity in &init.entities {
+        takes_nothing(file, entity)?;
         let class = entity.name.text.as_str();
         match class.split_once('.') {
             Some(("driver", _)) => found.push((class, driver(file, entity)?)),

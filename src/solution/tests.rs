@@ -4,6 +4,7 @@
 use super::{Domain, FIXED, StartError, files, init_yaml, locator, plan, start};
 use crate::Board;
 use crate::policy::{Devices, Needs};
+use kos_idl::{Files, Library};
 use std::path::Path;
 
 fn needs(driver: &str) -> Needs {
@@ -33,6 +34,38 @@ fn fixed_descriptions_are_all_that_there_are() {
     }
     found.sort();
     assert_eq!(found, FIXED.map(|(path, _)| path));
+}
+
+/// What a policy calls an endpoint is what the SDK calls it, since both read it in the class.
+#[test]
+fn endpoints_in_policies_are_those_of_the_classes() {
+    let (i2c, spi) = (needs("adxl345"), needs("adxl345_spi"));
+    let domains = [(&i2c, "driver.Adxl345"), (&spi, "driver.Adxl345Spi")];
+    let files = files(&domains.map(|(needs, class)| Domain { needs, class }));
+    let world = kos_policy::World::hosted();
+    let mut seen = 0;
+    let mut library = Library::new(Files::texts(files.clone()));
+    for path in files.keys().filter(|path| path.ends_with(".edl")) {
+        let class = path.trim_end_matches(".edl").replace('/', ".");
+        for served in &library.class(&class).unwrap().endpoints {
+            let known = world
+                .endpoints
+                .iter()
+                .find(|known| known.interface.name == served.interface);
+            let known = known.unwrap_or_else(|| panic!("{} of {class}", served.interface));
+            assert_eq!((&known.name, &known.class), (&served.name, &None), "{class}");
+            seen += 1;
+            let Some(component) = &known.component else {
+                assert!(!served.name.contains('.'), "{class} has {} in a component", served.name);
+                continue;
+            };
+            let component = library.component(component).unwrap();
+            let (_, inner) = served.name.split_once('.').unwrap();
+            let is_it = |of: &kos_idl::model::Endpoint| of.name == inner && of.interface == served.interface;
+            assert!(component.endpoints.iter().any(is_it), "{}", component.name);
+        }
+    }
+    assert!(seen >= 14, "of two drivers and their servers: {seen}");
 }
 
 #[test]
@@ -279,6 +312,18 @@ fn an_init_yaml_that_cannot_run_here_says_why() {
         (
             &format!("{driver}  connections: [{{target: server.Log, id: log}}]\n"),
             "init.yaml:3:26: there is no task `server.Log`",
+        ),
+        (
+            &format!("{driver}  args: [--fast]\n"),
+            "init.yaml:3:10: `args`: the processes that run here take none",
+        ),
+        (
+            &format!("{driver}  env: {{A: b}}\n"),
+            "init.yaml:3:9: `env`: the processes that run here take none",
+        ),
+        (
+            &format!("{driver}  dynamic_connection_manager: true\n"),
+            "init.yaml:2:9: `dynamic_connection_manager`: the processes",
         ),
         (
             &format!("{driver}- name: server.I2c7\n"),

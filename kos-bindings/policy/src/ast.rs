@@ -132,6 +132,18 @@ impl Selector {
     pub(crate) fn of(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|selector| selector.word() == word)
     }
+
+    /// Why such an event has no such part; `None` if it has.
+    pub(crate) const fn absent_from(self, event: Event) -> Option<&'static str> {
+        match (event, self) {
+            (Event::Execute, Self::Src | Self::Dst) => None,
+            (Event::Execute, _) => Some("an `execute` event has no methods but kl.core.Execute's"),
+            (Event::Security, Self::Dst | Self::Endpoint | Self::Component) => {
+                Some("a `security` event has no receiver")
+            }
+            _ => None,
+        }
+    }
 }
 
 /// The selectors of an event or of a `match` section.
@@ -175,6 +187,8 @@ pub enum Item {
 pub struct Choice {
     /// Where it begins.
     pub pos: Pos,
+    /// Behind the value's closing parenthesis.
+    pub end: u32,
     /// The value.
     pub value: Expr,
     /// The options; no literal stands for `_`.

@@ -26,6 +26,8 @@ pub struct Record {
     pub granted: bool,
     /// The deciding rule's place, file and line; none if no rule decided.
     pub rule: Option<String>,
+    /// The deciding rule's text: several may stand on one line.
+    pub text: Option<String>,
     /// Why it was denied.
     pub reason: Option<String>,
 }

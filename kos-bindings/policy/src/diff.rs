@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::ast::Event;
-use crate::program::{ANY, Node, Program, key};
+use crate::program::{ANY, Ex, Model, Node, Program, key};
 
 /// An interaction: a kind of message between two classes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,6 +40,8 @@ pub struct Change {
     pub before: Vec<String>,
     /// Its rules after; none: it is denied.
     pub after: Vec<String>,
+    /// Objects that its rules use and that are not the same: by another configuration the same rule decides otherwise.
+    pub objects: Vec<String>,
 }
 
 fn text(program: &Program, nodes: &[Node], out: &mut Vec<String>) {
@@ -49,11 +51,15 @@ fn text(program: &Program, nodes: &[Node], out: &mut Vec<String>) {
                 out.extend(program.rules.get(*rule as usize).map(|rule| rule.text.clone()));
             }
             Node::Choice {
-                value, arms, otherwise, ..
+                pos,
+                end,
+                arms,
+                otherwise,
+                ..
             } => {
-                out.push(format!("choice {value:?}"));
+                out.push(program.text(*pos, *end));
                 for (option, nodes) in arms {
-                    out.push(format!("{option:?} :"));
+                    out.push(format!("{} :", literal(option)));
                     text(program, nodes, out);
                 }
                 out.push("_ :".to_owned());
@@ -63,10 +69,31 @@ fn text(program: &Program, nodes: &[Node], out: &mut Vec<String>) {
     }
 }
 
+/// An option of a choice, as it is written.
+fn literal(option: &Ex) -> String {
+    match option {
+        Ex::Int(number) => number.to_string(),
+        Ex::Neg(inner) => format!("-{}", literal(inner)),
+        Ex::Bool(value) => value.to_string(),
+        Ex::Text(text) => format!("{text:?}"),
+        other => format!("{other:?}"),
+    }
+}
+
+/// The rules of an interaction, and the objects that they use.
+type Described<'p> = (Vec<String>, BTreeMap<&'p str, &'p Model>);
+
 impl Program {
     /// Every interaction that has rules, with their texts.
     #[must_use]
     pub fn interactions(&self) -> BTreeMap<Interaction, Vec<String>> {
+        let described = self.described().into_iter();
+        described
+            .map(|(interaction, (rules, _))| (interaction, rules))
+            .collect()
+    }
+
+    fn described(&self) -> BTreeMap<Interaction, Described<'_>> {
         let name = |class: u64| {
             let class = usize::try_from(class).unwrap_or(0);
             match self.class_names.get(class) {
@@ -98,7 +125,10 @@ impl Program {
                     method.unwrap_or_default()
                 },
             };
-            found.insert(interaction, rules);
+            let objects = self.used.get(packed).into_iter().flatten();
+            let objects = objects.filter_map(|id| self.objects.get(usize::from(*id)));
+            let objects = objects.map(|object| (object.name.as_str(), &object.model)).collect();
+            found.insert(interaction, (rules, objects));
         }
         found
     }
@@ -107,22 +137,29 @@ impl Program {
 /// Compares two policies.
 #[must_use]
 pub fn diff(before: &Program, after: &Program) -> Vec<Change> {
-    let (mut old, new) = (before.interactions(), after.interactions());
+    let (mut old, new) = (before.described(), after.described());
     let mut changes = Vec::new();
-    for (interaction, after) in new {
-        let before = old.remove(&interaction).unwrap_or_default();
-        if before != after {
+    for (interaction, (after, models)) in new {
+        let (before, known) = old.remove(&interaction).unwrap_or_default();
+        // An object that only one of them uses stands in a rule that only one of them has.
+        let others = models
+            .iter()
+            .filter(|(name, model)| known.get(*name).is_some_and(|other| other != *model));
+        let objects: Vec<_> = others.map(|(name, _)| (*name).to_owned()).collect();
+        if before != after || !objects.is_empty() {
             changes.push(Change {
                 interaction,
                 before,
                 after,
+                objects,
             });
         }
     }
-    let gone = old.into_iter().map(|(interaction, before)| Change {
+    let gone = old.into_iter().map(|(interaction, (before, _))| Change {
         interaction,
         before,
         after: Vec::new(),
+        objects: Vec::new(),
     });
     changes.extend(gone);
     changes.sort_by(|a, b| a.interaction.cmp(&b.interaction));

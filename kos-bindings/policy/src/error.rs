@@ -79,6 +79,14 @@ pub(crate) fn place(sources: &[Source], pos: Pos) -> Place {
     }
 }
 
+/// What stands from `pos` to the byte `end`, on one line.
+pub(crate) fn text(sources: &[Source], pos: Pos, end: u32) -> String {
+    let source = sources.get(pos.file as usize);
+    let text = source.and_then(|source| source.text.get(pos.at as usize..end as usize));
+    let words: Vec<_> = text.unwrap_or_default().split_whitespace().collect();
+    words.join(" ")
+}
+
 /// A mistake in a policy: file, line, column, what is wrong and what was expected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Error {

@@ -115,6 +115,10 @@ pub(crate) fn record(program: &Program, asked: &Asked<'_>, decision: &Decision) 
         Decider::Choice(pos) => (Some(line(pos)), None),
         Decider::Rule(id) => (program.rules.get(id as usize).map(|rule| line(rule.pos)), None),
     };
+    let text = match decision.by {
+        Decider::Rule(id) => program.rules.get(id as usize).map(|rule| rule.text.clone()),
+        Decider::NoRule | Decider::Choice(_) => None,
+    };
     let fields = asked
         .method
         .map_or(Value::Null, |(_, method)| describe(asked.event, method, asked.message));
@@ -134,6 +138,7 @@ pub(crate) fn record(program: &Program, asked: &Asked<'_>, decision: &Decision) 
         fields,
         granted: decision.granted,
         rule,
+        text,
         reason: decision.reason.map(str::to_owned).or(otherwise),
     }
 }
@@ -278,6 +283,7 @@ impl Policy for Live {
             fields: Value::Null,
             granted: false,
             rule: None,
+            text: None,
             reason: Some("the message is not well-formed".to_owned()),
         });
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::ast::{Decl, Name};
-use crate::error::{Error, Mistake, Source, wrong};
+use crate::error::{Error, Mistake, Pos, Source, wrong};
 use crate::parse::parse;
 
 /// A policy's files, parsed.
@@ -75,6 +75,23 @@ impl Loader {
         Ok(())
     }
 
+    /// Takes a file as it was read. What is before the first byte that is no text has lines and columns.
+    fn bytes(&mut self, name: &str, bytes: Vec<u8>) -> Result<(), Mistake> {
+        match String::from_utf8(bytes) {
+            Ok(text) => self.file(name, &text),
+            Err(error) => {
+                let at = error.utf8_error().valid_up_to();
+                let file = u32::try_from(self.loaded.sources.len()).unwrap_or(u32::MAX);
+                self.loaded.sources.push(Source {
+                    name: name.to_owned(),
+                    text: String::from_utf8_lossy(error.as_bytes()).into_owned(),
+                });
+                let at = u32::try_from(at).unwrap_or(u32::MAX);
+                wrong(Pos { file, at }, "the text is not UTF-8")
+            }
+        }
+    }
+
     fn include(&mut self, used: &Name) -> Result<(), Mistake> {
         if let Some((_, models)) = MODELS.iter().find(|(file, _)| *file == used.text) {
             self.loaded.models.extend(models.iter());
@@ -99,8 +116,8 @@ impl Loader {
         }
         let relative = used.text.trim_end_matches("._").replace('.', "/") + ".psl";
         let path = root.join(&relative);
-        match std::fs::read_to_string(&path) {
-            Ok(text) => self.file(&path.display().to_string(), &text),
+        match std::fs::read(&path) {
+            Ok(bytes) => self.bytes(&path.display().to_string(), bytes),
             Err(error) => wrong(used.pos, format!("{}: {error}", path.display())),
         }
     }
@@ -114,7 +131,7 @@ impl Loaded {
     /// The first mistake, or the file that cannot be read.
     pub fn open(path: &Path) -> Result<Self, Error> {
         let name = path.display().to_string();
-        let text = std::fs::read_to_string(path).map_err(|error| Error {
+        let bytes = std::fs::read(path).map_err(|error| Error {
             place: crate::error::Place {
                 file: name.clone(),
                 line: 1,
@@ -123,7 +140,7 @@ impl Loaded {
             message: error.to_string(),
         })?;
         let mut loader = Loader::new(path.parent().map(Path::to_owned));
-        match loader.file(&name, &text) {
+        match loader.bytes(&name, bytes) {
             Ok(()) => Ok(loader.loaded),
             Err(mistake) => Err(Error::new(&loader.loaded.sources, mistake)),
         }

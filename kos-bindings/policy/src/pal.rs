@@ -6,7 +6,7 @@ use std::sync::Mutex;
 
 use kos_bindings::nk::{Interface, Method};
 
-use crate::ast::{Case, Event, Expect, Name, Selector, TestSet};
+use crate::ast::{Case, Event, Expect, Expr, ExprKind, Name, Selector, TestSet};
 use crate::audit::Record;
 use crate::error::{Error, Mistake, Place, Source, wrong};
 use crate::eval::{Decision, State};
@@ -75,6 +75,7 @@ impl Ready {
 const STARTER: &str = kos_bindings::hosted::judge::SUPERVISOR;
 
 fn ready(program: &Program, variables: &Variables, case: &Case) -> Result<Ready, Mistake> {
+    fits(case)?;
     let of = |selector| {
         case.selectors
             .iter()
@@ -123,7 +124,7 @@ fn ready(program: &Program, variables: &Variables, case: &Case) -> Result<Ready,
         Event::Response | Event::Error => &src.0,
         _ => &dst.0,
     };
-    let interface = interface_of(program, server, of(Selector::Interface), of(Selector::Endpoint), case)?;
+    let interface = interface_of(program, server, of, case)?;
     let method_name = needed(Selector::Method)?;
     let method = interface.methods.iter().find(|method| method.name == method_name.text);
     let method = method.filter(|method| fields_of(case.event, method).is_some());
@@ -148,29 +149,74 @@ fn ready(program: &Program, variables: &Variables, case: &Case) -> Result<Ready,
     })
 }
 
-fn interface_of(
+/// The interface of a case: the one that all of its selectors agree on.
+fn interface_of<'c>(
     program: &Program,
     server: &str,
-    interface: Option<&Name>,
-    endpoint: Option<&Name>,
+    of: impl Fn(Selector) -> Option<&'c Name>,
     case: &Case,
 ) -> Result<&'static Interface, Mistake> {
-    if let Some(name) = interface {
-        return match program.world.interface(&name.text) {
-            Some(interface) => Ok(interface),
-            None => wrong(name.pos, format!("there is no interface `{}`", name.text)),
-        };
-    }
-    let Some(name) = endpoint else {
-        return wrong(case.pos, "`interface=` or `endpoint=` is missing");
+    let interface = match of(Selector::Interface) {
+        Some(name) => match program.world.interface(&name.text) {
+            None => return wrong(name.pos, format!("there is no interface `{}`", name.text)),
+            interface => interface,
+        },
+        None => None,
     };
-    let mut endpoints = program.world.endpoints.iter();
-    let found = endpoints
-        .find(|endpoint| endpoint.name == name.text && endpoint.class.as_deref().is_none_or(|class| class == server));
-    match found {
-        Some(endpoint) => Ok(endpoint.interface),
-        None => wrong(name.pos, format!("there is no endpoint `{}`", name.text)),
+    let mut endpoints: Vec<_> = program.world.endpoints.iter().collect();
+    endpoints.retain(|endpoint| endpoint.class.as_deref().is_none_or(|class| class == server));
+    let mut last = None;
+    for selector in [Selector::Endpoint, Selector::Component] {
+        let Some(name) = of(selector) else { continue };
+        endpoints.retain(|endpoint| match selector {
+            Selector::Endpoint => endpoint.name == name.text,
+            _ => endpoint.component.as_ref() == Some(&name.text),
+        });
+        if endpoints.is_empty() {
+            return wrong(name.pos, format!("there is no {} `{}`", selector.word(), name.text));
+        }
+        last = Some(name);
     }
+    let Some(last) = last else {
+        return match interface {
+            Some(interface) => Ok(interface),
+            None => wrong(case.pos, "`interface=` or `endpoint=` is missing"),
+        };
+    };
+    match (interface, endpoints.as_slice()) {
+        (Some(interface), _)
+            if endpoints
+                .iter()
+                .any(|endpoint| endpoint.interface.riid == interface.riid) =>
+        {
+            Ok(interface)
+        }
+        (Some(_), _) => wrong(last.pos, format!("`{}` does not offer that interface", last.text)),
+        (None, [endpoint]) => Ok(endpoint.interface),
+        (None, _) => wrong(
+            last.pos,
+            format!("`{}` has several endpoints: `endpoint=` is missing", last.text),
+        ),
+    }
+}
+
+/// Refuses what an event does not have, before it could be taken for granted.
+fn fits(case: &Case) -> Result<(), Mistake> {
+    for (selector, name) in &case.selectors {
+        if let Some(why) = selector.absent_from(case.event) {
+            return wrong(name.pos, format!("`{}=`: {why}", selector.word()));
+        }
+    }
+    match &case.message {
+        Some(message) if case.event == Event::Execute && !is_empty(message) => {
+            wrong(message.pos, "an `execute` event has no fields here")
+        }
+        _ => Ok(()),
+    }
+}
+
+fn is_empty(message: &Expr) -> bool {
+    matches!(&message.kind, ExprKind::Dict(entries) if entries.is_empty())
 }
 
 fn run_case(

@@ -5,6 +5,7 @@
 //! that names no sender or no receiver stands under the class 0, so a message looks in four places
 //! at the most, however many domains there are.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::atomic::AtomicBool;
 
@@ -12,7 +13,7 @@ use kos_bindings::nk::Interface;
 use rustc_hash::FxHashMap;
 
 use crate::ast::{Event, TestSet};
-use crate::error::{Place, Pos, Source, place};
+use crate::error::{Place, Pos, Source, place, text};
 use crate::world::World;
 
 /// A class's number; also the security id of its process, since a class has one process.
@@ -36,6 +37,8 @@ pub struct Program {
     pub(crate) classes: FxHashMap<Box<str>, ClassId>,
     pub(crate) class_names: Vec<Box<str>>,
     pub(crate) tables: FxHashMap<u64, Box<[Node]>>,
+    /// Which objects with a configuration the rules of an entry use, for comparisons.
+    pub(crate) used: BTreeMap<u64, BTreeSet<u16>>,
     /// Whether there are entries with any sender and any receiver, any sender, any receiver.
     pub(crate) has_any: [bool; 3],
     pub(crate) rules: Vec<RuleInfo>,
@@ -78,6 +81,8 @@ pub(crate) enum Node {
     },
     Choice {
         pos: Pos,
+        /// Behind the value, in the text.
+        end: u32,
         value: Ex,
         arms: Vec<(Ex, Vec<Node>)>,
         otherwise: Option<Vec<Node>>,
@@ -349,6 +354,11 @@ impl Program {
     /// Where something stands.
     pub(crate) fn place(&self, pos: Pos) -> Place {
         place(&self.sources, pos)
+    }
+
+    /// What stands there, on one line.
+    pub(crate) fn text(&self, pos: Pos, end: u32) -> String {
+        text(&self.sources, pos, end)
     }
 
     pub(crate) fn interface(&self, riid: u16) -> Option<&'static Interface> {

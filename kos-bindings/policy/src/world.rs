@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What a policy speaks about: interfaces, and which class offers which at what endpoint.
 
+use kos_bindings::hosted::judge::CORE;
 use kos_bindings::nk::{Field, Interface, Method};
 
 use crate::ast::Event;
@@ -10,7 +11,7 @@ use crate::ast::Event;
 pub struct Endpoint {
     /// The class that has it; `None`: any class that serves the interface.
     pub class: Option<String>,
-    /// The component that it belongs to, if its class has components.
+    /// The component that it belongs to, by the name in its CDL, if that is known.
     pub component: Option<String>,
     /// Its qualified name.
     pub name: String,
@@ -36,12 +37,50 @@ fn endpoint_name(interface: &str) -> String {
     first.into_iter().chain(chars).collect()
 }
 
+/// Interfaces that servers' classes have in a component: its instance there, and its name.
+const COMPONENTS: [(&str, &str, &str); 3] = [
+    ("linuxcompat.Gpio", "controller", "linuxcompat.GpioController"),
+    ("linuxcompat.I2c", "bus", "linuxcompat.I2cBus"),
+    ("linuxcompat.Spi", "bus", "linuxcompat.SpiBus"),
+];
+
+/// The endpoint of an interface, as the class has it that serves it.
+fn served(interface: &'static Interface) -> Endpoint {
+    let plain = Endpoint {
+        class: None,
+        component: None,
+        name: endpoint_name(interface.name),
+        interface,
+    };
+    if let Some((_, instance, component)) = COMPONENTS.iter().find(|(known, ..)| *known == interface.name) {
+        return Endpoint {
+            component: Some((*component).to_owned()),
+            name: format!("{instance}.{}", plain.name),
+            ..plain
+        };
+    }
+    match interface.name.strip_prefix("kl.core.") {
+        // What the kernel's components are called is not public; their instances and endpoints are.
+        Some(name) => Endpoint {
+            class: Some(CORE.to_owned()),
+            name: format!("{}.{name}", name.to_ascii_lowercase()),
+            ..plain
+        },
+        None => plain,
+    }
+}
+
 impl World {
-    /// The world of the hosted kernel: the interfaces of `kos_bindings::idl`. Each class has at
-    /// most one endpoint of an interface, named like it.
+    /// The world of the hosted kernel: the interfaces of `kos_bindings::idl`, at the endpoints that the classes have
+    /// which serve them: `linuxcompat.I2c` at `bus.i2c`, `kl.core.IO` at the kernel's `io.IO`, `linuxcompat.Sysfs` at
+    /// `sysfs`. Each class has at most one of an interface.
     #[must_use]
     pub fn hosted() -> Self {
-        Self::of(&kos_bindings::idl::INTERFACES)
+        let interfaces = kos_bindings::idl::INTERFACES;
+        Self {
+            interfaces: interfaces.to_vec(),
+            endpoints: interfaces.into_iter().map(served).collect(),
+        }
     }
 
     /// A world where each class has at most one endpoint of an interface, named like it.

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::vec::Vec;
 
 use super::notice::lock;
-use super::process::{MAX_QUEUED, Process, Request};
+use super::process::{MAX_QUEUED, Process, Request, is_queue_full};
 use super::quota::{Charge, What};
 use super::shared::{Message, Room};
 use super::sync::Sync;
@@ -117,8 +117,8 @@ impl Listener {
     ///
     /// # Errors
     ///
-    /// The request, with `rcNotConnected` if the server is gone, `rcBusy` if too many wait, `rcInvalidArgument` if it
-    /// does not fit into the server's ports, `rcFail` if too much of its client's waits.
+    /// The request, with `rcNotConnected` if the server is gone, `rcBusy` if too many of its process's wait, `rcInvalidArgument` if
+    /// it does not fit into the server's ports, `rcFail` if too much of its client's waits.
     pub(crate) fn deliver(&self, request: Request, parts: Parts<'_>) -> Result<(), (Request, Retcode)> {
         if !self.room.holds(parts) {
             return Err((request, Retcode::INVALID_ARGUMENT));
@@ -136,7 +136,8 @@ impl Listener {
                 return Ok(());
             }
         }
-        if state.queue.len() >= MAX_QUEUED {
+        let own = state.waiting().filter(|other| *other == request.client.task.id).count();
+        if is_queue_full(own, state.queue.len()) {
             return Err((request, Retcode::BUSY));
         }
         let bytes = (parts.constant.len() + parts.arena.len()) as u64;

@@ -41,8 +41,18 @@ use notice::Notice;
 pub(crate) use pending::{Peer, Pending};
 use queue::{InService, Queue};
 
-/// The most requests that wait for one listener; the next one gets `rcBusy`.
+/// How many requests wait for one listener or domain.
 pub(crate) const MAX_QUEUED: usize = 256;
+
+/// Tells whether a process of which `own` of the `all` requests wait in a queue gets `rcBusy` for one more. It may have
+/// no more there than places are left, so that one alone, however many threads it has, leaves half of them; who has none
+/// finds a place up to twice as many.
+pub(crate) const fn is_queue_full(own: usize, all: usize) -> bool {
+    match own {
+        0 => all >= 2 * MAX_QUEUED,
+        _ => own >= MAX_QUEUED.saturating_sub(all),
+    }
+}
 
 /// What a deadline brought to light.
 #[derive(Debug)]
@@ -262,7 +272,7 @@ impl Process {
                 self.give_turn();
                 Ok(())
             }
-            _ if state.queue.len() >= MAX_QUEUED => Err((request, Retcode::BUSY)),
+            _ if state.queue.is_full_for(&request) => Err((request, Retcode::BUSY)),
             _ => {
                 state.queue.push(request, Message::copy_of(parts));
                 self.hint(&state);

@@ -152,10 +152,15 @@ impl Thread {
                 self.me.finish(code);
                 wake(client);
             }
-            op::SHARE => self
-                .me
-                .finish(self.kernel.take_share(&self.me).err().unwrap_or(Retcode::OK)),
-            _ => self.me.finish(Retcode::INVALID_ARGUMENT),
+            op::SHARE => {
+                let shared = self.kernel.take_share(&self.me);
+                let refused = shared.map_err(|code| self.audit(Lens::default(), code));
+                self.me.finish(refused.err().unwrap_or(Retcode::OK));
+            }
+            _ => {
+                let code = self.audit(Lens::default(), Retcode::INVALID_ARGUMENT);
+                self.me.finish(code);
+            }
         }
     }
 

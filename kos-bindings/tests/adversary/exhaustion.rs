@@ -246,6 +246,9 @@ fn queues_of_a_server_that_is_busy() {
         .filter(|outcome| **outcome == Err(Retcode::FAIL))
         .count();
     assert_eq!(refused, 1, "two of 30 KiB wait, a third is over 64 KiB: {outcomes:?}");
+    let records = stage.audit.take();
+    let is_it = |record: &Record| record.sender == "mallory" && record.code == Retcode::FAIL;
+    assert!(records.iter().any(is_it), "{records:?}");
     std::thread::scope(|scope| {
         let n = &mut stage.n;
         let asks = scope.spawn(move || {

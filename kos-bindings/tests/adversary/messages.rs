@@ -2,6 +2,7 @@
 //! Messages that are not what they claim, to the server and to the kernel.
 
 use kos_bindings::idl;
+use kos_bindings::kn::right;
 use kos_bindings::nk::{Handle, HandleDesc, Header, Lens, Retcode, Transport, Wire};
 
 use crate::Stage;
@@ -65,27 +66,44 @@ fn malformed_messages_to_a_server() {
         let outcome = stage.m.call(channel, Lens { constant, arena }).map(drop);
         stage.refused(what, outcome, Retcode::INVALID_ARGUMENT);
     }
-    // Lengths that no port can hold never become a message, so there is nothing to be audited.
-    for lens in [
-        Lens {
-            constant: usize::MAX,
-            arena: 0,
-        },
-        Lens {
-            constant: 24,
-            arena: usize::MAX,
-        },
-        Lens {
-            constant: 8193,
-            arena: 0,
-        },
-        Lens {
-            constant: 24,
-            arena: (128 << 10) + 1,
-        },
+    // Lengths that no port can hold never become a message: in the audit is who tried.
+    for (what, constant, arena) in [
+        ("a constant part of all that there is", usize::MAX, 0),
+        ("an arena of all that there is", 24, usize::MAX),
+        ("a constant part that ends outside of the port", 8193, 0),
+        ("an arena that ends outside of the port", 24, (128 << 10) + 1),
     ] {
-        assert_eq!(stage.m.call(channel, lens).map(drop), Err(Retcode::INVALID_ARGUMENT));
-        stage.neighbour_is_served("impossible lengths");
+        let outcome = stage.m.call(channel, Lens { constant, arena }).map(drop);
+        stage.refused(what, outcome, Retcode::INVALID_ARGUMENT);
+    }
+}
+
+#[test]
+fn messages_to_what_is_no_endpoint() {
+    let mut stage = Stage::new();
+    let memory = stage.m.kn().mdl_create(4096, 3).expect("memory");
+    let object = stage
+        .m
+        .kn()
+        .handle_create_user_object(Handle::INVALID, 1, right::COMMON | right::CALL, 0, 0)
+        .expect("an object");
+    let sync = stage.m.kn().ipc_create_sync_object(false).expect("an object");
+    for (what, handle) in [
+        ("calling memory", memory),
+        ("calling an object without a server", object),
+    ] {
+        let lens = write(stage.m.request(), &[], b"");
+        let outcome = stage.m.call(handle, lens).map(drop);
+        stage.refused(what, outcome, Retcode::INVALID_ARGUMENT);
+    }
+    let channel = stage.channel;
+    for (what, sync) in [
+        ("memory to interrupt a call", memory),
+        ("nothing to interrupt a call", Handle(sync.0 + 99)),
+    ] {
+        let lens = write(stage.m.request(), &[], b"");
+        let outcome = stage.m.call_ex(channel, lens, 100, sync).map(drop);
+        stage.refused(what, outcome, Retcode::INVALID_ARGUMENT);
     }
 }
 

@@ -1,40 +1,22 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Point 4, its other half: a process asks the policy itself, through the security interface of its class.
 
-use std::sync::{Arc, Mutex};
+#[path = "../common/guard.rs"]
+mod guard;
 
-use kos_bindings::hosted::judge::{Policy, Query, Subject, Verdict};
+use guard::Guard;
+use kos_bindings::hosted::judge::Query;
 use kos_bindings::hosted::{Config, Kernel, Task, TaskSpec, Thread};
 use kos_bindings::idl::{clock, log};
 use kos_bindings::kn::right;
-use kos_bindings::nk::{Handle, HandleDesc, Header, Lens, Parts, Retcode, Transport};
+use kos_bindings::nk::{Handle, HandleDesc, Header, Lens, Retcode, Transport};
 
 use crate::world::*;
 
-/// Grants log lines of level 6, and remembers who asked.
-#[derive(Clone, Default)]
-struct Guard(Arc<Mutex<Vec<(String, u64)>>>);
-
-impl Policy for Guard {
-    fn judge(&self, _: &Subject<'_>) -> Verdict {
-        Verdict::Allow
-    }
-
-    fn security(&self, sender: &str, process: u64, query: Query<'_>) -> Verdict {
-        assert_eq!((query.interface.name, query.method.name), ("linuxcompat.Log", "Write"));
-        self.0.lock().expect("no panic").push((sender.to_owned(), process));
-        match log::WriteReq::decode(query.message) {
-            Ok(line) if line.level == 6 => Verdict::Allow,
-            _ => Verdict::Deny,
-        }
-    }
-
-    fn malformed(&self, sender: &str, _: &str, _: kos_bindings::hosted::judge::Kind, _: Parts<'_>) {
-        self.0
-            .lock()
-            .expect("no panic")
-            .push((format!("malformed {sender}"), 0));
-    }
+/// Grants log lines of level 6.
+fn may(query: &Query<'_>) -> bool {
+    assert_eq!((query.interface.name, query.method.name), ("linuxcompat.Log", "Write"));
+    log::WriteReq::decode(query.message).is_ok_and(|line| line.level == 6)
 }
 
 /// `Log` has no results, so a class may have it as its security interface.
@@ -63,7 +45,7 @@ fn ask(thread: &mut Thread, to: Handle, level: u8) -> Result<usize, Retcode> {
 }
 
 fn guarded() -> (Kernel, Guard) {
-    let guard = Guard::default();
+    let guard = Guard::new(may);
     let config = Config {
         policy: Box::new(guard.clone()),
         ..Config::default()
@@ -78,7 +60,7 @@ fn p04_a_process_asks_the_policy_through_its_class_interface() {
     let to = thread.kn().handle_security_connect().expect("a handle");
     assert_eq!(ask(&mut thread, to, 6), Ok(24), "the answer is empty");
     assert_eq!(ask(&mut thread, to, 3), Err(Retcode::SECURITY_DISALLOW));
-    let asked = std::mem::take(&mut *guard.0.lock().expect("no panic"));
+    let asked = guard.take();
     let me = ("verifier".to_owned(), u64::from(task.id()));
     assert_eq!(asked, [me.clone(), me], "by class and process");
     // What is no message of that interface, the policy is not asked about.
@@ -88,7 +70,7 @@ fn p04_a_process_asks_the_policy_through_its_class_interface() {
     assert_eq!(thread.call(to, lens).map(drop), Err(Retcode::INVALID_ARGUMENT));
     let lens = Lens { constant: 3, arena: 0 };
     assert_eq!(thread.call(to, lens).map(drop), Err(Retcode::INVALID_ARGUMENT));
-    let asked = guard.0.lock().expect("no panic");
+    let asked = guard.take();
     assert!(asked.iter().all(|(who, _)| who == "malformed verifier"), "{asked:?}");
     assert_eq!(asked.len(), 2);
 }

@@ -7,6 +7,7 @@ use crate::{
     raw::{cell::Global, task::Task},
     sched,
 };
+use alloc::vec::Vec;
 use kos_bindings::domain::CallerId;
 
 /// A client, as the kernel stamps it on each request. It never comes again after the client is gone.
@@ -48,16 +49,14 @@ struct Served {
 
 /// One entry for each task that serves a request: no more than the doors have workers.
 struct Table {
-    served: [Option<Served>; super::MAX_WORKERS],
+    served: Vec<Served>,
 }
 
-static TABLE: Global<Table> = Global::new(Table {
-    served: [None; super::MAX_WORKERS],
-});
+static TABLE: Global<Table> = Global::new(Table { served: Vec::new() });
 
 impl Table {
     fn find(&mut self, task: Task) -> Option<&mut Served> {
-        self.served.iter_mut().flatten().find(|s| s.task == task)
+        self.served.iter_mut().find(|s| s.task == task)
     }
 }
 
@@ -66,20 +65,18 @@ impl Table {
 pub fn serve(client: Client, caller: CallerId, f: impl FnOnce()) -> bool {
     let task = Task::current();
     TABLE.with(|t| {
-        if let Some(slot) = t.served.iter_mut().find(|s| s.is_none()) {
-            *slot = Some(Served {
-                task,
-                client,
-                caller,
-                is_orphan: false,
-                window: None,
-            });
-        }
+        t.served.push(Served {
+            task,
+            client,
+            caller,
+            is_orphan: false,
+            window: None,
+        });
     });
     f();
     let is_orphan = TABLE.with(|t| {
-        let slot = t.served.iter_mut().find(|s| s.is_some_and(|s| s.task == task));
-        slot.and_then(Option::take).is_some_and(|served| served.is_orphan)
+        let at = t.served.iter().position(|s| s.task == task);
+        at.is_some_and(|at| t.served.swap_remove(at).is_orphan)
     });
     task.forget_signals();
     is_orphan
@@ -88,7 +85,7 @@ pub fn serve(client: Client, caller: CallerId, f: impl FnOnce()) -> bool {
 /// Notes that a client is gone.
 pub fn orphan(client: Client) {
     TABLE.with(|t| {
-        for served in t.served.iter_mut().flatten().filter(|s| s.client == client) {
+        for served in t.served.iter_mut().filter(|s| s.client == client) {
             served.is_orphan = true;
         }
     });
@@ -96,7 +93,7 @@ pub fn orphan(client: Client) {
 
 /// Ends the waiting of whoever serves this request, as a signal would: nobody waits for the answer.
 pub fn interrupt(caller: CallerId) {
-    let task = TABLE.with(|t| t.served.iter().flatten().find(|s| s.caller == caller).map(|s| s.task));
+    let task = TABLE.with(|t| t.served.iter().find(|s| s.caller == caller).map(|s| s.task));
     if let Some(task) = task {
         task.kill();
         sched::wake(task, TASK_INTERRUPTIBLE | TASK_WAKEKILL);

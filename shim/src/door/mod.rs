@@ -90,8 +90,8 @@ impl Request {
     }
 }
 
-/// Most requests that the kernel sends before one is answered (`WORKERS` in `hosted/process/queue.rs`).
-const MAX_REQUESTS: usize = 32;
+/// Most requests that the kernel sends before one is answered (`WORKERS` and `FIRSTS` in `hosted/process/queue.rs`).
+const MAX_REQUESTS: usize = 32 + 256;
 /// Most clients that are cleaned up at once.
 const MAX_CLEAN_UPS: usize = 4;
 const MAX_WORKERS: usize = MAX_REQUESTS + MAX_CLEAN_UPS;

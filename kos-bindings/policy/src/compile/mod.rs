@@ -9,13 +9,14 @@ mod expr;
 mod objects;
 mod rules;
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 
 use kos_bindings::nk::{Field, Interface, Method};
 use rustc_hash::FxHashMap;
 
 use crate::ast::{Binding, Body, Decl, Event, Item, Name, Selector, Selectors, TestSet};
-use crate::error::{Error, Mistake, Pos, wrong};
+use crate::error::{Error, Mistake, Pos, text, wrong};
 use crate::load::Loaded;
 use crate::program::{ANY, ClassId, Ex, MAX_MID, Model, Node, ObjectDef, Profile, Program, RuleInfo, key};
 use crate::world::{World, fields_of};
@@ -31,6 +32,9 @@ struct Compiler {
     rules: Vec<RuleInfo>,
     rule_ids: BTreeMap<Pos, u32>,
     tables: BTreeMap<u64, Vec<Node>>,
+    used: BTreeMap<u64, BTreeSet<u16>>,
+    /// Objects with a configuration that were named since it was emptied.
+    named: RefCell<BTreeSet<u16>>,
     has_any: [bool; 3],
 }
 
@@ -41,7 +45,12 @@ impl Compiler {
     fn object(&self, name: &Name) -> Checked<(u16, &Model)> {
         let found = self.objects.iter().position(|object| object.name == name.text);
         match found.and_then(|at| Some((args::index(at), self.objects.get(at)?))) {
-            Some((id, object)) => Ok((id, &object.model)),
+            Some((id, object)) => {
+                if !matches!(object.model, Model::Base | Model::Aux(_) | Model::Each) {
+                    self.named.borrow_mut().insert(id);
+                }
+                Ok((id, &object.model))
+            }
             None => {
                 let known: Vec<_> = self.objects.iter().map(|object| object.name.as_str()).collect();
                 let known = if known.is_empty() {
@@ -98,6 +107,13 @@ impl Compiler {
             match decl {
                 Decl::Class(class) => self.declare(class)?,
                 Decl::Object(object) => {
+                    if matches!(
+                        object.name.text.as_str(),
+                        "message" | "src_sid" | "dst_sid" | "true" | "false"
+                    ) {
+                        let message = format!("`{}` means something else in rules", object.name.text);
+                        return wrong(object.name.pos, message);
+                    }
                     if self.objects.iter().any(|known| known.name == object.name.text) {
                         return wrong(object.name.pos, format!("`{}` is already declared", object.name.text));
                     }
@@ -199,10 +215,15 @@ impl Compiler {
                 }
                 None => "an `execute` event".to_owned(),
             };
+            self.named.take();
             let node = self.node(target.event, item, fields, &what, profile)?;
             let (riid, mid) = known.map_or((0, 0), |(interface, method)| (interface.riid, method.mid));
             let key = key(target.event, target.src, target.dst, riid, mid);
             self.tables.entry(key).or_default().push(node);
+            let named = self.named.take();
+            if !named.is_empty() {
+                self.used.entry(key).or_default().extend(named);
+            }
             let at = match (target.src, target.dst) {
                 (ANY, ANY) => Some(0),
                 (ANY, _) => Some(1),
@@ -275,6 +296,9 @@ impl Compiler {
                         Some(literal) => {
                             let literal = self.scope(event, fields, what).of(literal, &ty)?;
                             self.check_option(&value, &literal, *pos)?;
+                            if arms.iter().any(|(known, _): &(Ex, _)| is_same(known, &literal)) {
+                                return wrong(*pos, "this option stands here twice");
+                            }
                             arms.push((literal, nodes));
                         }
                         None => otherwise = Some(nodes),
@@ -282,6 +306,7 @@ impl Compiler {
                 }
                 Ok(Node::Choice {
                     pos: choice.pos,
+                    end: choice.end,
                     value,
                     arms,
                     otherwise,
@@ -314,15 +339,7 @@ impl Compiler {
     fn target(&self, world: &World, event: Event, selectors: &[&Selectors]) -> Checked<Target> {
         let mut found: BTreeMap<Selector, &Name> = BTreeMap::new();
         for (selector, name) in selectors.iter().flat_map(|selectors| selectors.iter()) {
-            let refused = match (event, selector) {
-                (Event::Execute, Selector::Src | Selector::Dst) => None,
-                (Event::Execute, _) => Some("an `execute` event has no methods but kl.core.Execute's"),
-                (Event::Security, Selector::Dst | Selector::Endpoint | Selector::Component) => {
-                    Some("a `security` event has no receiver")
-                }
-                _ => None,
-            };
-            if let Some(why) = refused {
+            if let Some(why) = selector.absent_from(event) {
                 return wrong(name.pos, format!("`{}=`: {why}", selector.word()));
             }
             if let Some(other) = found.insert(*selector, name)
@@ -368,6 +385,24 @@ impl Compiler {
             }
         }
         Ok(target)
+    }
+}
+
+/// The number that an option is; a negative one is an expression.
+fn number(option: &Ex) -> Option<i128> {
+    match option {
+        Ex::Int(number) => Some(*number),
+        Ex::Neg(inner) => Some(-number(inner)?),
+        _ => None,
+    }
+}
+
+/// Whether two options are the same value.
+fn is_same(a: &Ex, b: &Ex) -> bool {
+    match (a, b) {
+        (Ex::Bool(a), Ex::Bool(b)) => a == b,
+        (Ex::Text(a), Ex::Text(b)) => a == b,
+        _ => number(a).is_some() && number(a) == number(b),
     }
 }
 
@@ -457,6 +492,8 @@ pub fn compile(loaded: &Loaded, world: World) -> Result<Program, Error> {
         rules: Vec::new(),
         rule_ids: BTreeMap::new(),
         tables: BTreeMap::new(),
+        used: BTreeMap::new(),
+        named: RefCell::default(),
         has_any: [false; 3],
     };
     compiler.prepare(loaded).map_err(located)?;
@@ -471,13 +508,7 @@ pub fn compile(loaded: &Loaded, world: World) -> Result<Program, Error> {
     }
     let mut rules = compiler.rules;
     for rule in &mut rules {
-        let source = loaded.sources.get(rule.pos.file as usize);
-        let text = source.and_then(|source| source.text.get(rule.pos.at as usize..rule.end as usize));
-        rule.text = text
-            .unwrap_or_default()
-            .split_whitespace()
-            .collect::<Vec<_>>()
-            .join(" ");
+        rule.text = text(&loaded.sources, rule.pos, rule.end);
     }
     let boxed = |(key, nodes): (u64, Vec<Node>)| (key, nodes.into_boxed_slice());
     Ok(Program {
@@ -486,6 +517,7 @@ pub fn compile(loaded: &Loaded, world: World) -> Result<Program, Error> {
         classes: compiler.classes,
         class_names: compiler.class_names,
         tables: compiler.tables.into_iter().map(boxed).collect(),
+        used: compiler.used,
         has_any: compiler.has_any,
         rules,
         objects: compiler.objects,

@@ -142,15 +142,23 @@ fn flow(object: &Object) -> Checked<Model> {
     let (declared, alternatives) = the_type(object, "State")?;
     let mut of_type = Vec::new();
     for alternative in alternatives {
-        of_type.push(literal(alternative)?);
+        let name = literal(alternative)?;
+        if of_type.contains(&name) {
+            return wrong(alternative.pos, format!("the state {name:?} stands here twice"));
+        }
+        of_type.push(name);
     }
     if of_type.iter().collect::<BTreeSet<_>>() != states.iter().collect::<BTreeSet<_>>() {
         return wrong(declared.pos, "`State` and `states` must name the same states");
     }
     let initial = state_of(&states, &literal(initial)?, initial.pos)?;
     let mut to = vec![Vec::new(); states.len()];
+    let mut known = BTreeSet::new();
     for (from, targets) in dict(transitions)? {
         let at = state_of(&states, &from.text, from.pos)?;
+        if !known.insert(at) {
+            return wrong(from.pos, format!("the state {:?} stands here twice", from.text));
+        }
         for target in list(targets)? {
             let target = state_of(&states, &literal(target)?, target.pos)?;
             if let Some(slot) = to.get_mut(usize::from(at)) {

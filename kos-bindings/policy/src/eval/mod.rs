@@ -90,6 +90,7 @@ impl<'m> Run<'m, '_, '_> {
                     value,
                     arms,
                     otherwise,
+                    ..
                 } => {
                     let stuck = |fault| (Decider::Choice(*pos), fault);
                     let value = self.subject.value(value, self.txn).map_err(stuck)?;

@@ -7,7 +7,7 @@ mod token;
 use winnow::ModalResult;
 use winnow::combinator::{eof, opt};
 use winnow::prelude::*;
-use winnow::stream::{LocatingSlice, Stateful};
+use winnow::stream::{LocatingSlice, Location, Stateful};
 
 use crate::ast::{
     Binding, Body, Case, Choice, Decl, Event, Expect, Expr, ExprKind, Item, Name, Object, Selector, Selectors, TestSet,
@@ -15,7 +15,7 @@ use crate::ast::{
 use crate::error::{Mistake, Pos};
 use expr::{dict, expr, literal, rule};
 use token::{
-    At, Input, blank, has, here, mark, mistake, name, nested, next, number, peek_word, refuse, text, want, word,
+    At, Input, blank, has, here, mark, mistake, name, nested, next, number, peek_word, pos_of, refuse, text, want, word,
 };
 
 /// Parses one file. `file` is its index.
@@ -262,6 +262,7 @@ fn item(input: &mut Input<'_>) -> ModalResult<Item> {
             mark(input, "(")?;
             let value = expr(input)?;
             mark(input, ")")?;
+            let end = pos_of(input, input.previous_token_end()).at;
             mark(input, "{")?;
             let arms = nested(input, |input| {
                 let mut arms = Vec::new();
@@ -270,7 +271,7 @@ fn item(input: &mut Input<'_>) -> ModalResult<Item> {
                 }
                 Ok(arms)
             })?;
-            Ok(Item::Choice(Choice { pos, value, arms }))
+            Ok(Item::Choice(Choice { pos, end, value, arms }))
         }
         "audit" => refuse("`audit` stands first between the braces, once"),
         _ => rule(input).map(Item::Rule),

@@ -69,6 +69,7 @@ fn found(input: &Input<'_>) -> String {
     let word = rest.len() - rest.trim_start_matches(is_word).len();
     match rest.chars().next() {
         None => "the end of the file".to_owned(),
+        Some(first) if word == 0 && !first.is_ascii_graphic() => format!("`{}`", first.escape_default()),
         Some(first) => format!("`{}`", rest.get(..word.max(first.len_utf8())).unwrap_or_default()),
     }
 }

@@ -249,3 +249,79 @@ fn a_difference_is_by_interaction() {
     );
     assert!(crate::diff(&old, &old).is_empty());
 }
+
+#[test]
+fn a_difference_shows_choices_as_written_and_objects_that_decide_otherwise() {
+    let policy = |target: &str, option: &str| {
+        program(&format!(
+            "use nk.flow._ policy object f : Flow {{ type State = \"a\" | \"b\"
+             config = {{ states : [\"a\", \"b\"], initial : \"a\", transitions : {{ \"a\" : [\"{target}\"] }} }} }}
+             {GET} {{ choice (message . line) {{ {option} : f.enter {{sid : dst_sid, state : \"b\"}} _ : deny () }} }}
+             request dst=Server endpoint=gpio method=Set {{ grant () }}"
+        ))
+    };
+    let changes = crate::diff(&policy("b", "1"), &policy("a", "1"));
+    let [change] = &changes[..] else { panic!("{changes:?}") };
+    assert_eq!(change.before, change.after);
+    assert_eq!(change.objects, ["f"], "the same rule, another machine");
+    let changes = crate::diff(&policy("b", "1"), &policy("b", "2"));
+    let [change] = &changes[..] else { panic!("{changes:?}") };
+    assert_eq!(
+        change.after,
+        [
+            "choice (message . line)",
+            "2 :",
+            "f.enter {sid : dst_sid, state : \"b\"}",
+            "_ :",
+            "deny ()"
+        ]
+    );
+    assert!(change.objects.is_empty());
+}
+
+#[test]
+fn what_decides_is_told_from_what_stands_on_the_same_line() {
+    let policy = program(&format!(
+        "{GET} {{ assert (message.line == 1) deny (message.line == 2) grant () }}"
+    ));
+    let decided = |line: u32| {
+        let record = policy.explain(&format!("{GET} {{line : {line}}}")).unwrap();
+        (record.granted, record.text.unwrap())
+    };
+    assert_eq!(decided(1), (true, "grant ()".to_owned()));
+    assert_eq!(decided(2), (false, "assert (message.line == 1)".to_owned()));
+}
+
+#[test]
+fn endpoints_are_called_as_in_the_classes_that_have_them() {
+    let head = "use nk.base._ use EDL server.I2c0 use EDL driver.A use EDL kl.core.Core\n";
+    let make = |rules: &str| compile(&Loaded::text("p", &format!("{head}{rules}")).unwrap(), World::hosted());
+    for (rules, message) in [
+        (
+            "request dst=server.I2c0 endpoint=bus.i2c { grant () }",
+            "driver.A ~> server.I2c0 : bus.i2c.Functionality {}",
+        ),
+        (
+            "request dst=server.I2c0 component=linuxcompat.I2cBus { grant () }",
+            "request src=driver.A dst=server.I2c0 component=linuxcompat.I2cBus method=Functionality",
+        ),
+        (
+            "request dst=kl.core.Core endpoint=io.IO method=RegisterIrq { assert (message.irq == 7) }",
+            "driver.A ~> kl.core.Core : io.IO.RegisterIrq {irq : 7}",
+        ),
+        (
+            "request dst=driver.A endpoint=sysfs { grant () }",
+            "request src=server.I2c0 dst=driver.A endpoint=sysfs interface=linuxcompat.Sysfs method=List",
+        ),
+    ] {
+        let policy = make(rules).unwrap_or_else(|error| panic!("{error}"));
+        let record = policy.explain(message).unwrap_or_else(|error| panic!("{error}"));
+        assert!(record.granted, "{}", record.text());
+    }
+    let error = make("request dst=server.I2c0 endpoint=io.IO { grant () }").unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "p:2:34: there is no endpoint `io.IO` here",
+        "the kernel's alone"
+    );
+}

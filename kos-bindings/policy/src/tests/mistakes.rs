@@ -193,6 +193,79 @@ fn syntax() {
 }
 
 #[test]
+fn what_an_event_of_a_test_does_not_have() {
+    #[track_caller]
+    fn refused(case: &str, column: usize, message: &str) {
+        let error = super::program("").explain(case).expect_err(case);
+        assert_eq!((error.place.line, error.place.column), (1, column), "{case}\n{error}");
+        assert_eq!(error.message, message, "{case}");
+    }
+    refused(
+        "execute dst=Server interface=linuxcompat.Gpio method=Get",
+        30,
+        "`interface=`: an `execute` event has no methods but kl.core.Execute's",
+    );
+    refused(
+        "execute dst=Server {line : 1}",
+        20,
+        "an `execute` event has no fields here",
+    );
+    refused(
+        "security src=Client dst=Server interface=linuxcompat.Log method=Write",
+        25,
+        "`dst=`: a `security` event has no receiver",
+    );
+    let get = "request src=Client dst=Server method=Get";
+    refused(
+        &format!("{get} interface=linuxcompat.Gpio endpoint=spi"),
+        78,
+        "`spi` does not offer that interface",
+    );
+    refused(&format!("{get} endpoint=gpo"), 51, "there is no endpoint `gpo`");
+    refused(
+        &format!("{get} endpoint=gpio component=linuxcompat.I2cBus"),
+        66,
+        "there is no component `linuxcompat.I2cBus`",
+    );
+}
+
+#[test]
+fn what_can_never_be_meant() {
+    let get = "request dst=Server endpoint=gpio method=Get {\n choice (message.line) {\n";
+    refused(
+        &format!("{get}1 : grant () 0x1 : deny () }} }}"),
+        3,
+        14,
+        "this option stands here twice",
+    );
+    let flow = |states: &str, transitions: &str| {
+        format!(
+            "use nk.flow._\npolicy object f : Flow {{ type State = {states}\nconfig = {{ states : [\"a\"], initial : \
+             \"a\",\ntransitions : {{ {transitions} }} }} }}"
+        )
+    };
+    refused(&flow("\"a\" | \"a\"", ""), 2, 45, "the state \"a\" stands here twice");
+    refused(
+        &flow("\"a\"", "\"a\" : [], \"a\" : []"),
+        4,
+        27,
+        "the state \"a\" stands here twice",
+    );
+    refused(
+        "policy object message : Base {}",
+        1,
+        15,
+        "`message` means something else in rules",
+    );
+    refused(
+        "request { grant\0() }",
+        1,
+        16,
+        "expected an argument: `(…)` or `{…}`, found `\\u{0}`",
+    );
+}
+
+#[test]
 fn names_and_types() {
     let gpio = |rule: &str| format!("request dst=Server\n  endpoint=gpio method=Get {{ {rule} }}");
     refused(

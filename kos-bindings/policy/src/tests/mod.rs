@@ -21,7 +21,8 @@ use EDL linuxcompat.Supervisor
 const HEAD_LINES: usize = 5;
 
 fn try_program(rest: &str) -> Result<Program, crate::Error> {
-    compile(&Loaded::text("p.psl", &format!("{HEAD}{rest}"))?, World::hosted())
+    let world = World::of(&kos_bindings::idl::INTERFACES);
+    compile(&Loaded::text("p.psl", &format!("{HEAD}{rest}"))?, world)
 }
 
 #[track_caller]

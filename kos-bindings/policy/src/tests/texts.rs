@@ -54,6 +54,9 @@ fn included_files_are_found_and_named() {
         error.contains("top.psl:1:5: ") && error.contains("parts/two.psl: No such file"),
         "{error}"
     );
+    std::fs::write(dir.join("parts/two.psl"), b"use EDL A\nuse \xffEDL B").unwrap();
+    let error = Loaded::open(&dir.join("top.psl")).unwrap_err().to_string();
+    assert!(error.ends_with("parts/two.psl:2:5: the text is not UTF-8"), "{error}");
     std::fs::remove_dir_all(&dir).unwrap();
     let error = Loaded::open(&dir.join("top.psl")).unwrap_err().to_string();
     assert!(error.contains("top.psl:1:1: No such file"), "{error}");

@@ -7,16 +7,19 @@
 //! next, of equal ones the oldest (start-time fair queueing, each request costing the same). So of two parties each is
 //! served every second time, whatever the other has waiting, and nothing is kept of a party that has nothing waiting.
 
-use std::collections::VecDeque;
 use std::vec::Vec;
 
-use super::{MAX_QUEUED, Request};
+use super::{Request, is_queue_full};
 use crate::hosted::shared::Message;
 use crate::nk::Retcode;
 
-/// How many requests a driver's domain works on at once. It never gets more: there they would wait in the order of
-/// their coming.
+/// How many requests a driver's domain works on at once for parties that ask more than one thing.
 const WORKERS: usize = 32;
+
+/// How many parties more may have one request each in service: as many as the door has places, so that whoever got in
+/// is served, whatever the requests of all others wait for. A domain never gets more than these and [`WORKERS`]: there
+/// they would wait in the order of their coming.
+const FIRSTS: usize = 256;
 
 /// How many requests that one party gave up a domain may still work on before it gets no more of that party's.
 const MAX_GIVEN_UP: usize = 4;
@@ -24,22 +27,26 @@ const MAX_GIVEN_UP: usize = 4;
 /// What a domain works on, and who gets more in.
 ///
 /// A party has fewer requests in service than workers are free. So one whose requests all sleep has 16 and leaves as
-/// many; two have 10 each and leave 12; and whoever has none finds a worker as long as one is free.
+/// many; two have 10 each and leave 12. Whoever has none finds a worker, be all of these taken.
 #[derive(Debug, Default)]
 pub(super) struct InService {
     taken: Vec<Request>,
     /// Calls whose clients gave up after they were taken, and their parties: a worker may sleep on. Their answers are
     /// expected, and dropped.
-    given_up: VecDeque<(u64, u64)>,
+    given_up: Vec<(u64, u64)>,
 }
 
 impl InService {
     /// Tells whether nothing more of `request`'s party is taken in.
     pub(super) fn is_full_for(&self, request: &Request) -> bool {
         let own = party(request);
-        let free = WORKERS.saturating_sub(self.taken.len() + self.given_up.len());
+        let all = self.taken.len() + self.given_up.len();
         let in_service = self.taken.iter().filter(|other| party(other) == own).count();
-        in_service >= free || self.given_up.iter().filter(|(_, party)| *party == own).count() > MAX_GIVEN_UP
+        let given_up = self.given_up.iter().filter(|(_, party)| *party == own).count();
+        if in_service + given_up == 0 {
+            return all >= WORKERS + FIRSTS;
+        }
+        in_service >= WORKERS.saturating_sub(all) || given_up > MAX_GIVEN_UP
     }
 
     pub(super) fn push(&mut self, request: Request) {
@@ -56,7 +63,7 @@ impl InService {
             return Ok(self.taken.swap_remove(at));
         }
         let at = self.given_up.iter().position(|(given_up, _)| *given_up == id);
-        self.given_up.remove(at.ok_or(Retcode::INVALID_ARGUMENT)?);
+        self.given_up.swap_remove(at.ok_or(Retcode::INVALID_ARGUMENT)?);
         Err(Retcode::NOT_CONNECTED)
     }
 
@@ -66,10 +73,8 @@ impl InService {
             return false;
         };
         let request = self.taken.swap_remove(at);
-        if self.given_up.len() == MAX_QUEUED {
-            self.given_up.pop_front();
-        }
-        self.given_up.push_back((id, party(&request)));
+        // No more than were let in.
+        self.given_up.push((id, party(&request)));
         true
     }
 
@@ -91,8 +96,11 @@ fn party(request: &Request) -> u64 {
 }
 
 impl Queue {
-    pub(super) fn len(&self) -> usize {
-        self.waiting.len()
+    /// Tells whether no more of `request`'s party may wait.
+    pub(super) fn is_full_for(&self, request: &Request) -> bool {
+        let waiting = self.waiting.iter();
+        let own = waiting.filter(|(_, other, _)| party(other) == party(request)).count();
+        is_queue_full(own, self.waiting.len())
     }
 
     pub(super) fn push(&mut self, request: Request, message: Message) {

@@ -32,7 +32,7 @@ impl Thread {
         let timeout_ns = port.timeout_ns.load(Relaxed);
         let sync = port.sync.load(Relaxed);
         let copied = self.me.shared.copy_in(Area::CallRequest, lens, &mut self.message);
-        copied.ok_or(Retcode::INVALID_ARGUMENT)?;
+        copied.ok_or_else(|| self.audit(Lens::default(), Retcode::INVALID_ARGUMENT))?;
         self.send(handle, lens, timeout_ns, sync)
     }
 
@@ -46,9 +46,9 @@ impl Thread {
             return Err(self.audit(lens, Retcode::SECURITY_DISALLOW));
         }
         if lens.constant.saturating_add(lens.arena) > self.kernel.config.message_bytes {
-            return Err(Retcode::INVALID_ARGUMENT);
+            return Err(forged(Retcode::INVALID_ARGUMENT));
         }
-        let sync = self.sync(sync)?;
+        let sync = self.sync(sync).map_err(forged)?;
         if sync.as_ref().is_some_and(|sync| sync.take()) {
             return Err(Retcode::IPC_INTERRUPT);
         }
@@ -70,7 +70,8 @@ impl Thread {
             } => {
                 let server = server.upgrade().ok_or(Retcode::NOT_CONNECTED)?;
                 if !server.shared.room_bytes().holds(self.message.parts(lens)) {
-                    return Err(Retcode::INVALID_ARGUMENT);
+                    let between = Between::new(self.me.task.party(), server.task.party());
+                    return Err(self.refused(between, lens, Retcode::INVALID_ARGUMENT));
                 }
                 own.badge = self.me.client_id();
                 let to = Peer::Domain(Arc::downgrade(&server));
@@ -84,7 +85,8 @@ impl Thread {
                 self.forward(channel.riid, &channel.numbers, own, to, lens, way)
             }
             Kind::User(user) => {
-                let listener = user.listener.as_ref().ok_or(Retcode::INVALID_ARGUMENT)?;
+                let listener = user.listener.as_ref();
+                let listener = listener.ok_or_else(|| self.audit(lens, Retcode::INVALID_ARGUMENT))?;
                 let _alive = listener.upgrade().ok_or(Retcode::NOT_CONNECTED)?;
                 own.handle = node
                     .ancestor_in(user.issuer)
@@ -99,7 +101,7 @@ impl Thread {
                 self.forward(user.riid, &Numbers::default(), own, to, lens, way)
             }
             Kind::Channel(_) => Err(Retcode::NOT_CONNECTED),
-            _ => Err(Retcode::INVALID_ARGUMENT),
+            _ => Err(self.audit(lens, Retcode::INVALID_ARGUMENT)),
         }
     }
 
@@ -222,6 +224,10 @@ impl Thread {
         }
         if let Err((request, code)) = server.deliver(request, self.message.parts(lens)) {
             request.granted.take_back();
+            // That it is gone is no fault of the sender's.
+            if code != Retcode::NOT_CONNECTED {
+                self.refused(between, lens, code);
+            }
             self.me.complete(id, Err(code));
         } else if self.me.is_dead() {
             // It died while its request was on its way: a domain is told once more, behind the request.

@@ -21,7 +21,8 @@ impl Thread {
         let lens = port.serve_response.load();
         let request = match self.me.take(port.caller.load(Relaxed)) {
             Ok(request) => request,
-            Err(code) => return (code, None),
+            Err(Retcode::NOT_CONNECTED) => return (Retcode::NOT_CONNECTED, None),
+            Err(code) => return (self.audit(Lens::default(), code), None),
         };
         self.answer_request(request, lens)
     }
@@ -93,10 +94,11 @@ impl Thread {
             return Err(Retcode::FAIL);
         }
         let copied = self.me.shared.copy_in(Area::ServeResponse, lens, &mut self.message);
-        copied.ok_or(Retcode::INVALID_ARGUMENT)?;
+        copied.ok_or_else(|| self.audit(Lens::default(), Retcode::INVALID_ARGUMENT))?;
         let is_too_long = lens.constant.saturating_add(lens.arena) > self.kernel.config.message_bytes;
         if is_too_long || !request.client.shared.room_bytes().holds(self.message.parts(lens)) {
-            return Err(Retcode::INVALID_ARGUMENT);
+            let between = Between::new(self.me.task.party(), request.client.task.party());
+            return Err(self.refused(between, lens, Retcode::INVALID_ARGUMENT));
         }
         let between = Between::new(request.client.task.party(), self.me.task.party());
         if let Some(number) = request.number {
