@@ -21,6 +21,8 @@ pub(crate) struct Record {
     pub(crate) lines: Vec<String>,
     /// Its transfers' places among all of the run.
     pub(crate) transfers: Range<usize>,
+    /// The board's time when it was over.
+    pub(crate) end_ns: u64,
 }
 
 /// What a whole run did.
@@ -141,6 +143,7 @@ impl Runner<'_> {
             step: step.to_owned(),
             lines,
             transfers: before..self.transfers,
+            end_ns: self.side.board().with(|sim| sim.now_ns()),
         })
     }
 
