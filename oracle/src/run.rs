@@ -455,6 +455,10 @@ impl Runner<'_> {
         }
         let file = self.side.open(&self.iio.clone())?;
         let scans = self.scans(&iio, file, capture);
+        if let Err(Failure::Machine(_)) = scans {
+            // Its next answer would be another question's.
+            return scans;
+        }
         // The interrupt's thread, which has just given the last scan, may still be at the chip (docs/oracle.md).
         self.side.wait(capture.settle.map_or(SETTLE, Duration::from_millis))?;
         let off = self.side.write(&format!("{iio}/buffer/enable"), b"0");
