@@ -265,6 +265,7 @@ mod tests {
             step: "step".to_owned(),
             lines: lines.iter().map(|line| (*line).to_owned()).collect(),
             transfers: 0..0,
+            end_ns: 0,
         };
         Run {
             records: vec![record],

@@ -53,6 +53,9 @@ struct Options {
     /// Run each scenario once only, without a failing transfer
     #[arg(long)]
     no_faults: bool,
+    /// Run each scenario once only, with this transfer failing
+    #[arg(long, value_name = "N", conflicts_with_all = ["no_faults", "resume"])]
+    nth: Option<usize>,
     /// Say which differences are allowed, and why
     #[arg(long)]
     allowed: bool,
@@ -63,7 +66,7 @@ struct Options {
     #[arg(long)]
     sabotage: bool,
     /// Run Linux's own tests on real Linux only, and write their results into a directory, as uml-SERIES.tsv
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["scenarios", "no_faults", "sabotage", "table"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["scenarios", "no_faults", "nth", "sabotage", "table"])]
     kunit: Option<PathBuf>,
     /// Count what is skipped as failed
     #[arg(long)]

@@ -4,7 +4,7 @@
 use crate::Options;
 use crate::compare;
 use crate::linux::build::Kernel;
-use crate::run::{self, Chip, Run};
+use crate::run::{self, Chip, Record, Run};
 use crate::scenario::Scenario;
 use crate::side::{DomainSide, LinuxSide, Start};
 use crate::sites::Sites;
@@ -51,7 +51,7 @@ impl Pair<'_> {
         let name = &self.scenario.name;
         println!("{name} on {}: {}", self.series, self.scenario.about);
         let mut outcome = Outcome::default();
-        for nth in 0.. {
+        for nth in self.options.nth.unwrap_or(0).. {
             let (domain, linux) = self.steady(nth, &mut outcome)?;
             outcome.runs += 1;
             outcome.transfers += linux.transfers;
@@ -60,7 +60,8 @@ impl Pair<'_> {
             }
             // Nothing failed in this run that did not fail in the first.
             let is_over = nth > domain.transfers.max(linux.transfers);
-            if is_over || self.options.no_faults || self.scenario.fail_nth.is_none() {
+            let is_one = self.options.no_faults || self.options.nth.is_some();
+            if is_over || is_one || self.scenario.fail_nth.is_none() {
                 break;
             }
         }
@@ -185,8 +186,10 @@ impl Pair<'_> {
         let mut side = LinuxSide::start(self.kernel, &start)?;
         let linux = run::run(&mut side, &chip, scenario, begun).context("on real Linux")?;
         if self.options.verbose {
-            for record in &linux.records {
-                println!("    {}\n        {}", record.step, record.lines.join("\n        "));
+            for (ours, theirs) in domain.records.iter().zip(&linux.records) {
+                let us = |record: &Record| record.end_ns / 1000;
+                println!("    {} ({} us, on real Linux {} us)", theirs.step, us(ours), us(theirs));
+                println!("        {}", theirs.lines.join("\n        "));
             }
         }
         Ok((domain, linux))

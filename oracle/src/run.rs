@@ -21,6 +21,8 @@ pub(crate) struct Record {
     pub(crate) lines: Vec<String>,
     /// Its transfers' places among all of the run.
     pub(crate) transfers: Range<usize>,
+    /// The board's time when it was over.
+    pub(crate) end_ns: u64,
 }
 
 /// What a whole run did.
@@ -141,6 +143,7 @@ impl Runner<'_> {
             step: step.to_owned(),
             lines,
             transfers: before..self.transfers,
+            end_ns: self.side.board().with(|sim| sim.now_ns()),
         })
     }
 
@@ -452,6 +455,10 @@ impl Runner<'_> {
         }
         let file = self.side.open(&self.iio.clone())?;
         let scans = self.scans(&iio, file, capture);
+        if let Err(Failure::Machine(_)) = scans {
+            // Its next answer would be another question's.
+            return scans;
+        }
         // The interrupt's thread, which has just given the last scan, may still be at the chip (docs/oracle.md).
         self.side.wait(capture.settle.map_or(SETTLE, Duration::from_millis))?;
         let off = self.side.write(&format!("{iio}/buffer/enable"), b"0");

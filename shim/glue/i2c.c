@@ -23,10 +23,13 @@ struct master {
 static int xfer(struct i2c_adapter *adapter, struct i2c_msg *msgs, int num)
 {
 	struct master *master = i2c_get_adapdata(adapter);
+	int ret;
 
 	if (unlikely(machine_is_hogged()))
 		machine_sleep_ns(NSEC_PER_MSEC);
-	return machine_i2c_xfer(master->handle, msgs, num);
+	ret = machine_i2c_xfer(master->handle, msgs, num);
+	machine_transferred();
+	return ret;
 }
 
 static u32 functionality(struct i2c_adapter *adapter)

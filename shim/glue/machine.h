@@ -45,6 +45,8 @@ void machine_remove_devices(void);
 
 /* shim/src/sched: counts a transfer; whether others have waited for long */
 bool machine_is_hogged(void);
+/* shim/src/sched: a transfer was done, and takes its time: others run */
+void machine_transferred(void);
 
 /* glue/time.c: sleeps for as long, interrupted by nothing */
 void machine_sleep_ns(u64 ns);

@@ -4,6 +4,7 @@
  * An ADXL345 answers on both buses: its register 0 reads 0xe5, registers 0x1e to 0x20 hold what is written.
  */
 #include <linux/i2c.h>
+#include <linux/kthread.h>
 #include <linux/spi/spi.h>
 #include "ktap.h"
 
@@ -98,6 +99,34 @@ static void more_messages_than_fit_are_refused(void)
 	/* A handle that the domain does not hold leads nowhere. */
 	expect(machine_i2c_xfer(handle + 1000, msgs, 1) < 0);
 	expect(machine_i2c_functionality(handle + 1000, &functions) < 0);
+}
+
+static bool is_begun, is_done;
+
+static int asks_too(void *unused)
+{
+	u8 value;
+
+	is_begun = true;
+	expect_eq(read_register(CHIP, 0, &value, 1), 2);
+	is_done = true;
+	return 0;
+}
+
+/* On Linux a transfer sleeps, and whoever waits for the bus has it next: kernel/locking/rtmutex.c, rt_mutex_steal. */
+static void others_run_during_a_transfer_and_have_the_bus_next(void)
+{
+	struct task_struct *task = kthread_run(asks_too, NULL, "beside");
+	u8 value;
+
+	if (!expect(!IS_ERR(task)))
+		return;
+	expect(!is_begun);
+	expect_eq(read_register(CHIP, 0, &value, 1), 2);
+	expect(is_begun);
+	expect(!is_done);
+	expect_eq(read_register(CHIP, 0, &value, 1), 2);
+	expect(is_done);
 }
 
 static void an_empty_message_only_addresses(void)
@@ -199,6 +228,7 @@ static const struct ktap_case cases[] = {
 	KTAP_CASE(smbus_is_made_of_messages),
 	KTAP_CASE(a_chip_that_is_not_there_does_not_answer),
 	KTAP_CASE(more_messages_than_fit_are_refused),
+	KTAP_CASE(others_run_during_a_transfer_and_have_the_bus_next),
 	KTAP_CASE(an_empty_message_only_addresses),
 	KTAP_CASE(the_spi_chip_is_there),
 	KTAP_CASE(spi_writes_then_reads),

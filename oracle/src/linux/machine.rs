@@ -15,17 +15,20 @@ use std::os::unix::net::UnixListener;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Far more than any answer takes, also on a busy machine.
+/// Far more than any answer takes while virtual time stands still, also on a busy machine.
 const LIMIT: Duration = Duration::from_secs(60);
+/// The most such times for one answer: who waits 20 s for samples while a chip interrupts has thousands of transfers.
+const MOST_LIMITS: usize = 10;
 const MEMORY: &str = "mem=32M";
 
 /// A running machine. Dropping it ends it.
 pub(crate) struct Machine {
     child: Child,
+    board: SharedBoard,
     questions: Questions,
     lines: Receiver<String>,
     /// What the kernel said that is no answer: told when it dies.
@@ -124,7 +127,8 @@ impl Machine {
         let buses = wanted.iter().filter(|device| matches!(device, Wanted::I2c(_))).count();
         // The process finds it in its environment. (Whatever begins with "con" is for the console.)
         args.push(format!("wire=/dev/i2c-{buses}"));
-        Self::boot(kernel, &args, dir, questions.context("no wire to the machine")?, lines)
+        let questions = questions.context("no wire to the machine")?;
+        Self::boot(kernel, &args, dir, board, questions, lines)
     }
 
     /// Finds out whether a kernel starts on this machine at all: with an empty board.
@@ -139,6 +143,7 @@ impl Machine {
         kernel: &Kernel,
         args: &[String],
         dir: &Path,
+        board: &SharedBoard,
         questions: Questions,
         lines: Receiver<String>,
     ) -> Result<Self> {
@@ -170,6 +175,7 @@ impl Machine {
         })?;
         let mut machine = Self {
             child,
+            board: board.clone(),
             questions,
             lines,
             noise,
@@ -182,8 +188,15 @@ impl Machine {
     }
 
     fn line(&mut self) -> Result<String> {
-        let line = self.lines.recv_timeout(LIMIT);
-        line.map_err(|_| self.silent("real Linux does not answer"))
+        for _ in 0..MOST_LIMITS {
+            let begun_ns = self.board.with(|sim| sim.now_ns());
+            match self.lines.recv_timeout(LIMIT) {
+                Ok(line) => return Ok(line),
+                Err(RecvTimeoutError::Timeout) if self.board.with(|sim| sim.now_ns()) > begun_ns => {}
+                Err(_) => break,
+            }
+        }
+        Err(self.silent("real Linux does not answer"))
     }
 
     fn silent(&self, what: &str) -> anyhow::Error {

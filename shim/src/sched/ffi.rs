@@ -461,6 +461,12 @@ pub extern "C" fn machine_is_hogged() -> bool {
     super::is_hogged()
 }
 
+/// [`super::transferred`] for the bus masters, whose transfer's memory is the driver's again.
+#[unsafe(no_mangle)]
+pub extern "C" fn machine_transferred() {
+    super::transferred();
+}
+
 /// Whether Linux's rules for sleeping hold yet: `might_sleep` says nothing while `system_state` is `SYSTEM_BOOTING`.
 pub fn is_booting() -> bool {
     // SAFETY: one thread reads and writes the word.

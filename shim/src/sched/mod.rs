@@ -19,7 +19,7 @@
 pub mod ffi;
 
 use crate::{
-    bindings::{TASK_DEAD, TASK_INTERRUPTIBLE, TASK_RUNNING, TASK_WAKEKILL},
+    bindings::{TASK_DEAD, TASK_INTERRUPTIBLE, TASK_NEW, TASK_RUNNING, TASK_WAKEKILL},
     errno::Errno,
     fatal::fatal,
     irq,
@@ -28,6 +28,7 @@ use crate::{
         fiber::{Fiber, Left},
         task::Task,
     },
+    time,
 };
 
 /// Tasks of one class that can run, first in, first out.
@@ -159,7 +160,7 @@ pub fn schedule() {
         task.set_state(TASK_RUNNING);
         if !is_anyone_ready() {
             irq::poll();
-            if !is_anyone_ready() {
+            if !is_anyone_ready() && !end_transfer() {
                 return;
             }
         }
@@ -217,6 +218,35 @@ pub fn is_hogged() -> bool {
     TRANSFERS.get() > MOST
 }
 
+/// Tasks under virtual time whose transfer is over for the hardware and not yet for them, first come, first served.
+/// They are in the state of a task that was never run: nobody else wakes it.
+static IN_TRANSFER: Global<Queue> = Global::new(Queue::EMPTY);
+
+/// A transfer over a bus was done. On Linux its task sleeps meanwhile, holding the bus, and whoever can run goes on:
+/// so does whoever can run now, such as the thread of an interrupt that came at the transfer's end. Under virtual time
+/// the transfer takes until nobody can run, since time does not move before.
+pub fn transferred() {
+    let task = Task::current();
+    let is_alone = !is_anyone_ready() && IN_TRANSFER.with(|q| q.head.is_none());
+    if is_alone || irq::ffi::is_off() || task.preempt_count() != 0 || task == Task::idle() {
+        return;
+    }
+    if time::is_virtual() {
+        task.set_state(TASK_NEW);
+        IN_TRANSFER.with(|q| q.push(task));
+    }
+    schedule();
+}
+
+/// Lets the first transfer end that a task sleeps for; says whether there was one.
+fn end_transfer() -> bool {
+    let task = IN_TRANSFER.with(Queue::pop);
+    if let Some(task) = task {
+        wake_new(task);
+    }
+    task.is_some()
+}
+
 /// What the root loop was given; set once.
 static LOOP: Word<Option<Loop>> = Word::new(None);
 
@@ -237,6 +267,7 @@ pub fn run(is_done: fn() -> bool, idle: fn()) {
         }
         match dequeue() {
             Some(task) => run_one(task),
+            None if end_transfer() => {}
             None => {
                 TRANSFERS.set(0);
                 idle();
@@ -245,9 +276,10 @@ pub fn run(is_done: fn() -> bool, idle: fn()) {
     }
 }
 
-/// Waits for news as the root loop would; false if the root loop is to end, or was not begun.
+/// Does what is next when nobody can run, as the root loop would; false if that is to end, or was not begun.
 fn idle() -> bool {
     match LOOP.get() {
+        _ if end_transfer() => true,
         Some(root) if !(root.is_done)() => {
             TRANSFERS.set(0);
             (root.idle)();
