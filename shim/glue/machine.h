@@ -43,6 +43,15 @@ struct machine_counts {
 void machine_count(struct machine_counts *counts);
 void machine_remove_devices(void);
 
+/*
+ * glue/suspend.c: 0 once all devices are suspended, or what Linux gives. After
+ * 0 the caller stays until the domain is awake again.
+ */
+int machine_suspend(void);
+void machine_stay_suspended(void);
+/* Wakes the domain, and waits until all devices are resumed. */
+void machine_resume(void);
+
 /* shim/src/sched: counts a transfer; whether others have waited for long */
 bool machine_is_hogged(void);
 

@@ -3,7 +3,7 @@
 //! touch as user memory.
 
 use crate::{
-    bindings::{TASK_INTERRUPTIBLE, TASK_WAKEKILL},
+    bindings::{TASK_FROZEN, TASK_INTERRUPTIBLE, TASK_WAKEKILL},
     raw::{cell::Global, task::Task},
     sched,
 };
@@ -41,6 +41,8 @@ struct Served {
     task: Task,
     client: Client,
     caller: CallerId,
+    /// It is about the domain itself, and goes on while the domain is suspended.
+    is_control: bool,
     /// The client was gone before the service ended.
     is_orphan: bool,
     window: Option<Window>,
@@ -63,7 +65,7 @@ impl Table {
 
 /// Runs `f` as the service of `client`'s request `caller`. Says whether the client is gone, so that nobody will close
 /// what the service opened for it.
-pub fn serve(client: Client, caller: CallerId, f: impl FnOnce()) -> bool {
+pub fn serve(client: Client, caller: CallerId, is_control: bool, f: impl FnOnce()) -> bool {
     let task = Task::current();
     TABLE.with(|t| {
         if let Some(slot) = t.served.iter_mut().find(|s| s.is_none()) {
@@ -71,6 +73,7 @@ pub fn serve(client: Client, caller: CallerId, f: impl FnOnce()) -> bool {
                 task,
                 client,
                 caller,
+                is_control,
                 is_orphan: false,
                 window: None,
             });
@@ -100,6 +103,31 @@ pub fn interrupt(caller: CallerId) {
     if let Some(task) = task {
         task.kill();
         sched::wake(task, TASK_INTERRUPTIBLE | TASK_WAKEKILL);
+    }
+}
+
+/// Lets nobody wake the services that sleep where a signal would reach them, as Linux freezes processes there; says how
+/// many others there are, which Linux would wait for.
+pub fn freeze() -> usize {
+    TABLE.with(|t| {
+        let clients = t.served.iter().flatten().filter(|served| !served.is_control);
+        let (mut running, is_frozen) = (0, |task: Task| task.state() & TASK_FROZEN != 0);
+        for task in clients.map(|served| served.task).filter(|task| !is_frozen(*task)) {
+            if task.state() & TASK_INTERRUPTIBLE != 0 {
+                task.set_state(TASK_FROZEN);
+            } else {
+                running += 1;
+            }
+        }
+        running
+    })
+}
+
+/// Wakes them: whatever they slept for, they look again.
+pub fn thaw() {
+    let tasks = TABLE.with(|t| t.served.map(|served| served.map(|served| served.task)));
+    for task in tasks.into_iter().flatten() {
+        sched::wake(task, TASK_FROZEN);
     }
 }
 

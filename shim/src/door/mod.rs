@@ -14,6 +14,8 @@
 //! Whose turn it is, the kernel decides: it sends no more requests than there are workers for them, and no client as
 //! many as that. What it does not bound are clean-ups, which sleep as long as a driver's `release` does; they have a
 //! few workers, beside those of the requests.
+//!
+//! While the domain is suspended only `Control` is served; the other requests, and what clients leave behind, wait.
 
 pub mod chardev;
 pub mod context;
@@ -80,6 +82,15 @@ impl Request {
         }
     }
 
+    fn riid(&self) -> u16 {
+        Header::read(self.parts().constant).map_or(0, |header| header.riid)
+    }
+
+    /// Whether it is about the domain itself.
+    fn is_control(&self) -> bool {
+        self.riid() == kos_bindings::idl::control::RIID
+    }
+
     /// The message.
     #[must_use]
     pub fn parts(&self) -> Parts<'_> {
@@ -104,6 +115,8 @@ struct Doors {
     in_flight: usize,
     /// Of these, clean-ups that a worker is at.
     clean_ups: usize,
+    /// The domain is being suspended or is.
+    is_held: bool,
     /// An answer that lies in the port.
     answer: Option<(CallerId, Lens)>,
     /// The buffers of a request that was served, for the next one.
@@ -116,6 +129,7 @@ static DOORS: Global<Doors> = Global::new(Doors {
     workers: 0,
     in_flight: 0,
     clean_ups: 0,
+    is_held: false,
     answer: None,
     spare: (Vec::new(), Vec::new()),
 });
@@ -247,12 +261,39 @@ pub fn serve_requests() {
 impl Doors {
     /// Takes the job that came first, clean-ups only as far as they leave the requests their workers.
     fn next(&mut self) -> Option<Job> {
-        let may_clean_up = self.clean_ups < MAX_CLEAN_UPS;
+        let may_clean_up = self.clean_ups < MAX_CLEAN_UPS && !self.is_held;
         let mut jobs = self.queue.iter();
-        let at = jobs.position(|job| matches!(job, Job::Serve(_)) || may_clean_up)?;
+        let at = jobs.position(|job| match job {
+            Job::Serve(request) => !self.is_held || request.is_control(),
+            Job::CleanUp(_) => may_clean_up,
+        })?;
         let job = self.queue.remove(at)?;
         self.clean_ups += usize::from(matches!(job, Job::CleanUp(_)));
         Some(job)
+    }
+}
+
+/// Begins no more requests and clean-ups but those about the domain itself.
+pub fn hold() {
+    DOORS.with(|d| d.is_held = true);
+}
+
+/// How many of those that were begun still run; the others sleep until [`release`].
+#[must_use]
+pub fn count_running() -> usize {
+    context::freeze() + DOORS.with(|d| d.clean_ups)
+}
+
+/// Goes on with all.
+pub fn release() {
+    let workers = DOORS.with(|d| {
+        d.is_held = false;
+        let others = d.parked.len().saturating_sub(d.queue.len());
+        d.parked.split_off(others)
+    });
+    context::thaw();
+    for task in workers {
+        sched::wake(task, TASK_IDLE);
     }
 }
 
@@ -284,8 +325,7 @@ fn serve() {
 }
 
 fn handle(request: &Request) {
-    let riid = Header::read(request.parts().constant).map_or(0, |h| h.riid);
-    let is_orphan = context::serve(request.client, request.caller, || match riid {
+    let is_orphan = context::serve(request.client, request.caller, request.is_control(), || match request.riid() {
         kos_bindings::idl::sysfs::RIID => sysfs::serve(request),
         kos_bindings::idl::chardev::RIID => chardev::serve(request),
         kos_bindings::idl::socket::RIID => socket::serve(request),
