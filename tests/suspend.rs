@@ -43,9 +43,7 @@ fn gyroscope(series: Series) -> (System, Domain) {
 fn transfers(domain: &Domain, work: impl FnOnce()) -> String {
     domain.board().with(|sim| sim.record());
     work();
-    domain
-        .board()
-        .with(|sim| sim.transcript().expect("it records").text())
+    domain.board().with(|sim| sim.transcript().expect("it records").text())
 }
 
 #[test]
@@ -182,7 +180,13 @@ fn whoever_refuses_ends_it_where_it_began() {
             (
                 "prepare",
                 "EIO",
-                &["listener before", "parent prepare", "child prepare", "parent complete", "listener after"],
+                &[
+                    "listener before",
+                    "parent prepare",
+                    "child prepare",
+                    "parent complete",
+                    "listener after",
+                ],
             ),
             ("suspend", "EIO", &[]),
             ("suspend_late", "EIO", &[]),
@@ -200,7 +204,10 @@ fn whoever_refuses_ends_it_where_it_began() {
                     assert_eq!(phases[..=at], DOWN[..=at], "{series} {phase}");
                     assert_eq!(phases[phases.len() - 3..], UP[6..], "{series} {phase}");
                     // The child's phase did not happen, so there is nothing of it to undo.
-                    let undone = format!("child {}", UP_OF.iter().find(|(down, _)| *down == phase).expect("a phase").1);
+                    let undone = format!(
+                        "child {}",
+                        UP_OF.iter().find(|(down, _)| *down == phase).expect("a phase").1
+                    );
                     assert!(!phases.contains(&undone), "{series} {phase}: {phases:?}");
                 }
             }
@@ -231,7 +238,11 @@ fn clients_wait_until_it_is_awake() {
         // One that is served and cannot be interrupted is waited for.
         let mut busy = sleeper.domain.client().expect("a client");
         let busy = std::thread::spawn(move || busy.write("class/misc/suspend/busy", b"200"));
-        // One that could be sleeps on, also when what it waits for has come; one that comes later is not served.
+        // One that could be is, and begins again when the domain is awake; one that comes later is not served.
+        let mut napping = sleeper.domain.client().expect("a client");
+        let napping = std::thread::spawn(move || napping.write("class/misc/suspend/nap", b"100000"));
+        let mut watching = sleeper.domain.client().expect("a client");
+        let watching = std::thread::spawn(move || watching.attribute_wait("class/misc/suspend/phases", 0, MOMENT * 20));
         let mut reader = sleeper.domain.client().expect("a client");
         let file = reader.device_open("suspend", true).expect("the device");
         let reader = std::thread::spawn(move || reader.device_read(file, 8));
@@ -241,14 +252,20 @@ fn clients_wait_until_it_is_awake() {
         let mut late = sleeper.domain.client().expect("a client");
         let late = std::thread::spawn(move || late.read_text("class/misc/suspend/phases"));
         std::thread::sleep(MOMENT * 10);
-        assert!(!reader.is_finished() && !late.is_finished(), "{series}");
+        assert!(
+            !reader.is_finished() && !late.is_finished() && !watching.is_finished(),
+            "{series}"
+        );
+        napping.join().expect("no panic").expect("it was served");
         busy.join().expect("no panic").expect("it was served");
         sleeper.owner.resume().expect("it wakes");
         assert_eq!(reader.join().expect("no panic"), Ok(b"word".to_vec()));
         late.join().expect("no panic").expect("it was served");
+        assert_eq!(watching.join().expect("no panic"), Ok(0));
         let phases = sleeper.phases();
         let at = |what: &str| phases.iter().position(|seen| seen == what);
         assert!(at("busy done") < at("parent prepare"), "{phases:?}");
+        assert!(at("nap cut short") < at("parent prepare"), "{phases:?}");
         assert!(at("reader awake").is_some(), "{phases:?}");
     }
 }

@@ -95,11 +95,11 @@ int machine_socket_set_option(struct file *file, int level, int name,
 
 /*
  * glue/suspend.c asks shim/src/door: no request of a client is begun any more;
- * those that sleep and could be interrupted sleep on, and the others are
- * counted; all go on.
+ * those that were are signalled, as processes that Linux freezes, and counted;
+ * all go on, and those that the signal ended begin again.
  */
 void machine_hold_clients(void);
-unsigned int machine_clients_running(void);
+unsigned int machine_interrupt_clients(void);
 void machine_release_clients(void);
 
 /* glue/firmware.c asks shim/src/firmware. */

@@ -17,6 +17,8 @@ void machine_get_task(struct task_struct *task);
 void machine_join_net(struct task_struct *task);
 /* glue/sched.c: a signal that kills, as far as waiting code looks at one */
 void machine_kill_task(struct task_struct *task);
+/* glue/sched.c: one that does not, as the freezer's */
+void machine_signal_task(struct task_struct *task);
 void machine_forget_signals(struct task_struct *task);
 /* glue/sched.c: hooks that upstream wants called around a switch */
 void machine_before_switch(struct task_struct *task);

@@ -64,7 +64,7 @@ static int freeze(void)
 
 	pm_wakeup_clear(0);
 	machine_hold_clients();
-	while (!ret && machine_clients_running()) {
+	while (!ret && machine_interrupt_clients()) {
 		if (time_after(jiffies, end) || pm_wakeup_pending())
 			ret = -EBUSY;
 		else
@@ -164,7 +164,6 @@ void machine_stay_suspended(void)
 	dpm_resume_early(PMSG_RESUME);
 	resume();
 }
-
 
 void machine_resume(void)
 {

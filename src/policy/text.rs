@@ -142,7 +142,12 @@ pub fn generate(needs: &Needs, class: &str) -> String {
         let methods = ["Stop", "Suspend", "Resume", "Unload", "Load", "Census"];
         text.is_asked("linuxcompat.Supervisor", "Control", &methods, true);
     } else {
-        text.is_asked("linuxcompat.Supervisor", "Control", &["Stop", "Suspend", "Resume"], true);
+        text.is_asked(
+            "linuxcompat.Supervisor",
+            "Control",
+            &["Stop", "Suspend", "Resume"],
+            true,
+        );
     }
     for channel in &needs.channels {
         let parts: Vec<_> = needs.parts.iter().filter(|part| part.channel == channel.name).collect();

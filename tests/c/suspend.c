@@ -11,6 +11,7 @@
 #include <linux/init.h>
 #include <linux/jiffies.h>
 #include <linux/miscdevice.h>
+#include <linux/mutex.h>
 #include <linux/pm.h>
 #include <linux/pm_wakeup.h>
 #include <linux/slab.h>
@@ -43,8 +44,18 @@ static int note(const char *who, const char *phase)
 	return !strcmp(refused, phase) && !strcmp(who, "child ") ? -EIO : 0;
 }
 
+static DEFINE_MUTEX(naps);
+
+static void guard_naps(void)
+{
+	mutex_lock(&naps);
+	mutex_unlock(&naps);
+}
+
 static int note_device(struct device *dev, const char *phase)
 {
+	/* As drivers do, whose other calls sleep with it. */
+	guard_naps();
 	return note(dev->parent ? "child " : "parent ", phase);
 }
 
@@ -164,6 +175,21 @@ static ssize_t busy_store(struct device *dev, struct device_attribute *attr,
 }
 static DEVICE_ATTR_WO(busy);
 
+/* So long it sleeps where a signal reaches it, with a lock that both devices need. */
+static ssize_t nap_store(struct device *dev, struct device_attribute *attr,
+			 const char *text, size_t count)
+{
+	unsigned int ms;
+
+	if (kstrtouint(text, 0, &ms))
+		return -EINVAL;
+	mutex_lock(&naps);
+	note("nap ", msleep_interruptible(ms) ? "cut short" : "done");
+	mutex_unlock(&naps);
+	return count;
+}
+static DEVICE_ATTR_WO(nap);
+
 static void say(struct timer_list *timer)
 {
 	is_said = true;
@@ -186,7 +212,8 @@ static DEVICE_ATTR_WO(say);
 
 static struct attribute *suspend_attrs[] = {
 	&dev_attr_phases.attr, &dev_attr_refused.attr, &dev_attr_work.attr,
-	&dev_attr_alarm.attr, &dev_attr_busy.attr, &dev_attr_say.attr, NULL,
+	&dev_attr_alarm.attr, &dev_attr_busy.attr, &dev_attr_say.attr,
+	&dev_attr_nap.attr, NULL,
 };
 ATTRIBUTE_GROUPS(suspend);
 

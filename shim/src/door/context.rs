@@ -3,7 +3,7 @@
 //! touch as user memory.
 
 use crate::{
-    bindings::{TASK_FROZEN, TASK_INTERRUPTIBLE, TASK_WAKEKILL},
+    bindings::{TASK_INTERRUPTIBLE, TASK_WAKEKILL},
     raw::{cell::Global, task::Task},
     sched,
 };
@@ -45,6 +45,10 @@ struct Served {
     is_control: bool,
     /// The client was gone before the service ended.
     is_orphan: bool,
+    /// Nobody waits for the answer.
+    is_given_up: bool,
+    /// It was interrupted for a suspension.
+    is_to_restart: bool,
     window: Option<Window>,
 }
 
@@ -63,9 +67,17 @@ impl Table {
     }
 }
 
-/// Runs `f` as the service of `client`'s request `caller`. Says whether the client is gone, so that nobody will close
-/// what the service opened for it.
-pub fn serve(client: Client, caller: CallerId, is_control: bool, f: impl FnOnce()) -> bool {
+/// How a service ended.
+#[derive(Clone, Copy, Default)]
+pub struct End {
+    /// The client is gone: nobody will close what the service opened for it.
+    pub is_orphan: bool,
+    /// It was not answered and is to be begun again.
+    pub is_to_restart: bool,
+}
+
+/// Runs `f` as the service of `client`'s request `caller`.
+pub fn serve(client: Client, caller: CallerId, is_control: bool, f: impl FnOnce()) -> End {
     let task = Task::current();
     TABLE.with(|t| {
         if let Some(slot) = t.served.iter_mut().find(|s| s.is_none()) {
@@ -75,17 +87,22 @@ pub fn serve(client: Client, caller: CallerId, is_control: bool, f: impl FnOnce(
                 caller,
                 is_control,
                 is_orphan: false,
+                is_given_up: false,
+                is_to_restart: false,
                 window: None,
             });
         }
     });
     f();
-    let is_orphan = TABLE.with(|t| {
+    let served = TABLE.with(|t| {
         let slot = t.served.iter_mut().find(|s| s.is_some_and(|s| s.task == task));
-        slot.and_then(Option::take).is_some_and(|served| served.is_orphan)
+        slot.and_then(Option::take)
     });
     task.forget_signals();
-    is_orphan
+    served.map_or(End::default(), |served| End {
+        is_orphan: served.is_orphan,
+        is_to_restart: served.is_to_restart,
+    })
 }
 
 /// Notes that a client is gone.
@@ -99,36 +116,46 @@ pub fn orphan(client: Client) {
 
 /// Ends the waiting of whoever serves this request, as a signal would: nobody waits for the answer.
 pub fn interrupt(caller: CallerId) {
-    let task = TABLE.with(|t| t.served.iter().flatten().find(|s| s.caller == caller).map(|s| s.task));
+    let task = TABLE.with(|t| {
+        let served = t.served.iter_mut().flatten().find(|s| s.caller == caller)?;
+        served.is_given_up = true;
+        Some(served.task)
+    });
     if let Some(task) = task {
         task.kill();
         sched::wake(task, TASK_INTERRUPTIBLE | TASK_WAKEKILL);
     }
 }
 
-/// Lets nobody wake the services that sleep where a signal would reach them, as Linux freezes processes there; says how
-/// many others there are, which Linux would wait for.
-pub fn freeze() -> usize {
-    TABLE.with(|t| {
-        let clients = t.served.iter().flatten().filter(|served| !served.is_control);
-        let (mut running, is_frozen) = (0, |task: Task| task.state() & TASK_FROZEN != 0);
-        for task in clients.map(|served| served.task).filter(|task| !is_frozen(*task)) {
-            if task.state() & TASK_INTERRUPTIBLE != 0 {
-                task.set_state(TASK_FROZEN);
-            } else {
-                running += 1;
-            }
-        }
-        running
-    })
+/// Signals the services of clients, as Linux does with processes that it freezes: whoever sleeps where a signal reaches
+/// it goes on to its end. Says how many there are.
+pub fn signal_all() -> usize {
+    let clients = TABLE.with(|t| t.served.map(|served| served.filter(|served| !served.is_control)));
+    let mut count = 0;
+    for served in clients.into_iter().flatten() {
+        served.task.signal();
+        sched::wake(served.task, TASK_INTERRUPTIBLE);
+        count += 1;
+    }
+    count
 }
 
-/// Wakes them: whatever they slept for, they look again.
-pub fn thaw() {
-    let tasks = TABLE.with(|t| t.served.map(|served| served.map(|served| served.task)));
-    for task in tasks.into_iter().flatten() {
-        sched::wake(task, TASK_FROZEN);
-    }
+/// Whether a signal has reached the running task.
+#[must_use]
+pub fn is_signalled() -> bool {
+    Task::current().has_signal()
+}
+
+/// Notes that the running task's service, which a signal ended, is to be begun again; false if nobody waits for it.
+pub fn begin_again() -> bool {
+    let waiting = |served: &&mut Served| is_signalled() && !served.is_given_up;
+    TABLE
+        .with(|t| {
+            t.find(Task::current())
+                .filter(waiting)
+                .map(|served| served.is_to_restart = true)
+        })
+        .is_some()
 }
 
 /// The client whose request the running task serves; `None` for the driver's own tasks.

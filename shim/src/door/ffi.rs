@@ -92,17 +92,17 @@ pub fn resume() {
     unsafe { bindings::machine_resume() };
 }
 
-same_as_header!(machine_hold_clients, machine_clients_running, machine_release_clients);
+same_as_header!(machine_hold_clients, machine_interrupt_clients, machine_release_clients);
 /// `glue/door.h`: holds requests back.
 #[unsafe(no_mangle)]
 pub extern "C" fn machine_hold_clients() {
     super::hold();
 }
 
-/// Tells how many requests still run.
+/// Interrupts what is begun, and tells how much of it still runs.
 #[unsafe(no_mangle)]
-pub extern "C" fn machine_clients_running() -> c_uint {
-    c_uint::try_from(super::count_running()).unwrap_or(c_uint::MAX)
+pub extern "C" fn machine_interrupt_clients() -> c_uint {
+    c_uint::try_from(super::interrupt_all()).unwrap_or(c_uint::MAX)
 }
 
 /// Lets requests go on.

@@ -40,7 +40,7 @@ use crate::{
 use alloc::{collections::VecDeque, vec::Vec};
 use kos_bindings::{
     domain::{CallerId, Crash, Event, Listener, die},
-    nk::{Header, Lens, NkErr, Parts, PartsMut},
+    nk::{HEADER_BYTES, Header, Lens, NkErr, Parts, PartsMut},
 };
 
 /// A request, copied out of the port.
@@ -278,10 +278,10 @@ pub fn hold() {
     DOORS.with(|d| d.is_held = true);
 }
 
-/// How many of those that were begun still run; the others sleep until [`release`].
+/// Signals those that were begun, and says how many still run.
 #[must_use]
-pub fn count_running() -> usize {
-    context::freeze() + DOORS.with(|d| d.clean_ups)
+pub fn interrupt_all() -> usize {
+    context::signal_all() + DOORS.with(|d| d.clean_ups)
 }
 
 /// Goes on with all.
@@ -291,7 +291,6 @@ pub fn release() {
         let others = d.parked.len().saturating_sub(d.queue.len());
         d.parked.split_off(others)
     });
-    context::thaw();
     for task in workers {
         sched::wake(task, TASK_IDLE);
     }
@@ -302,8 +301,12 @@ fn serve() {
         if let Some(job) = DOORS.with(Doors::next) {
             match job {
                 Job::Serve(request) => {
-                    handle(&request);
-                    request.done();
+                    let end = handle(&request);
+                    if end.is_to_restart && !end.is_orphan {
+                        DOORS.with(|d| d.queue.push_front(Job::Serve(request)));
+                    } else {
+                        request.done();
+                    }
                 }
                 Job::CleanUp(client) => {
                     files::close_all(client);
@@ -324,18 +327,26 @@ fn serve() {
     }
 }
 
-fn handle(request: &Request) {
-    let is_orphan = context::serve(request.client, request.caller, request.is_control(), || match request.riid() {
-        kos_bindings::idl::sysfs::RIID => sysfs::serve(request),
-        kos_bindings::idl::chardev::RIID => chardev::serve(request),
-        kos_bindings::idl::socket::RIID => socket::serve(request),
-        kos_bindings::idl::control::RIID => control::serve(request),
-        _ => unknown(request),
+fn handle(request: &Request) -> context::End {
+    let end = context::serve(request.client, request.caller, request.is_control(), || {
+        match request.riid() {
+            kos_bindings::idl::sysfs::RIID => sysfs::serve(request),
+            kos_bindings::idl::chardev::RIID => chardev::serve(request),
+            kos_bindings::idl::socket::RIID => socket::serve(request),
+            kos_bindings::idl::control::RIID => control::serve(request),
+            _ => unknown(request),
+        }
     });
-    if is_orphan {
+    if end.is_orphan {
         // The request may have opened something after the clean-up.
         files::close_all(request.client);
+        if end.is_to_restart {
+            // The kernel counts it until it is answered.
+            DOORS.with(|d| d.in_flight -= 1);
+            let _ = with_listener(|l| l.reply(request.caller, Lens::default()));
+        }
     }
+    end
 }
 
 /// The kernel lets only messages of this domain's interfaces through; another one is a broken kernel.
@@ -373,13 +384,27 @@ fn send(answer: Option<(CallerId, Lens)>) {
     }
 }
 
-/// Writes the answer to `request`. `encode` must not sleep.
+/// Whether an answer is one that Linux gives nobody, but begins the call again (`include/linux/errno.h`). All errors of
+/// clients' interfaces are an errno.
+fn is_interruption(constant: &[u8], lens: Lens) -> bool {
+    const ERESTARTSYS: i32 = 512;
+    const ERESTART_RESTARTBLOCK: i32 = 516;
+    let constant = constant.get(..lens.constant).unwrap_or_default();
+    let errno = constant.get(HEADER_BYTES..).and_then(|bytes| bytes.first_chunk());
+    Header::read(constant).is_ok_and(|header| header.is_error)
+        && errno.is_some_and(|errno| (ERESTARTSYS..=ERESTART_RESTARTBLOCK).contains(&i32::from_le_bytes(*errno)))
+}
+
+/// Writes the answer to `request`; if a signal ended the service, nothing, and it is begun again. `encode` must not sleep.
 pub fn answer<E>(request: &Request, encode: impl FnOnce(PartsMut<'_>) -> Result<Lens, E>) {
     send(DOORS.with(|d| d.answer.take()));
     let lens = with_listener(|l| encode(l.response()));
     let Ok(lens) = lens else {
         fatal(format_args!("an answer does not fit its message"))
     };
+    if with_listener(|l| is_interruption(l.response().constant, lens)) && context::begin_again() {
+        return;
+    }
     DOORS.with(|d| {
         d.in_flight -= 1;
         d.answer = Some((request.caller, lens));
