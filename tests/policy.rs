@@ -170,7 +170,7 @@ fn use_sockets(domain: &Domain) {
     }
 }
 
-/// Runs a driver through its life: it starts, is used, meets an error of its bus, and is stopped.
+/// Runs a driver through its life: it starts, is used, meets an error of its bus, is suspended, and is stopped.
 fn live(system: &System, driver: &str, built: &Built) {
     let spec = DriverSpec::new(driver).unwrap();
     let Ok(domain) = system.start(&spec, built) else { return };
@@ -197,6 +197,12 @@ fn live(system: &System, driver: &str, built: &Built) {
             take_away(&domain, driver);
             use_sockets(&domain);
         }
+    }
+    // The last, since without the right to resume it nobody is served any more; its end wakes it.
+    if let Ok(mut owner) = domain.supervisor(SOON) {
+        let _ = owner.suspend();
+        let _ = owner.suspend();
+        let _ = owner.resume();
     }
     domain.stop();
 }

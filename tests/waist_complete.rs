@@ -28,7 +28,7 @@ enum By {
 }
 
 /// What no driver can call: who does, and the reason.
-const NOT_FOR_DRIVERS: [(&str, By, &str); 16] = [
+const NOT_FOR_DRIVERS: [(&str, By, &str); 17] = [
     ("_start", By::Build, "the image's entry"),
     (
         "stack_call_trampoline",
@@ -52,6 +52,7 @@ const NOT_FOR_DRIVERS: [(&str, By, &str); 16] = [
         By::Upstream,
         "kernel/time/hrtimer.c reads all clocks at once",
     ),
+    ("pm_async_enabled", By::Upstream, "drivers/base/power/main.c"),
     (
         "rt_mutex_post_schedule",
         By::Upstream,

@@ -225,6 +225,10 @@ impl Runner<'_> {
                 self.side.wait(Duration::from_millis(*ms))?;
                 Ok(Vec::new())
             }
+            Step::Suspend(seconds) => {
+                self.side.suspend(*seconds)?;
+                Ok(vec!["= resumed".to_owned()])
+            }
             Step::Events(events) => self.events(events),
             Step::Capture(capture) => self.capture(capture),
             Step::Device(words) => {

@@ -80,6 +80,8 @@ pub(crate) enum Step {
     Bind,
     /// Lets time pass, in ms.
     Wait(u64),
+    /// Suspends the whole system, lets so many seconds pass, and resumes it.
+    Suspend(u64),
     /// What is done with the IIO device's node, a word and a number each: `open`, `read BYTES`, `poll MS`,
     /// `write BYTES`, `ioctl NAME NUMBER…` (`ioctl.rs`), `events` (opens the file that events come out of), `close`;
     /// all but the first on the file that was opened last.

@@ -47,6 +47,8 @@ pub(crate) trait Side {
     fn ioctl(&mut self, file: i64, command: &Command) -> Result<(i64, Vec<u8>), Failure>;
     fn close(&mut self, file: i64) -> Result<(), Failure>;
     fn wait(&mut self, time: Duration) -> Result<(), Failure>;
+    /// Suspends all devices, lets seconds pass, and resumes them.
+    fn suspend(&mut self, seconds: u64) -> Result<(), Failure>;
     /// Level and text of each line of the kernel's log since the last time.
     fn log(&mut self) -> Result<Vec<(u8, String)>, Failure>;
 }
@@ -58,10 +60,15 @@ pub(crate) struct Start<'a> {
     pub(crate) faults: Vec<Fault>,
 }
 
+/// How long a domain may take to suspend or resume, in real time.
+const SUSPEND_LIMIT: Duration = Duration::from_secs(60);
+
 /// The driver in a domain.
 pub(crate) struct DomainSide {
     domain: Domain,
     client: Client,
+    /// Who runs the domain.
+    owner: Client,
     files: Vec<DeviceFile>,
     logged: usize,
 }
@@ -106,9 +113,11 @@ impl DomainSide {
             let death = domain.wait_death(Duration::from_secs(1));
             return Err(death.map_or_else(|| error.into(), |death| anyhow!("{death}")));
         }
+        let owner = domain.supervisor(SUSPEND_LIMIT)?;
         Ok(Self {
             domain,
             client,
+            owner,
             files: Vec::new(),
             logged: 0,
         })
@@ -211,6 +220,13 @@ impl Side for DomainSide {
     fn wait(&mut self, time: Duration) -> Result<(), Failure> {
         let ns = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
         self.client.advance(ns).map(drop).map_err(failure)
+    }
+
+    fn suspend(&mut self, seconds: u64) -> Result<(), Failure> {
+        self.owner.suspend().map_err(failure)?;
+        let passed = self.wait(Duration::from_secs(seconds));
+        self.owner.resume().map_err(failure)?;
+        passed
     }
 
     fn log(&mut self) -> Result<Vec<(u8, String)>, Failure> {
@@ -346,6 +362,15 @@ impl Side for LinuxSide {
 
     fn wait(&mut self, time: Duration) -> Result<(), Failure> {
         self.machine.sleep(time)
+    }
+
+    /// The kernel's own test of suspend-to-idle (`Documentation/power/basic-pm-debugging.rst`): it stops before the
+    /// processor idles, when all devices are suspended, waits, and goes back.
+    fn suspend(&mut self, seconds: u64) -> Result<(), Failure> {
+        let delay = seconds.to_string();
+        self.write("module/suspend/parameters/pm_test_delay", delay.as_bytes())?;
+        self.write("power/pm_test", b"platform")?;
+        self.write("power/state", b"freeze")
     }
 
     fn log(&mut self) -> Result<Vec<(u8, String)>, Failure> {

@@ -93,6 +93,15 @@ ssize_t machine_socket_receive(struct file *file, void *to, size_t *count,
 int machine_socket_set_option(struct file *file, int level, int name,
 			      void *value, unsigned int len);
 
+/*
+ * glue/suspend.c asks shim/src/door: no request of a client is begun any more;
+ * those that were are signalled, as processes that Linux freezes, and counted;
+ * all go on, and those that the signal ended begin again.
+ */
+void machine_hold_clients(void);
+unsigned int machine_interrupt_clients(void);
+void machine_release_clients(void);
+
 /* glue/firmware.c asks shim/src/firmware. */
 int machine_firmware_size(const char *name, size_t *size);
 ssize_t machine_firmware_read(const char *name, size_t offset, void *to,

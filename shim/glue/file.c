@@ -404,7 +404,7 @@ int machine_file_poll(struct file *file, u32 events, s64 timeout_ns)
 		if (ready || p.error || !in_time)
 			break;
 		if (signal_pending(current)) {
-			p.error = -EINTR;
+			p.error = -ERESTARTNOHAND;
 			break;
 		}
 		in_time = sleep_until(&p.is_woken,

@@ -17,6 +17,8 @@ void machine_get_task(struct task_struct *task);
 void machine_join_net(struct task_struct *task);
 /* glue/sched.c: a signal that kills, as far as waiting code looks at one */
 void machine_kill_task(struct task_struct *task);
+/* glue/sched.c: one that does not, as the freezer's */
+void machine_signal_task(struct task_struct *task);
 void machine_forget_signals(struct task_struct *task);
 /* glue/sched.c: hooks that upstream wants called around a switch */
 void machine_before_switch(struct task_struct *task);
@@ -42,6 +44,15 @@ struct machine_counts {
 };
 void machine_count(struct machine_counts *counts);
 void machine_remove_devices(void);
+
+/*
+ * glue/suspend.c: 0 once all devices are suspended, or what Linux gives. After
+ * 0 the caller stays until the domain is awake again.
+ */
+int machine_suspend(void);
+void machine_stay_suspended(void);
+/* Wakes the domain, and waits until all devices are resumed. */
+void machine_resume(void);
 
 /* shim/src/sched: counts a transfer; whether others have waited for long */
 bool machine_is_hogged(void);

@@ -162,6 +162,11 @@ void machine_kill_task(struct task_struct *task)
 	set_tsk_thread_flag(task, TIF_SIGPENDING);
 }
 
+void machine_signal_task(struct task_struct *task)
+{
+	set_tsk_thread_flag(task, TIF_SIGPENDING);
+}
+
 void machine_forget_signals(struct task_struct *task)
 {
 	sigemptyset(&task->pending.signal);

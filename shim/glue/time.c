@@ -92,9 +92,6 @@ bool tick_nohz_tick_stopped(void)
 void tick_irq_enter(void) { }
 void tick_nohz_irq_exit(void) { }
 
-/* A domain does not suspend as a whole: there is no freeze loop to wake. */
-void s2idle_wake(void) { }
-
 void machine_sleep_ns(u64 ns)
 {
 	ktime_t left = min_t(u64, ns, KTIME_MAX);

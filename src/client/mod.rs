@@ -260,6 +260,32 @@ impl Client {
         })
     }
 
+    /// Suspends all devices as Linux does when it suspends to idle. Until the domain is awake again only this, `state`,
+    /// `advance`, `census` and what wakes it are answered: [`resume`](Self::resume), `stop`, `load`, `unload`. It is for
+    /// who runs the domain ([`Domain::supervisor`](crate::system::Domain::supervisor)).
+    ///
+    /// # Errors
+    ///
+    /// What a driver returned that refuses, or `EBUSY`: then all devices work as before. The domain has ended or does
+    /// not answer.
+    pub fn suspend(&mut self) -> Result<(), ClientError> {
+        let done = self.control().suspend();
+        done.map(drop)
+            .map_err(|error| ClientError::new("suspend".to_owned(), error, |error| error.errno))
+    }
+
+    /// Wakes the domain, and returns once all devices work.
+    ///
+    /// # Errors
+    ///
+    /// The domain has ended or does not answer.
+    pub fn resume(&mut self) -> Result<(), ClientError> {
+        self.control()
+            .resume()
+            .map(drop)
+            .map_err(|error| ClientError::never("resume", error))
+    }
+
     /// Ends the domain in order: its devices are removed, then it exits.
     ///
     /// # Errors

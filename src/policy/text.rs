@@ -134,15 +134,20 @@ pub fn generate(needs: &Needs, class: &str) -> String {
     for server in &servers {
         text.line(&format!("use EDL {server}"));
     }
-    text.paragraph("It is started, and stopped in order.");
+    text.paragraph("It is started, suspended and resumed, and stopped in order.");
     text.line(&format!(
         "execute src=linuxcompat.Supervisor dst={class} {{ grant () }}"
     ));
     if needs.is_module {
-        let methods = ["Stop", "Unload", "Load", "Census"];
+        let methods = ["Stop", "Suspend", "Resume", "Unload", "Load", "Census"];
         text.is_asked("linuxcompat.Supervisor", "Control", &methods, true);
     } else {
-        text.is_asked("linuxcompat.Supervisor", "Control", &["Stop"], false);
+        text.is_asked(
+            "linuxcompat.Supervisor",
+            "Control",
+            &["Stop", "Suspend", "Resume"],
+            true,
+        );
     }
     for channel in &needs.channels {
         let parts: Vec<_> = needs.parts.iter().filter(|part| part.channel == channel.name).collect();

@@ -42,8 +42,14 @@ struct Served {
     task: Task,
     client: Client,
     caller: CallerId,
+    /// It is about the domain itself, and goes on while the domain is suspended.
+    is_control: bool,
     /// The client was gone before the service ended.
     is_orphan: bool,
+    /// Nobody waits for the answer.
+    is_given_up: bool,
+    /// It was interrupted for a suspension.
+    is_to_restart: bool,
     window: Option<Window>,
 }
 
@@ -60,26 +66,40 @@ impl Table {
     }
 }
 
-/// Runs `f` as the service of `client`'s request `caller`. Says whether the client is gone, so that nobody will close
-/// what the service opened for it.
-pub fn serve(client: Client, caller: CallerId, f: impl FnOnce()) -> bool {
+/// How a service ended.
+#[derive(Clone, Copy, Default)]
+pub struct End {
+    /// The client is gone: nobody will close what the service opened for it.
+    pub is_orphan: bool,
+    /// It was not answered and is to be begun again.
+    pub is_to_restart: bool,
+}
+
+/// Runs `f` as the service of `client`'s request `caller`.
+pub fn serve(client: Client, caller: CallerId, is_control: bool, f: impl FnOnce()) -> End {
     let task = Task::current();
     TABLE.with(|t| {
         t.served.push(Served {
             task,
             client,
             caller,
+            is_control,
             is_orphan: false,
+            is_given_up: false,
+            is_to_restart: false,
             window: None,
         });
     });
     f();
-    let is_orphan = TABLE.with(|t| {
-        let at = t.served.iter().position(|s| s.task == task);
-        at.is_some_and(|at| t.served.swap_remove(at).is_orphan)
+    let served = TABLE.with(|t| {
+        let at = t.served.iter().position(|s| s.task == task)?;
+        Some(t.served.swap_remove(at))
     });
     task.forget_signals();
-    is_orphan
+    served.map_or(End::default(), |served| End {
+        is_orphan: served.is_orphan,
+        is_to_restart: served.is_to_restart,
+    })
 }
 
 /// Notes that a client is gone.
@@ -93,11 +113,47 @@ pub fn orphan(client: Client) {
 
 /// Ends the waiting of whoever serves this request, as a signal would: nobody waits for the answer.
 pub fn interrupt(caller: CallerId) {
-    let task = TABLE.with(|t| t.served.iter().find(|s| s.caller == caller).map(|s| s.task));
+    let task = TABLE.with(|t| {
+        let served = t.served.iter_mut().find(|s| s.caller == caller)?;
+        served.is_given_up = true;
+        Some(served.task)
+    });
     if let Some(task) = task {
         task.kill();
         sched::wake(task, TASK_INTERRUPTIBLE | TASK_WAKEKILL);
     }
+}
+
+/// Signals the services of clients, as Linux does with processes that it freezes: whoever sleeps where a signal reaches
+/// it goes on to its end. Says how many there are.
+pub fn signal_all() -> usize {
+    let tasks: Vec<Task> = TABLE.with(|t| {
+        let of_clients = t.served.iter().filter(|served| !served.is_control);
+        of_clients.map(|served| served.task).collect()
+    });
+    for task in &tasks {
+        task.signal();
+        sched::wake(*task, TASK_INTERRUPTIBLE);
+    }
+    tasks.len()
+}
+
+/// Whether a signal has reached the running task.
+#[must_use]
+pub fn is_signalled() -> bool {
+    Task::current().has_signal()
+}
+
+/// Notes that the running task's service, which a signal ended, is to be begun again; false if nobody waits for it.
+pub fn begin_again() -> bool {
+    let waiting = |served: &&mut Served| is_signalled() && !served.is_given_up;
+    TABLE
+        .with(|t| {
+            t.find(Task::current())
+                .filter(waiting)
+                .map(|served| served.is_to_restart = true)
+        })
+        .is_some()
 }
 
 /// The client whose request the running task serves; `None` for the driver's own tasks.

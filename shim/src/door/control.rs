@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! `linuxcompat.Control`: the domain about itself, its orderly end, and virtual time that a client lets pass.
+//! `linuxcompat.Control`: the domain about itself, its orderly end, its sleep, and virtual time that a
+//! client lets pass.
 
 use super::{Request, decoded, ffi};
 use crate::{boot, errno::Errno, irq, raw::cell::Word, time};
 use kos_bindings::{
     idl::control::{
-        AdvanceErr, AdvanceReq, AdvanceRes, CensusRes, LoadErr, LoadRes, StateRes, StopRes, UnloadRes, mid,
+        AdvanceErr, AdvanceReq, AdvanceRes, CensusRes, LoadErr, LoadRes, ResumeRes, StateRes, StopRes, SuspendErr,
+        SuspendRes, UnloadRes, mid,
     },
     nk::Header,
 };
@@ -24,6 +26,7 @@ pub fn serve(request: &Request) {
     match Header::read(request.parts().constant).map(|header| header.mid) {
         Ok(mid::STATE) => super::answer(request, |out| state().encode(out)),
         Ok(mid::STOP) => {
+            ffi::resume();
             ffi::remove_devices();
             super::answer(request, |out| StopRes {}.encode(out));
             IS_STOPPING.set(true);
@@ -36,10 +39,12 @@ pub fn serve(request: &Request) {
             });
         }
         Ok(mid::UNLOAD) => {
+            ffi::resume();
             let exits = ffi::unload();
             super::answer(request, |out| UnloadRes { exits }.encode(out));
         }
         Ok(mid::LOAD) => {
+            ffi::resume();
             let loaded = ffi::load();
             super::answer(request, |out| match loaded {
                 Ok(initcalls) => LoadRes { initcalls }.encode(out),
@@ -49,6 +54,20 @@ pub fn serve(request: &Request) {
         Ok(mid::CENSUS) => {
             let census = census();
             super::answer(request, |out| census.encode(out));
+        }
+        Ok(mid::SUSPEND) => {
+            let suspended = ffi::suspend();
+            super::answer(request, |out| match suspended {
+                Ok(()) => SuspendRes {}.encode(out),
+                Err(e) => SuspendErr { errno: -e.to_ret() }.encode(out),
+            });
+            if suspended.is_ok() {
+                ffi::stay_suspended();
+            }
+        }
+        Ok(mid::RESUME) => {
+            ffi::resume();
+            super::answer(request, |out| ResumeRes {}.encode(out));
         }
         _ => super::unknown(request),
     }

@@ -2,7 +2,8 @@
 //! The doors' way into C.
 #![expect(unsafe_code, reason = "C symbols")]
 
-use crate::{bindings, errno::Errno};
+use crate::{bindings, errno::Errno, same_as_header};
+use core::ffi::c_uint;
 
 /// What the initcalls came to.
 #[derive(Clone, Copy)]
@@ -64,6 +65,50 @@ pub fn count() -> bindings::machine_counts {
     // SAFETY: called by a task outside of interrupts, which may sleep; the structure is filled before it returns.
     unsafe { bindings::machine_count(&raw mut counts) };
     counts
+}
+
+/// Suspends all devices.
+///
+/// # Errors
+///
+/// As `linuxcompat.Control`'s `Suspend`; then all devices work as before.
+pub fn suspend() -> Result<(), Errno> {
+    // SAFETY: called by a task outside of interrupts, which may sleep.
+    match unsafe { bindings::machine_suspend() } {
+        0 => Ok(()),
+        error => Err(Errno::from_wire(-error)),
+    }
+}
+
+/// Sleeps until something wakes the domain, then resumes all devices. Called once after each [`suspend`] that succeeded.
+pub fn stay_suspended() {
+    // SAFETY: as above.
+    unsafe { bindings::machine_stay_suspended() };
+}
+
+/// Wakes the domain, and waits until all devices work.
+pub fn resume() {
+    // SAFETY: as above.
+    unsafe { bindings::machine_resume() };
+}
+
+same_as_header!(machine_hold_clients, machine_interrupt_clients, machine_release_clients);
+/// `glue/door.h`: holds requests back.
+#[unsafe(no_mangle)]
+pub extern "C" fn machine_hold_clients() {
+    super::hold();
+}
+
+/// Interrupts what is begun, and tells how much of it still runs.
+#[unsafe(no_mangle)]
+pub extern "C" fn machine_interrupt_clients() -> c_uint {
+    c_uint::try_from(super::interrupt_all()).unwrap_or(c_uint::MAX)
+}
+
+/// Lets requests go on.
+#[unsafe(no_mangle)]
+pub extern "C" fn machine_release_clients() {
+    super::release();
 }
 
 /// Sleeps on an hrtimer.

@@ -14,6 +14,8 @@
 //! Whose turn it is, the kernel decides: it sends no more requests than there are workers for them, and no client as
 //! many as that. What it does not bound are clean-ups, which sleep as long as a driver's `release` does; they have a
 //! few workers, beside those of the requests.
+//!
+//! While the domain is suspended only `Control` is served; the other requests, and what clients leave behind, wait.
 
 pub mod chardev;
 pub mod context;
@@ -38,7 +40,7 @@ use crate::{
 use alloc::{collections::VecDeque, vec::Vec};
 use kos_bindings::{
     domain::{CallerId, Crash, Event, Listener, die},
-    nk::{Header, Lens, NkErr, Parts, PartsMut},
+    nk::{HEADER_BYTES, Header, Lens, NkErr, Parts, PartsMut},
 };
 
 /// A request, copied out of the port.
@@ -80,6 +82,15 @@ impl Request {
         }
     }
 
+    fn riid(&self) -> u16 {
+        Header::read(self.parts().constant).map_or(0, |header| header.riid)
+    }
+
+    /// Whether it is about the domain itself.
+    fn is_control(&self) -> bool {
+        self.riid() == kos_bindings::idl::control::RIID
+    }
+
     /// The message.
     #[must_use]
     pub fn parts(&self) -> Parts<'_> {
@@ -104,6 +115,8 @@ struct Doors {
     in_flight: usize,
     /// Of these, clean-ups that a worker is at.
     clean_ups: usize,
+    /// The domain is being suspended or is.
+    is_held: bool,
     /// An answer that lies in the port.
     answer: Option<(CallerId, Lens)>,
     /// The buffers of a request that was served, for the next one.
@@ -116,6 +129,7 @@ static DOORS: Global<Doors> = Global::new(Doors {
     workers: 0,
     in_flight: 0,
     clean_ups: 0,
+    is_held: false,
     answer: None,
     spare: (Vec::new(), Vec::new()),
 });
@@ -247,12 +261,38 @@ pub fn serve_requests() {
 impl Doors {
     /// Takes the job that came first, clean-ups only as far as they leave the requests their workers.
     fn next(&mut self) -> Option<Job> {
-        let may_clean_up = self.clean_ups < MAX_CLEAN_UPS;
+        let may_clean_up = self.clean_ups < MAX_CLEAN_UPS && !self.is_held;
         let mut jobs = self.queue.iter();
-        let at = jobs.position(|job| matches!(job, Job::Serve(_)) || may_clean_up)?;
+        let at = jobs.position(|job| match job {
+            Job::Serve(request) => !self.is_held || request.is_control(),
+            Job::CleanUp(_) => may_clean_up,
+        })?;
         let job = self.queue.remove(at)?;
         self.clean_ups += usize::from(matches!(job, Job::CleanUp(_)));
         Some(job)
+    }
+}
+
+/// Begins no more requests and clean-ups but those about the domain itself.
+pub fn hold() {
+    DOORS.with(|d| d.is_held = true);
+}
+
+/// Signals those that were begun, and says how many still run.
+#[must_use]
+pub fn interrupt_all() -> usize {
+    context::signal_all() + DOORS.with(|d| d.clean_ups)
+}
+
+/// Goes on with all.
+pub fn release() {
+    let workers = DOORS.with(|d| {
+        d.is_held = false;
+        let others = d.parked.len().saturating_sub(d.queue.len());
+        d.parked.split_off(others)
+    });
+    for task in workers {
+        sched::wake(task, TASK_IDLE);
     }
 }
 
@@ -261,8 +301,12 @@ fn serve() {
         if let Some(job) = DOORS.with(Doors::next) {
             match job {
                 Job::Serve(request) => {
-                    handle(&request);
-                    request.done();
+                    let end = handle(&request);
+                    if end.is_to_restart && !end.is_orphan {
+                        DOORS.with(|d| d.queue.push_front(Job::Serve(request)));
+                    } else {
+                        request.done();
+                    }
                 }
                 Job::CleanUp(client) => {
                     files::close_all(client);
@@ -283,19 +327,26 @@ fn serve() {
     }
 }
 
-fn handle(request: &Request) {
-    let riid = Header::read(request.parts().constant).map_or(0, |h| h.riid);
-    let is_orphan = context::serve(request.client, request.caller, || match riid {
-        kos_bindings::idl::sysfs::RIID => sysfs::serve(request),
-        kos_bindings::idl::chardev::RIID => chardev::serve(request),
-        kos_bindings::idl::socket::RIID => socket::serve(request),
-        kos_bindings::idl::control::RIID => control::serve(request),
-        _ => unknown(request),
+fn handle(request: &Request) -> context::End {
+    let end = context::serve(request.client, request.caller, request.is_control(), || {
+        match request.riid() {
+            kos_bindings::idl::sysfs::RIID => sysfs::serve(request),
+            kos_bindings::idl::chardev::RIID => chardev::serve(request),
+            kos_bindings::idl::socket::RIID => socket::serve(request),
+            kos_bindings::idl::control::RIID => control::serve(request),
+            _ => unknown(request),
+        }
     });
-    if is_orphan {
+    if end.is_orphan {
         // The request may have opened something after the clean-up.
         files::close_all(request.client);
+        if end.is_to_restart {
+            // The kernel counts it until it is answered.
+            DOORS.with(|d| d.in_flight -= 1);
+            let _ = with_listener(|l| l.reply(request.caller, Lens::default()));
+        }
     }
+    end
 }
 
 /// The kernel lets only messages of this domain's interfaces through; another one is a broken kernel.
@@ -333,13 +384,27 @@ fn send(answer: Option<(CallerId, Lens)>) {
     }
 }
 
-/// Writes the answer to `request`. `encode` must not sleep.
+/// Whether an answer is one that Linux gives nobody, but begins the call again (`include/linux/errno.h`). All errors of
+/// clients' interfaces are an errno.
+fn is_interruption(constant: &[u8], lens: Lens) -> bool {
+    const ERESTARTSYS: i32 = 512;
+    const ERESTART_RESTARTBLOCK: i32 = 516;
+    let constant = constant.get(..lens.constant).unwrap_or_default();
+    let errno = constant.get(HEADER_BYTES..).and_then(|bytes| bytes.first_chunk());
+    Header::read(constant).is_ok_and(|header| header.is_error)
+        && errno.is_some_and(|errno| (ERESTARTSYS..=ERESTART_RESTARTBLOCK).contains(&i32::from_le_bytes(*errno)))
+}
+
+/// Writes the answer to `request`; if a signal ended the service, nothing, and it is begun again. `encode` must not sleep.
 pub fn answer<E>(request: &Request, encode: impl FnOnce(PartsMut<'_>) -> Result<Lens, E>) {
     send(DOORS.with(|d| d.answer.take()));
     let lens = with_listener(|l| encode(l.response()));
     let Ok(lens) = lens else {
         fatal(format_args!("an answer does not fit its message"))
     };
+    if with_listener(|l| is_interruption(l.response().constant, lens)) && context::begin_again() {
+        return;
+    }
     DOORS.with(|d| {
         d.in_flight -= 1;
         d.answer = Some((request.caller, lens));

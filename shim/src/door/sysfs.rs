@@ -6,7 +6,7 @@
 //! that for those who read one file often.
 
 use super::{
-    Request, answer, decoded,
+    Request, answer, context, decoded,
     files::{self, Kind},
     page::{Page, zeroed},
 };
@@ -270,6 +270,10 @@ fn poll(request: &Request) {
         }
         let watch = watch(&node)?;
         watch.wait(req.event, super::timeout_ns(req.timeout_ms));
+        if watch.count() == req.event && context::is_signalled() {
+            // ERESTARTNOHAND, as poll() has it.
+            return Err(Errno::from_wire(514));
+        }
         if node.is_live() {
             Ok(watch.count())
         } else {

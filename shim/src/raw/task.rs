@@ -174,6 +174,12 @@ impl Task {
         unsafe { bindings::machine_kill_task(self.as_ptr()) };
     }
 
+    /// Makes a signal wait that only ends sleep. Whoever calls it wakes the task.
+    pub fn signal(self) {
+        // SAFETY: as above.
+        unsafe { bindings::machine_signal_task(self.as_ptr()) };
+    }
+
     /// Takes all signals away.
     pub fn forget_signals(self) {
         // SAFETY: as above.
