@@ -146,7 +146,7 @@ pub fn is_signalled() -> bool {
 
 /// Notes that the running task's service, which a signal ended, is to be begun again; false if nobody waits for it.
 pub fn begin_again() -> bool {
-    let waiting = |served: &&mut Served| is_signalled() && !served.is_given_up;
+    let waiting = |served: &&mut Served| !served.is_given_up;
     TABLE
         .with(|t| {
             t.find(Task::current())

@@ -399,10 +399,17 @@ fn is_interruption(constant: &[u8], lens: Lens) -> bool {
 pub fn answer<E>(request: &Request, encode: impl FnOnce(PartsMut<'_>) -> Result<Lens, E>) {
     send(DOORS.with(|d| d.answer.take()));
     let lens = with_listener(|l| encode(l.response()));
-    let Ok(lens) = lens else {
+    complete(request, lens.ok());
+}
+
+/// What [`answer`] does for every kind of answer; one copy of it serves all.
+#[inline(never)]
+fn complete(request: &Request, lens: Option<Lens>) {
+    let Some(lens) = lens else {
         fatal(format_args!("an answer does not fit its message"))
     };
-    if with_listener(|l| is_interruption(l.response().constant, lens)) && context::begin_again() {
+    let is_interrupted = context::is_signalled() && with_listener(|l| is_interruption(l.response().constant, lens));
+    if is_interrupted && context::begin_again() {
         return;
     }
     DOORS.with(|d| {
