@@ -22,6 +22,11 @@
  *   D fd data       one write to an open file; answers with the count
  *   P fd events ms  polls; answers with what is there
  *   C fd            closes
+ *   s family type protocol   a socket that does not wait; answers with the number
+ *   b fd addr       binds it
+ *   c fd addr       connects it
+ *   o fd level name value    sets an option
+ *   f fd count      receives one message: what recv() returned (8 bytes), and what came
  *   K               the kernel's log since the last K, as /dev/kmsg has it
  *   S ms            sleeps
  *   Q               powers off
@@ -39,6 +44,7 @@
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/reboot.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/timerfd.h>
 #include <time.h>
@@ -279,6 +285,53 @@ static int read_fd(int fd, size_t count)
 	return 0;
 }
 
+static int open_socket(int family, int type, int protocol)
+{
+	int fd = socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol);
+
+	addf("%d", fd);
+	return fd < 0 ? errno : 0;
+}
+
+static int receive(int fd, size_t count)
+{
+	static char data[1 << 16];
+	size_t room = count < sizeof(data) ? count : sizeof(data);
+	/* As long as the message was, whatever there is room for; the protocol may say something else. */
+	long long len = recv(fd, data, room, MSG_TRUNC);
+
+	if (len < 0)
+		return errno;
+	add(&len, sizeof(len));
+	add(data, (size_t)len < room ? (size_t)len : room);
+	return 0;
+}
+
+/* What is done with a socket; EINVAL if it is nothing of that. */
+static int socket_request(char *words[], int count)
+{
+	if (words[0][0] == 's' && count == 4)
+		return open_socket(atoi(words[1]), atoi(words[2]), atoi(words[3]));
+	if (words[0][0] == 'f' && count == 3)
+		return receive(atoi(words[1]), (size_t)atoi(words[2]));
+	if (words[0][0] == 'b' && count == 3) {
+		size_t len = decode(words[2]);
+
+		return bind(atoi(words[1]), (struct sockaddr *)words[2], (socklen_t)len) ? errno : 0;
+	}
+	if (words[0][0] == 'c' && count == 3) {
+		size_t len = decode(words[2]);
+
+		return connect(atoi(words[1]), (struct sockaddr *)words[2], (socklen_t)len) ? errno : 0;
+	}
+	if (words[0][0] == 'o' && count == 5) {
+		size_t len = decode(words[4]);
+
+		return setsockopt(atoi(words[1]), atoi(words[2]), atoi(words[3]), words[4], (socklen_t)len) ? errno : 0;
+	}
+	return EINVAL;
+}
+
 static int poll_fd(int fd, short events, int ms)
 {
 	struct itimerspec limit = { .it_value = { ms / 1000, ms % 1000 * 1000000L } };
@@ -380,6 +433,13 @@ static void run(char *line, int log)
 	}
 	case 'P':
 		failed = poll_fd(atoi(words[1]), (short)atoi(words[2]), atoi(words[3]));
+		break;
+	case 's':
+	case 'b':
+	case 'c':
+	case 'o':
+	case 'f':
+		failed = socket_request(words, count);
 		break;
 	case 'C':
 		failed = close(atoi(words[1])) ? errno : 0;

@@ -86,6 +86,8 @@ pub(crate) enum Step {
     Device(Vec<String>),
     /// The same with the node that is named, such as `rtc0`.
     Node(String, Vec<String>),
+    /// What is done with an NFC controller, through Linux's own doors (`nfc.rs`).
+    Nfc(Vec<String>),
     /// Opens the IIO device's events, changes what the chips feel, and waits for events.
     Events(Events),
     /// Fills the buffer: enables channels, chooses a trigger, takes scans, switches the buffer off.

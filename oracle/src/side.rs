@@ -5,10 +5,11 @@ use crate::ioctl::Command;
 use crate::linux::build::Kernel;
 use crate::linux::machine::{Failure, Machine};
 use crate::scenario::Scenario;
+use crate::sockets::Sockets;
 use anyhow::{Result, anyhow};
 use board::{BoardOptions, Clock, Fault, SharedBoard, SimBoard, Stimulus, board::Events};
 use linux_compat::build::Built;
-use linux_compat::client::{Client, ClientError, DeviceFile, EntryKind, poll};
+use linux_compat::client::{Client, ClientError, DeviceFile, EntryKind, Socket, poll};
 use linux_compat::system::{Domain, DriverSpec, System};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -25,7 +26,7 @@ pub(crate) struct Entry {
 }
 
 /// A driver running somewhere. Paths are relative to `/sys`.
-pub(crate) trait Side {
+pub(crate) trait Side: Sockets {
     fn board(&self) -> &SharedBoard;
     fn list(&mut self, path: &str) -> Result<Vec<Entry>, Failure>;
     fn read(&mut self, path: &str) -> Result<Vec<u8>, Failure>;
@@ -61,8 +62,9 @@ pub(crate) struct Start<'a> {
 /// The driver in a domain.
 pub(crate) struct DomainSide {
     domain: Domain,
-    client: Client,
+    pub(crate) client: Client,
     files: Vec<DeviceFile>,
+    pub(crate) sockets: Vec<Socket>,
     logged: usize,
 }
 
@@ -83,7 +85,7 @@ fn file_number(arg: &[u8]) -> Result<u32, Failure> {
     number.ok_or_else(|| Failure::Machine(anyhow!("a command's argument is cut off: {arg:?}")))
 }
 
-fn failure(error: ClientError) -> Failure {
+pub(crate) fn failure(error: ClientError) -> Failure {
     match error.errno() {
         Some(errno) => Failure::Errno(errno.0),
         None => Failure::Machine(error.into()),
@@ -110,6 +112,7 @@ impl DomainSide {
             domain,
             client,
             files: Vec::new(),
+            sockets: Vec::new(),
             logged: 0,
         })
     }
@@ -224,7 +227,7 @@ impl Side for DomainSide {
 
 /// The driver on real Linux.
 pub(crate) struct LinuxSide {
-    machine: Machine,
+    pub(crate) machine: Machine,
     board: SharedBoard,
     /// Where time is real, it makes the chips' interrupts.
     _events: Events,

@@ -63,7 +63,7 @@ impl From<anyhow::Error> for Failure {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(super) fn hex(bytes: &[u8]) -> String {
     if bytes.is_empty() {
         return "-".to_owned();
     }
@@ -192,7 +192,7 @@ impl Machine {
         anyhow!("{what}; it said last:\n{}", last.join("\n"))
     }
 
-    fn ask(&mut self, question: &str) -> Result<Vec<u8>, Failure> {
+    pub(super) fn ask(&mut self, question: &str) -> Result<Vec<u8>, Failure> {
         self.questions.ask(&format!("{question}\n"));
         let answer = self.line()?;
         if let Some(number) = answer.strip_prefix("@err ") {
@@ -203,7 +203,7 @@ impl Machine {
         data.ok_or_else(|| Failure::Machine(anyhow!("the machine answered {answer:?}")))
     }
 
-    fn number(&mut self, question: &str) -> Result<i64, Failure> {
+    pub(super) fn number(&mut self, question: &str) -> Result<i64, Failure> {
         let data = self.ask(question)?;
         let text = String::from_utf8_lossy(&data);
         Ok(text.parse().with_context(|| text.clone().into_owned())?)
