@@ -27,6 +27,7 @@
  *   c fd addr       connects it
  *   o fd level name value    sets an option
  *   f fd count      receives one message: what recv() returned (8 bytes), and what came
+ *   n path data     makes a file
  *   K               the kernel's log since the last K, as /dev/kmsg has it
  *   S ms            sleeps
  *   Q               powers off
@@ -44,11 +45,12 @@
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/reboot.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "init.h"
 
 #define MAX_ANSWER (1 << 18)
 #define MAX_LINE (1 << 14)
@@ -74,7 +76,7 @@ static void transfer(int flags, const void *data, size_t len)
 static unsigned char answer[MAX_ANSWER];
 static size_t answer_len;
 
-static void add(const void *data, size_t len)
+void add(const void *data, size_t len)
 {
 	if (len > MAX_ANSWER - answer_len)
 		len = MAX_ANSWER - answer_len;
@@ -82,7 +84,7 @@ static void add(const void *data, size_t len)
 	answer_len += len;
 }
 
-static void addf(const char *format, ...)
+void addf(const char *format, ...)
 {
 	char text[512];
 	va_list args;
@@ -132,8 +134,7 @@ static int digit(char c)
 	return c >= 'a' ? c - 'a' + 10 : c - '0';
 }
 
-/* Turns a word into the bytes that it stands for, in place; ends them with 0. */
-static size_t decode(char *word)
+size_t decode(char *word)
 {
 	size_t len = 0;
 
@@ -230,6 +231,24 @@ static int write_file(const char *path, const char *data, size_t len)
 	return failed;
 }
 
+static int make_file(const char *path, const char *data, size_t len)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	int failed = 0;
+
+	if (fd < 0)
+		return errno;
+	while (len > 0 && !failed) {
+		ssize_t done = write(fd, data, len);
+
+		failed = done < 0 ? errno : 0;
+		data += done < 0 ? 0 : done;
+		len -= done < 0 ? 0 : (size_t)done;
+	}
+	close(fd);
+	return failed;
+}
+
 static int read_at(const char *path, long long offset)
 {
 	char page[4096];
@@ -285,53 +304,6 @@ static int read_fd(int fd, size_t count)
 	return 0;
 }
 
-static int open_socket(int family, int type, int protocol)
-{
-	int fd = socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol);
-
-	addf("%d", fd);
-	return fd < 0 ? errno : 0;
-}
-
-static int receive(int fd, size_t count)
-{
-	static char data[1 << 16];
-	size_t room = count < sizeof(data) ? count : sizeof(data);
-	/* As long as the message was, whatever there is room for; the protocol may say something else. */
-	long long len = recv(fd, data, room, MSG_TRUNC);
-
-	if (len < 0)
-		return errno;
-	add(&len, sizeof(len));
-	add(data, (size_t)len < room ? (size_t)len : room);
-	return 0;
-}
-
-/* What is done with a socket; EINVAL if it is nothing of that. */
-static int socket_request(char *words[], int count)
-{
-	if (words[0][0] == 's' && count == 4)
-		return open_socket(atoi(words[1]), atoi(words[2]), atoi(words[3]));
-	if (words[0][0] == 'f' && count == 3)
-		return receive(atoi(words[1]), (size_t)atoi(words[2]));
-	if (words[0][0] == 'b' && count == 3) {
-		size_t len = decode(words[2]);
-
-		return bind(atoi(words[1]), (struct sockaddr *)words[2], (socklen_t)len) ? errno : 0;
-	}
-	if (words[0][0] == 'c' && count == 3) {
-		size_t len = decode(words[2]);
-
-		return connect(atoi(words[1]), (struct sockaddr *)words[2], (socklen_t)len) ? errno : 0;
-	}
-	if (words[0][0] == 'o' && count == 5) {
-		size_t len = decode(words[4]);
-
-		return setsockopt(atoi(words[1]), atoi(words[2]), atoi(words[3]), words[4], (socklen_t)len) ? errno : 0;
-	}
-	return EINVAL;
-}
-
 static int poll_fd(int fd, short events, int ms)
 {
 	struct itimerspec limit = { .it_value = { ms / 1000, ms % 1000 * 1000000L } };
@@ -376,7 +348,7 @@ static void run(char *line, int log)
 	for (char *word = strtok(line, " "); word && count < 5; word = strtok(NULL, " "))
 		words[count++] = word;
 	answer_len = 0;
-	if (strchr("LRTWOrw", words[0][0]) && count > 1)
+	if (strchr("LRTWOrwn", words[0][0]) && count > 1)
 		decode(words[1]);
 	switch (words[0][0]) {
 	case 'L':
@@ -393,6 +365,13 @@ static void run(char *line, int log)
 			size_t len = decode(words[2]);
 
 			failed = write_file(words[1], words[2], len);
+		}
+		break;
+	case 'n':
+		if (count == 3) {
+			size_t len = decode(words[2]);
+
+			failed = make_file(words[1], words[2], len);
 		}
 		break;
 	case 'O': {
@@ -472,6 +451,8 @@ int main(void)
 	size_t len = 0;
 	int log;
 
+	mkdir("/lib", 0755);
+	mkdir("/lib/firmware", 0755);
 	mkdir("/sys", 0755);
 	mount("sys", "/sys", "sysfs", 0, NULL);
 	mount("dev", "/dev", "devtmpfs", 0, NULL);

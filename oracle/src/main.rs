@@ -104,7 +104,10 @@ fn main() -> ExitCode {
         eprintln!("oracle: signals: {error}");
         return ExitCode::FAILURE;
     }
-    match command(&Options::parse()) {
+    let done = command(&Options::parse());
+    // There is none if no domain was started.
+    let _ = std::fs::remove_dir_all(side::firmware_dir());
+    match done {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
@@ -165,6 +168,7 @@ fn domains(series: Series, scenarios: &[Scenario]) -> SystemOptions {
         adapter: Adapter::Virtio,
         records_buses: true,
         policy: open_policy(scenarios),
+        firmware: Some(side::firmware_dir()),
         ..SystemOptions::default()
     }
 }

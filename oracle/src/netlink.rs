@@ -203,6 +203,16 @@ pub(crate) fn answers(mut bytes: &[u8]) -> Result<Vec<(u32, Answer)>> {
 }
 
 impl Answer {
+    /// The target that it is about.
+    pub(crate) fn target(&self) -> Option<u32> {
+        const TARGET_INDEX: u16 = 4;
+        let Self::Message(_, _, attributes) = self else {
+            return None;
+        };
+        let (_, value) = attributes.iter().find(|(kind, _)| *kind == TARGET_INDEX)?;
+        Some(u32::from_ne_bytes(value.as_slice().try_into().ok()?))
+    }
+
     /// As records show it.
     pub(crate) fn line(&self) -> String {
         match self {

@@ -8,7 +8,7 @@
 //! | `list COMMAND ATTRIBUTE=VALUE…` | the same as a dump |
 //! | `datagram HEX` | sends these bytes to the family, whose number takes the place of the message's type |
 //! | `events MS` | the events that come until so long none has come |
-//! | `connect TARGET PROTOCOL` | a raw socket to a target of the controller 0 |
+//! | `connect TARGET PROTOCOL` | a raw socket to a target of the controller 0; `found` is the last one listed |
 //! | `send HEX`, `receive MS` | with it |
 //! | `exchange HEX` | both, within as long as a card may ask for |
 //! | `hangup` | closes it |
@@ -36,6 +36,8 @@ const RECEIVE_BYTES: usize = 32 * 1024;
 const NOTHING_YET: i32 = 11;
 /// What answers to requests take at the most, in the kernel's time: they come while the request is served.
 const ANSWER: Duration = Duration::from_secs(1);
+/// No target has this number.
+const NO_TARGET: u32 = 0x00ff_ffff;
 /// ISO/IEC 14443-4 lets a card ask for up to 4.9 s of waiting.
 const EXCHANGE: Duration = Duration::from_secs(6);
 
@@ -44,6 +46,8 @@ const EXCHANGE: Duration = Duration::from_secs(6);
 pub(crate) struct User {
     door: Option<Door>,
     link: Option<i64>,
+    /// The target that the last list ended with.
+    found: Option<u32>,
 }
 
 /// The sockets of generic netlink.
@@ -214,7 +218,11 @@ impl User {
                 }
                 Ok(done(()))
             }
-            "list" => Ok(lines(self.door()?.ask(side, &Request::parse(rest)?, F_DUMP)?)),
+            "list" => {
+                let listed = self.door()?.ask(side, &Request::parse(rest)?, F_DUMP)?;
+                self.found = listed.iter().filter_map(Answer::target).next_back();
+                Ok(lines(listed))
+            }
             "datagram" => Ok(lines(self.door()?.datagram(side, bytes(rest)?)?)),
             "events" => {
                 let limit = Duration::from_millis(number(rest)?.into());
@@ -245,7 +253,11 @@ impl User {
 
     fn connect(&mut self, side: &mut dyn Side, words: &str) -> Result<(), Failure> {
         let (target, protocol) = words.split_once(' ').context("connect TARGET PROTOCOL")?;
-        let addr = target_address(number(target)?, number(protocol)?);
+        let target = match target {
+            "found" => self.found.unwrap_or(NO_TARGET),
+            target => number(target)?,
+        };
+        let addr = target_address(target, number(protocol)?);
         self.hang_up(side)?;
         let socket = side.socket(AF_NFC, SOCK_SEQPACKET, RAW)?;
         // Also if it is not connected: what it gives then is to be seen too.

@@ -4,7 +4,7 @@
 use crate::ioctl::{self, Command};
 use crate::linux::machine::{Failure, unhex};
 use crate::nfc;
-use crate::scenario::{Capture, Events, Scenario, Step};
+use crate::scenario::{self, Capture, Events, Scenario, Step};
 use crate::side::{Entry, Side};
 use anyhow::{Result, anyhow};
 use board::{Fault, Stimulus};
@@ -223,6 +223,10 @@ impl Runner<'_> {
             Step::Bind => self.bind("bind"),
             Step::Wait(ms) => {
                 self.side.wait(Duration::from_millis(*ms))?;
+                Ok(Vec::new())
+            }
+            Step::Firmware(name, content) => {
+                self.side.has_firmware(name, &scenario::content(content)?)?;
                 Ok(Vec::new())
             }
             Step::Events(events) => self.events(events),

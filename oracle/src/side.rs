@@ -6,7 +6,7 @@ use crate::linux::build::Kernel;
 use crate::linux::machine::{Failure, Machine};
 use crate::scenario::Scenario;
 use crate::sockets::Sockets;
-use anyhow::{Result, anyhow};
+use anyhow::{Context, Result, anyhow};
 use board::{BoardOptions, Clock, Fault, SharedBoard, SimBoard, Stimulus, board::Events};
 use linux_compat::build::Built;
 use linux_compat::client::{Client, ClientError, DeviceFile, EntryKind, Socket, poll};
@@ -48,6 +48,8 @@ pub(crate) trait Side: Sockets {
     fn ioctl(&mut self, file: i64, command: &Command) -> Result<(i64, Vec<u8>), Failure>;
     fn close(&mut self, file: i64) -> Result<(), Failure>;
     fn wait(&mut self, time: Duration) -> Result<(), Failure>;
+    /// Puts a firmware file where the kernel looks for it.
+    fn has_firmware(&mut self, name: &str, content: &[u8]) -> Result<(), Failure>;
     /// Level and text of each line of the kernel's log since the last time.
     fn log(&mut self) -> Result<Vec<(u8, String)>, Failure>;
 }
@@ -92,8 +94,23 @@ pub(crate) fn failure(error: ClientError) -> Failure {
     }
 }
 
+/// Where the domains' firmware server looks.
+pub(crate) fn firmware_dir() -> PathBuf {
+    std::env::temp_dir().join(format!("oracle-{}-firmware", std::process::id()))
+}
+
+/// Begins with no firmware file, as real Linux's archive does.
+fn empty_firmware_dir() -> Result<()> {
+    let dir = firmware_dir();
+    if dir.exists() {
+        std::fs::remove_dir_all(&dir).with_context(|| dir.display().to_string())?;
+    }
+    std::fs::create_dir_all(&dir).with_context(|| dir.display().to_string())
+}
+
 impl DomainSide {
     pub(crate) fn start(system: &System, built: &Built, start: &Start<'_>) -> Result<Self> {
+        empty_firmware_dir()?;
         let spec = DriverSpec {
             stand_in: None,
             name: start.scenario.driver.clone(),
@@ -214,6 +231,11 @@ impl Side for DomainSide {
     fn wait(&mut self, time: Duration) -> Result<(), Failure> {
         let ns = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
         self.client.advance(ns).map(drop).map_err(failure)
+    }
+
+    fn has_firmware(&mut self, name: &str, content: &[u8]) -> Result<(), Failure> {
+        let written = std::fs::write(firmware_dir().join(name), content);
+        written.map_err(|error| Failure::Machine(error.into()))
     }
 
     fn log(&mut self) -> Result<Vec<(u8, String)>, Failure> {
@@ -349,6 +371,10 @@ impl Side for LinuxSide {
 
     fn wait(&mut self, time: Duration) -> Result<(), Failure> {
         self.machine.sleep(time)
+    }
+
+    fn has_firmware(&mut self, name: &str, content: &[u8]) -> Result<(), Failure> {
+        self.machine.make_file(&format!("/lib/firmware/{name}"), content)
     }
 
     fn log(&mut self) -> Result<Vec<(u8, String)>, Failure> {
