@@ -220,7 +220,9 @@ impl User {
             }
             "list" => {
                 let listed = self.door()?.ask(side, &Request::parse(rest)?, F_DUMP)?;
-                self.found = listed.iter().filter_map(Answer::target).next_back();
+                if rest.starts_with("GET_TARGET") {
+                    self.found = listed.iter().filter_map(Answer::target).next_back();
+                }
                 Ok(lines(listed))
             }
             "datagram" => Ok(lines(self.door()?.datagram(side, bytes(rest)?)?)),
