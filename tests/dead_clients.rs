@@ -25,13 +25,7 @@ fn start(name: &str, series: Series, clock: ClockKind) -> (System, Domain) {
     start_driver("bmg160", name, series, clock, PolicyChoice::default())
 }
 
-fn start_driver(
-    driver: &str,
-    name: &str,
-    series: Series,
-    clock: ClockKind,
-    policy: PolicyChoice,
-) -> (System, Domain) {
+fn start_driver(driver: &str, name: &str, series: Series, clock: ClockKind, policy: PolicyChoice) -> (System, Domain) {
     let options = SystemOptions {
         series: Some(series),
         clock,

@@ -93,7 +93,9 @@ const ATTRIBUTES: &[&str] = &[
 fn number_of(names: &[&str], text: &str) -> Result<u16> {
     match names.iter().position(|name| *name == text) {
         Some(index) => Ok(u16::try_from(index + 1)?),
-        None => text.parse().with_context(|| format!("{text:?} is no name and no number")),
+        None => text
+            .parse()
+            .with_context(|| format!("{text:?} is no name and no number")),
     }
 }
 

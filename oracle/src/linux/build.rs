@@ -235,7 +235,11 @@ fn initrd(dir: &Path, place: &Path, gcc: &[u8]) -> Result<PathBuf> {
             "-o",
         ])
         .arg(&program)
-        .args(sources.iter().filter(|source| source.extension().is_some_and(|end| end == "c")))
+        .args(
+            sources
+                .iter()
+                .filter(|source| source.extension().is_some_and(|end| end == "c")),
+        )
         .output()
         .context("gcc")?;
     if !built.status.success() {

@@ -235,7 +235,8 @@ impl Machine {
 
     /// Makes a file with this content.
     pub(crate) fn make_file(&mut self, path: &str, content: &[u8]) -> Result<(), Failure> {
-        self.ask(&format!("n {} {}", hex(path.as_bytes()), hex(content))).map(drop)
+        self.ask(&format!("n {} {}", hex(path.as_bytes()), hex(content)))
+            .map(drop)
     }
 
     pub(crate) fn write_at(&mut self, path: &str, offset: u64, data: &[u8]) -> Result<i64, Failure> {
