@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Acceptance: what a client left open is closed when it goes, however it goes: an exclusive device can be opened
-//! again.
+//! again, and what polled for tags polls for somebody else.
+
+mod open_policy;
 
 use kos_bindings::hosted::socket::Connection;
-use linux_compat::client::{Client, DeviceFile};
+use linux_compat::client::{Census, Client, DeviceFile};
+use linux_compat::nfc::{Nfc, NfcError};
+use linux_compat::policy::{PolicyChoice, class_of_driver};
 use linux_compat::system::{ClockKind, Domain, DriverSpec, System, SystemOptions};
 use linux_headers::Series;
 use std::io::{BufRead, BufReader};
@@ -18,13 +22,18 @@ const ROLE: &str = "LINUX_COMPAT_TEST_CLIENT";
 
 /// Runs the gyroscope in a domain of this name, which no other test has.
 fn start(name: &str, series: Series, clock: ClockKind) -> (System, Domain) {
+    start_driver("bmg160", name, series, clock, PolicyChoice::default())
+}
+
+fn start_driver(driver: &str, name: &str, series: Series, clock: ClockKind, policy: PolicyChoice) -> (System, Domain) {
     let options = SystemOptions {
         series: Some(series),
         clock,
+        policy,
         ..SystemOptions::default()
     };
     let system = System::new(options).expect("a system");
-    let mut spec = DriverSpec::new("bmg160").expect("a board");
+    let mut spec = DriverSpec::new(driver).expect("a board");
     let built = system.build(&spec.name, &spec.board).expect("an image");
     spec.name = name.to_owned();
     let domain = system.start(&spec, &built).expect("the driver runs");
@@ -39,6 +48,13 @@ fn client_process() {
     let connection = Connection::open(domain).expect("a connection");
     let handle = connection.handle();
     let mut client = Client::new(connection, handle);
+    if work == "poll" {
+        let mut nfc = Nfc::open(client).expect("the family");
+        let adapter = nfc.first().expect("an adapter");
+        nfc.start_poll(adapter.index, adapter.protocols).expect("it polls");
+        println!("\nopen");
+        std::thread::sleep(Duration::from_secs(3600));
+    }
     let file = client.device_open(DEVICE, true).expect("the device");
     println!("\nopen");
     if work == "read" {
@@ -164,4 +180,79 @@ fn a_clients_file_is_no_others() {
     // It is still open.
     assert_eq!(errno_of_open(&mut second), Some("EBUSY"));
     first.device_close(file).expect("closed");
+}
+
+/// What a client that has gone must not leave behind.
+fn left(domain: &Domain) -> [u64; 5] {
+    let mut keeper = domain.supervisor(SOON).expect("its supervisor");
+    // Linux lets go of sockets in work items of its own.
+    keeper.advance(100_000_000).expect("time");
+    let Census {
+        devices,
+        interrupts,
+        tasks,
+        objects,
+        pages,
+        ..
+    } = keeper.census().expect("a census");
+    [devices, interrupts, tasks, objects, pages].map(u64::from)
+}
+
+/// Linux polls for a socket: when its process is killed it stops (`nfc_urelease_event_work`, net/nfc/netlink.c), and
+/// the next one can poll.
+fn killed_while_it_polls(driver: &str, name: &str, series: Series) {
+    const WARM_UP: usize = 3;
+    const KILLED: usize = 6;
+    // It is counted what is left, which only an open policy allows.
+    let policy = open_policy::open_policy(&class_of_driver(name));
+    let (system, domain) = start_driver(driver, name, series, ClockKind::Virtual, policy);
+    let _door = system.open_door().expect("a door");
+    let mut mine = Nfc::open(domain.client().expect("a client")).expect("the family");
+    let adapter = mine.first().expect("an adapter");
+    mine.up(adapter.index).expect("power");
+    let mut before = None;
+    for round in 0..KILLED {
+        if round == WARM_UP {
+            before = Some(left(&domain));
+        }
+        let mut other = client(name, "poll");
+        let busy = mine
+            .start_poll(adapter.index, adapter.protocols)
+            .expect_err("another polls");
+        assert_eq!(busy.errno().and_then(|errno| errno.name()), Some("EBUSY"));
+        other.kill().expect("it lives");
+        other.wait().expect("it is dead");
+        let end = Instant::now() + SOON;
+        while let Err(error) = mine.start_poll(adapter.index, adapter.protocols) {
+            let is_busy = matches!(&error, NfcError::Command { errno, .. } if errno.name() == Some("EBUSY"));
+            assert!(is_busy && Instant::now() < end, "still refused: {error}");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let tag = board::Stimulus::parse("tag=ntag213").expect("a stimulus");
+        domain.board().with(|board| board.set_stimulus(tag));
+        mine.stop_poll(adapter.index).expect("it stops");
+        let found = mine.poll(adapter.index, adapter.protocols, SOON).expect("a poll");
+        assert_eq!(found.len(), 1, "{driver}, round {round}");
+        domain
+            .board()
+            .with(|board| board.set_stimulus(board::Stimulus::default()));
+        // It has left: the next poll begins without a target.
+        mine.start_poll(adapter.index, adapter.protocols).expect("it polls");
+        mine.stop_poll(adapter.index).expect("it stops");
+    }
+    assert_eq!(Some(left(&domain)), before, "{driver} on {series}");
+    let log = domain.log();
+    assert!(!log.iter().any(|line| line.is_warning()), "{log:?}");
+}
+
+#[test]
+fn the_poll_of_a_killed_client_ends_on_6_12() {
+    killed_while_it_polls("nxp-nci", "polling-nci-6-12", Series::V6_12);
+    killed_while_it_polls("pn533_i2c", "polling-pn533-6-12", Series::V6_12);
+}
+
+#[test]
+fn the_poll_of_a_killed_client_ends_on_6_1() {
+    killed_while_it_polls("nxp-nci", "polling-nci-6-1", Series::V6_1);
+    killed_while_it_polls("pn533_i2c", "polling-pn533-6-1", Series::V6_1);
 }

@@ -22,6 +22,12 @@
  *   D fd data       one write to an open file; answers with the count
  *   P fd events ms  polls; answers with what is there
  *   C fd            closes
+ *   s family type protocol   a socket that does not wait; answers with the number
+ *   b fd addr       binds it
+ *   c fd addr       connects it
+ *   o fd level name value    sets an option
+ *   f fd count      receives one message: what recv() returned (8 bytes), and what came
+ *   n path data     makes a file
  *   K               the kernel's log since the last K, as /dev/kmsg has it
  *   S ms            sleeps
  *   Q               powers off
@@ -44,6 +50,8 @@
 #include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "init.h"
 
 #define MAX_ANSWER (1 << 18)
 #define MAX_LINE (1 << 14)
@@ -69,7 +77,7 @@ static void transfer(int flags, const void *data, size_t len)
 static unsigned char answer[MAX_ANSWER];
 static size_t answer_len;
 
-static void add(const void *data, size_t len)
+void add(const void *data, size_t len)
 {
 	if (len > MAX_ANSWER - answer_len)
 		len = MAX_ANSWER - answer_len;
@@ -77,7 +85,7 @@ static void add(const void *data, size_t len)
 	answer_len += len;
 }
 
-static void addf(const char *format, ...)
+void addf(const char *format, ...)
 {
 	char text[512];
 	va_list args;
@@ -127,8 +135,7 @@ static int digit(char c)
 	return c >= 'a' ? c - 'a' + 10 : c - '0';
 }
 
-/* Turns a word into the bytes that it stands for, in place; ends them with 0. */
-static size_t decode(char *word)
+size_t decode(char *word)
 {
 	size_t len = 0;
 
@@ -222,6 +229,24 @@ static int write_file(const char *path, const char *data, size_t len)
 	close(fd);
 	if (!failed)
 		addf("%zd", done);
+	return failed;
+}
+
+static int make_file(const char *path, const char *data, size_t len)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	int failed = 0;
+
+	if (fd < 0)
+		return errno;
+	while (len > 0 && !failed) {
+		ssize_t done = write(fd, data, len);
+
+		failed = done < 0 ? errno : 0;
+		data += done < 0 ? 0 : done;
+		len -= done < 0 ? 0 : (size_t)done;
+	}
+	close(fd);
 	return failed;
 }
 
@@ -324,7 +349,7 @@ static void run(char *line, int log)
 	for (char *word = strtok(line, " "); word && count < 5; word = strtok(NULL, " "))
 		words[count++] = word;
 	answer_len = 0;
-	if (strchr("LRTWOrw", words[0][0]) && count > 1)
+	if (strchr("LRTWOrwn", words[0][0]) && count > 1)
 		decode(words[1]);
 	switch (words[0][0]) {
 	case 'L':
@@ -341,6 +366,13 @@ static void run(char *line, int log)
 			size_t len = decode(words[2]);
 
 			failed = write_file(words[1], words[2], len);
+		}
+		break;
+	case 'n':
+		if (count == 3) {
+			size_t len = decode(words[2]);
+
+			failed = make_file(words[1], words[2], len);
 		}
 		break;
 	case 'O': {
@@ -382,6 +414,13 @@ static void run(char *line, int log)
 	case 'P':
 		failed = poll_fd(atoi(words[1]), (short)atoi(words[2]), atoi(words[3]));
 		break;
+	case 's':
+	case 'b':
+	case 'c':
+	case 'o':
+	case 'f':
+		failed = socket_request(words, count);
+		break;
 	case 'C':
 		failed = close(atoi(words[1])) ? errno : 0;
 		break;
@@ -415,6 +454,8 @@ int main(void)
 
 	/* Else each sleep is 50 us longer than asked for, in which an interrupt may come. */
 	prctl(PR_SET_TIMERSLACK, 1);
+	mkdir("/lib", 0755);
+	mkdir("/lib/firmware", 0755);
 	mkdir("/sys", 0755);
 	mount("sys", "/sys", "sysfs", 0, NULL);
 	mount("dev", "/dev", "devtmpfs", 0, NULL);

@@ -2,7 +2,8 @@
 //! Real Linux as the oracle: the same driver, the same board and the same chip model, in a domain and in User-Mode
 //! Linux built from the same tree; every difference that a user, a client or the chip could see is told.
 //!
-//! * [`linux`]: User-Mode Linux with our chips. [`side`]: both kernels behind one set of questions.
+//! * [`linux`]: User-Mode Linux with our chips. [`side`]: both kernels behind one set of questions. [`sockets`]: those about
+//!   sockets. [`nfc`]: a user of an NFC controller, over [`netlink`] and raw sockets.
 //! * [`scenario`]: what is done, as data. [`run`]: doing it. [`compare`]: what differs, and what may.
 //! * [`kunit`]: Linux's own tests on real Linux, for `linux-compat kunit` to compare with.
 //! * [`sites`]: the driver's source lines behind what differs on the bus.
@@ -12,11 +13,14 @@ mod compare;
 mod ioctl;
 mod kunit;
 mod linux;
+mod netlink;
+mod nfc;
 mod pair;
 mod run;
 mod scenario;
 mod side;
 mod sites;
+mod sockets;
 mod table;
 
 use anyhow::{Context, Result};
@@ -103,7 +107,10 @@ fn main() -> ExitCode {
         eprintln!("oracle: signals: {error}");
         return ExitCode::FAILURE;
     }
-    match command(&Options::parse()) {
+    let done = command(&Options::parse());
+    // There is none if no domain was started.
+    let _ = std::fs::remove_dir_all(side::firmware_dir());
+    match done {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
@@ -164,6 +171,7 @@ fn domains(series: Series, scenarios: &[Scenario]) -> SystemOptions {
         adapter: Adapter::Virtio,
         records_buses: true,
         policy: open_policy(scenarios),
+        firmware: Some(side::firmware_dir()),
         ..SystemOptions::default()
     }
 }

@@ -3,7 +3,8 @@
 
 use crate::ioctl::{self, Command};
 use crate::linux::machine::{Failure, unhex};
-use crate::scenario::{Capture, Events, Scenario, Step};
+use crate::nfc;
+use crate::scenario::{self, Capture, Events, Scenario, Step};
 use crate::side::{Entry, Side};
 use anyhow::{Result, anyhow};
 use board::{Fault, Stimulus};
@@ -54,11 +55,12 @@ pub(crate) struct Runner<'a> {
     /// Of the IIO device, as long as it was seen.
     iio: String,
     reads_per_s: Option<f64>,
+    nfc: nfc::User,
     /// Whether the start is over.
     is_up: bool,
 }
 
-type Outcome = Result<Vec<String>, Failure>;
+pub(crate) type Outcome = Result<Vec<String>, Failure>;
 
 /// What an interrupt's thread may do at the chip after it has given a sample.
 const SETTLE: Duration = Duration::from_millis(10);
@@ -66,7 +68,7 @@ const SETTLE: Duration = Duration::from_millis(10);
 /// How long real Linux may take for samples; the domain's time is virtual.
 const SAMPLES_LIMIT: Duration = Duration::from_secs(20);
 
-fn errno(number: i32) -> String {
+pub(crate) fn errno(number: i32) -> String {
     Errno(number)
         .name()
         .map_or_else(|| format!("errno {number}"), str::to_owned)
@@ -76,7 +78,7 @@ fn text(bytes: &[u8]) -> String {
     format!("{:?}", String::from_utf8_lossy(bytes))
 }
 
-fn digits(bytes: &[u8]) -> String {
+pub(crate) fn digits(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
@@ -90,6 +92,7 @@ pub(crate) fn run(side: &mut dyn Side, chip: &Chip, scenario: &Scenario, begun: 
         transfers: 0,
         iio: "iio:device0".to_owned(),
         reads_per_s: None,
+        nfc: nfc::User::default(),
         is_up: false,
     };
     let mut records = vec![runner.record("start", false, |_| Ok(Vec::new()))?];
@@ -229,6 +232,10 @@ impl Runner<'_> {
                 self.side.suspend(*seconds)?;
                 Ok(vec!["= resumed".to_owned()])
             }
+            Step::Firmware(name, content) => {
+                self.side.has_firmware(name, &scenario::content(content)?)?;
+                Ok(Vec::new())
+            }
             Step::Events(events) => self.events(events),
             Step::Capture(capture) => self.capture(capture),
             Step::Device(words) => {
@@ -237,6 +244,7 @@ impl Runner<'_> {
                 self.device(&node, words)
             }
             Step::Node(node, words) => self.device(node, words),
+            Step::Nfc(words) => self.nfc.run(self.side, words),
         }
     }
 

@@ -4,6 +4,7 @@
 //! Paths begin with a name that both kernels translate: `chip/` is the chip's directory, `iio/` that of its IIO
 //! device, `trigger/NAME/` that of the trigger with this name.
 
+use crate::linux::machine::unhex;
 use anyhow::{Context, Result};
 use linux_compat::Board;
 use serde::Deserialize;
@@ -29,6 +30,9 @@ pub(crate) struct Scenario {
     /// A board of ours other than the driver's own, such as `ds1307`.
     #[serde(default)]
     pub(crate) board: Option<String>,
+    /// A firmware file that the chip's node names, for the domain's firmware server: it gives no others.
+    #[serde(default)]
+    pub(crate) firmware_name: Option<String>,
     /// What the chips feel at first.
     #[serde(default)]
     pub(crate) stimulus: String,
@@ -82,12 +86,16 @@ pub(crate) enum Step {
     Wait(u64),
     /// Suspends the whole system, lets so many seconds pass, and resumes it.
     Suspend(u64),
+    /// Makes a firmware file: name, and content in hexadecimal digits; `5a*900` is so many of a byte.
+    Firmware(String, String),
     /// What is done with the IIO device's node, a word and a number each: `open`, `read BYTES`, `poll MS`,
     /// `write BYTES`, `ioctl NAME NUMBER…` (`ioctl.rs`), `events` (opens the file that events come out of), `close`;
     /// all but the first on the file that was opened last.
     Device(Vec<String>),
     /// The same with the node that is named, such as `rtc0`.
     Node(String, Vec<String>),
+    /// What is done with an NFC controller, through Linux's own doors (`nfc.rs`).
+    Nfc(Vec<String>),
     /// Opens the IIO device's events, changes what the chips feel, and waits for events.
     Events(Events),
     /// Fills the buffer: enables channels, chooses a trigger, takes scans, switches the buffer off.
@@ -128,7 +136,15 @@ pub(crate) struct Events {
 impl Scenario {
     /// Its board.
     pub(crate) fn board(&self) -> Result<Board> {
-        Ok(Board::of_driver(self.board.as_ref().unwrap_or(&self.driver))?)
+        let board = Board::of_driver(self.board.as_ref().unwrap_or(&self.driver))?;
+        let Some(name) = &self.firmware_name else {
+            return Ok(board);
+        };
+        // The chip's node is the last one that has an address.
+        let mut source = board.source().to_owned();
+        let at = source.rfind("reg = <").context("the board has no chip")?;
+        source.insert_str(at, &format!("firmware-name = \"{name}\"; "));
+        Ok(Board::of_source(board.path(), source)?)
     }
 
     fn open(path: &Path) -> Result<Self> {
@@ -175,6 +191,17 @@ impl Scenario {
         }
         Ok(found)
     }
+}
+
+/// Hexadecimal digits, in words; `5a*900` is so many of a byte.
+pub(crate) fn content(text: &str) -> Result<Vec<u8>> {
+    let mut content = Vec::new();
+    for word in text.split_whitespace() {
+        let (digits, count) = word.split_once('*').unwrap_or((word, "1"));
+        let bytes = unhex(digits).with_context(|| format!("{word:?}: no hexadecimal digits"))?;
+        content.extend(bytes.repeat(count.parse().with_context(|| word.to_owned())?));
+    }
+    Ok(content)
 }
 
 #[cfg(test)]

@@ -5,10 +5,11 @@ use crate::ioctl::Command;
 use crate::linux::build::Kernel;
 use crate::linux::machine::{Failure, Machine};
 use crate::scenario::Scenario;
-use anyhow::{Result, anyhow};
+use crate::sockets::Sockets;
+use anyhow::{Context, Result, anyhow};
 use board::{BoardOptions, Clock, Fault, SharedBoard, SimBoard, Stimulus, board::Events};
 use linux_compat::build::Built;
-use linux_compat::client::{Client, ClientError, DeviceFile, EntryKind, poll};
+use linux_compat::client::{Client, ClientError, DeviceFile, EntryKind, Socket, poll};
 use linux_compat::system::{Domain, DriverSpec, System};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -25,7 +26,7 @@ pub(crate) struct Entry {
 }
 
 /// A driver running somewhere. Paths are relative to `/sys`.
-pub(crate) trait Side {
+pub(crate) trait Side: Sockets {
     fn board(&self) -> &SharedBoard;
     fn list(&mut self, path: &str) -> Result<Vec<Entry>, Failure>;
     fn read(&mut self, path: &str) -> Result<Vec<u8>, Failure>;
@@ -49,6 +50,8 @@ pub(crate) trait Side {
     fn wait(&mut self, time: Duration) -> Result<(), Failure>;
     /// Suspends all devices, lets seconds pass, and resumes them.
     fn suspend(&mut self, seconds: u64) -> Result<(), Failure>;
+    /// Puts a firmware file where the kernel looks for it.
+    fn has_firmware(&mut self, name: &str, content: &[u8]) -> Result<(), Failure>;
     /// Level and text of each line of the kernel's log since the last time.
     fn log(&mut self) -> Result<Vec<(u8, String)>, Failure>;
 }
@@ -66,10 +69,11 @@ const SUSPEND_LIMIT: Duration = Duration::from_secs(60);
 /// The driver in a domain.
 pub(crate) struct DomainSide {
     domain: Domain,
-    client: Client,
+    pub(crate) client: Client,
     /// Who runs the domain.
     owner: Client,
     files: Vec<DeviceFile>,
+    pub(crate) sockets: Vec<Socket>,
     logged: usize,
 }
 
@@ -90,15 +94,30 @@ fn file_number(arg: &[u8]) -> Result<u32, Failure> {
     number.ok_or_else(|| Failure::Machine(anyhow!("a command's argument is cut off: {arg:?}")))
 }
 
-fn failure(error: ClientError) -> Failure {
+pub(crate) fn failure(error: ClientError) -> Failure {
     match error.errno() {
         Some(errno) => Failure::Errno(errno.0),
         None => Failure::Machine(error.into()),
     }
 }
 
+/// Where the domains' firmware server looks.
+pub(crate) fn firmware_dir() -> PathBuf {
+    std::env::temp_dir().join(format!("oracle-{}-firmware", std::process::id()))
+}
+
+/// Begins with no firmware file, as real Linux's archive does.
+fn empty_firmware_dir() -> Result<()> {
+    let dir = firmware_dir();
+    if dir.exists() {
+        std::fs::remove_dir_all(&dir).with_context(|| dir.display().to_string())?;
+    }
+    std::fs::create_dir_all(&dir).with_context(|| dir.display().to_string())
+}
+
 impl DomainSide {
     pub(crate) fn start(system: &System, built: &Built, start: &Start<'_>) -> Result<Self> {
+        empty_firmware_dir()?;
         let spec = DriverSpec {
             stand_in: None,
             name: start.scenario.driver.clone(),
@@ -119,6 +138,7 @@ impl DomainSide {
             client,
             owner,
             files: Vec::new(),
+            sockets: Vec::new(),
             logged: 0,
         })
     }
@@ -229,6 +249,11 @@ impl Side for DomainSide {
         passed
     }
 
+    fn has_firmware(&mut self, name: &str, content: &[u8]) -> Result<(), Failure> {
+        let written = std::fs::write(firmware_dir().join(name), content);
+        written.map_err(|error| Failure::Machine(error.into()))
+    }
+
     fn log(&mut self) -> Result<Vec<(u8, String)>, Failure> {
         let log = self.domain.log();
         let new = log.get(self.logged..).unwrap_or_default();
@@ -240,7 +265,7 @@ impl Side for DomainSide {
 
 /// The driver on real Linux.
 pub(crate) struct LinuxSide {
-    machine: Machine,
+    pub(crate) machine: Machine,
     board: SharedBoard,
     /// Where time is real, it makes the chips' interrupts.
     _events: Events,
@@ -371,6 +396,10 @@ impl Side for LinuxSide {
         self.write("module/suspend/parameters/pm_test_delay", delay.as_bytes())?;
         self.write("power/pm_test", b"platform")?;
         self.write("power/state", b"freeze")
+    }
+
+    fn has_firmware(&mut self, name: &str, content: &[u8]) -> Result<(), Failure> {
+        self.machine.make_file(&format!("/lib/firmware/{name}"), content)
     }
 
     fn log(&mut self) -> Result<Vec<(u8, String)>, Failure> {

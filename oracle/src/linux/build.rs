@@ -21,7 +21,9 @@ const HZ: &str = "config HZ\n\tint\n\tdefault 1000\n";
 const ANSWERS: &str = "answers.config";
 /// What comes after this line in a recipe's answers is asked for, and may be refused.
 pub(crate) const OPTIONAL: &str = "# optional";
-const INIT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/init/init.c");
+/// The one process: where its sources are, and which.
+const INIT_DIR: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/init");
+const INIT: [&str; 3] = ["init.c", "socket.c", "init.h"];
 
 /// A User-Mode Linux to build: what its place and messages are called by, and what is added to `allnoconfig`.
 pub(crate) struct Recipe {
@@ -207,8 +209,14 @@ fn check_config(recipe: &Recipe, out: &Path) -> Result<()> {
 
 /// The archive with the one process, which is compiled if it has changed.
 fn initrd(dir: &Path, place: &Path, gcc: &[u8]) -> Result<PathBuf> {
-    let source = fs::read(INIT).context(INIT)?;
-    let path = dir.join(format!("initrd-{}", key(&[&source, gcc])));
+    let sources = INIT.map(|name| Path::new(INIT_DIR).join(name));
+    let mut parts = Vec::new();
+    for source in &sources {
+        parts.push(fs::read(source).with_context(|| source.display().to_string())?);
+    }
+    parts.push(gcc.to_vec());
+    let parts: Vec<&[u8]> = parts.iter().map(Vec::as_slice).collect();
+    let path = dir.join(format!("initrd-{}", key(&parts)));
     if path.exists() {
         return Ok(path);
     }
@@ -227,11 +235,15 @@ fn initrd(dir: &Path, place: &Path, gcc: &[u8]) -> Result<PathBuf> {
             "-o",
         ])
         .arg(&program)
-        .arg(INIT)
+        .args(
+            sources
+                .iter()
+                .filter(|source| source.extension().is_some_and(|end| end == "c")),
+        )
         .output()
         .context("gcc")?;
     if !built.status.success() {
-        bail!("{INIT}: {}", String::from_utf8_lossy(&built.stderr).trim_end());
+        bail!("{INIT_DIR}: {}", String::from_utf8_lossy(&built.stderr).trim_end());
     }
     let list = work.join("list");
     let program = program.display();

@@ -66,7 +66,7 @@ impl From<anyhow::Error> for Failure {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(super) fn hex(bytes: &[u8]) -> String {
     if bytes.is_empty() {
         return "-".to_owned();
     }
@@ -205,7 +205,7 @@ impl Machine {
         anyhow!("{what}; it said last:\n{}", last.join("\n"))
     }
 
-    fn ask(&mut self, question: &str) -> Result<Vec<u8>, Failure> {
+    pub(super) fn ask(&mut self, question: &str) -> Result<Vec<u8>, Failure> {
         self.questions.ask(&format!("{question}\n"));
         let answer = self.line()?;
         if let Some(number) = answer.strip_prefix("@err ") {
@@ -216,7 +216,7 @@ impl Machine {
         data.ok_or_else(|| Failure::Machine(anyhow!("the machine answered {answer:?}")))
     }
 
-    fn number(&mut self, question: &str) -> Result<i64, Failure> {
+    pub(super) fn number(&mut self, question: &str) -> Result<i64, Failure> {
         let data = self.ask(question)?;
         let text = String::from_utf8_lossy(&data);
         Ok(text.parse().with_context(|| text.clone().into_owned())?)
@@ -244,6 +244,12 @@ impl Machine {
 
     pub(crate) fn read_at(&mut self, path: &str, offset: u64) -> Result<Vec<u8>, Failure> {
         self.ask(&format!("r {} {offset}", hex(path.as_bytes())))
+    }
+
+    /// Makes a file with this content.
+    pub(crate) fn make_file(&mut self, path: &str, content: &[u8]) -> Result<(), Failure> {
+        self.ask(&format!("n {} {}", hex(path.as_bytes()), hex(content)))
+            .map(drop)
     }
 
     pub(crate) fn write_at(&mut self, path: &str, offset: u64, data: &[u8]) -> Result<i64, Failure> {
