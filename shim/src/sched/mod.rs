@@ -143,6 +143,14 @@ pub fn poll_some() {
     }
 }
 
+/// Lets others run if the running task may be left where it stands, as a kernel with preemption would leave it.
+pub fn let_others_run() {
+    let task = Task::current();
+    if task.preempt_count() == 0 && task != Task::idle() && !irq::ffi::is_off() && task.state() == TASK_RUNNING {
+        schedule();
+    }
+}
+
 /// Gives the processor away; the engine of `schedule`.
 pub fn schedule() {
     let task = Task::current();

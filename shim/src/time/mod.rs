@@ -136,10 +136,18 @@ pub fn delay_ns(ns: u64) {
     }
 }
 
-/// One turn of a loop that waits for something: interrupts are taken, virtual time moves a little.
+/// One turn of a loop that waits for something: interrupts are taken, virtual time moves a little. Now and then others
+/// run, too: who spins may wait for one of them, such as `free_irq` of Linux 6.1 for a handler that sleeps in a transfer.
 pub fn relax() {
+    const TURNS_ALONE: u32 = 1024;
+    static TURNS: Word<u32> = Word::new(0);
     if is_virtual() {
         advance_to(uptime_ns().saturating_add(1_000));
     }
     crate::irq::poll();
+    let turns = TURNS.get().wrapping_add(1);
+    TURNS.set(turns);
+    if turns.is_multiple_of(TURNS_ALONE) {
+        crate::sched::let_others_run();
+    }
 }
