@@ -54,6 +54,7 @@ fn client_process() {
         nfc.start_poll(adapter.index, adapter.protocols).expect("it polls");
         println!("\nopen");
         std::thread::sleep(Duration::from_secs(3600));
+        return;
     }
     let file = client.device_open(DEVICE, true).expect("the device");
     println!("\nopen");
@@ -106,8 +107,11 @@ fn killed_with_an_open_file(name: &str, series: Series) {
         let file = opens_again(&mut mine);
         mine.device_close(file).expect("closed");
     }
-    let log = domain.log();
-    assert!(!log.iter().any(|line| line.is_warning()), "{log:?}");
+    // Whoever stops a poll of `pn533` stops its command, which the driver reports as errors.
+    let stopped = ["Poll complete error -2", "Polling operation has been stopped"];
+    let mut log = domain.log();
+    log.retain(|line| line.is_warning() && !stopped.iter().any(|text| line.text.ends_with(text)));
+    assert!(log.is_empty(), "{log:?}");
 }
 
 #[test]
@@ -241,8 +245,11 @@ fn killed_while_it_polls(driver: &str, name: &str, series: Series) {
         mine.stop_poll(adapter.index).expect("it stops");
     }
     assert_eq!(Some(left(&domain)), before, "{driver} on {series}");
-    let log = domain.log();
-    assert!(!log.iter().any(|line| line.is_warning()), "{log:?}");
+    // Whoever stops a poll of `pn533` stops its command, which the driver reports as errors.
+    let stopped = ["Poll complete error -2", "Polling operation has been stopped"];
+    let mut log = domain.log();
+    log.retain(|line| line.is_warning() && !stopped.iter().any(|text| line.text.ends_with(text)));
+    assert!(log.is_empty(), "{log:?}");
 }
 
 #[test]

@@ -302,7 +302,7 @@ fn a_program_with_many_threads_does_not_take_all_places_in_the_queue() {
     std::thread::scope(|scope| {
         let calls: Vec<_> = (0..12)
             .flat_map(|_| {
-                let mut first = Connection::open("queue").expect("a connection");
+                let first = Connection::open("queue").expect("a connection");
                 let mut threads: Vec<_> = (0..24).map(|_| first.thread().expect("a thread")).collect();
                 threads.push(first);
                 threads

@@ -2,8 +2,8 @@
 //! Real Linux as the oracle: the same driver, the same board and the same chip model, in a domain and in User-Mode
 //! Linux built from the same tree; every difference that a user, a client or the chip could see is told.
 //!
-//! * [`linux`]: User-Mode Linux with our chips. [`side`]: both kernels behind one set of questions. [`sockets`]: those about
-//!   sockets. [`nfc`]: a user of an NFC controller, over [`netlink`] and raw sockets.
+//! * [`linux`]: User-Mode Linux with our chips. [`side`]: both kernels behind one set of questions. [`sockets`]: those
+//!   about sockets. [`nfc`]: a user of an NFC controller, over [`netlink`] and raw sockets.
 //! * [`scenario`]: what is done, as data. [`run`]: doing it. [`compare`]: what differs, and what may.
 //! * [`kunit`]: Linux's own tests on real Linux, for `linux-compat kunit` to compare with.
 //! * [`sites`]: the driver's source lines behind what differs on the bus.

@@ -96,7 +96,7 @@ static int request(const struct firmware **out, const struct wish *wish)
 	if (ret) {
 		kfree(fw);
 		if (!wish->is_quiet)
-			dev_warn(wish->dev, "firmware %s: error %d\n",
+			dev_warn(wish->dev, "Direct firmware load for %s failed with error %d\n",
 				 wish->name, ret);
 		return ret;
 	}

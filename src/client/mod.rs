@@ -260,9 +260,9 @@ impl Client {
         })
     }
 
-    /// Suspends all devices as Linux does when it suspends to idle. Until the domain is awake again only this, `state`,
-    /// `advance`, `census` and what wakes it are answered: [`resume`](Self::resume), `stop`, `load`, `unload`. It is for
-    /// who runs the domain ([`Domain::supervisor`](crate::system::Domain::supervisor)).
+    /// Suspends all devices as Linux does when it suspends to idle. Until the domain is awake again only this,
+    /// `state`, `advance`, `census` and what wakes it are answered: [`resume`](Self::resume), `stop`, `load`,
+    /// `unload`. It is for who runs the domain ([`Domain::supervisor`](crate::system::Domain::supervisor)).
     ///
     /// # Errors
     ///

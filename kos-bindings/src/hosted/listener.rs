@@ -117,8 +117,8 @@ impl Listener {
     ///
     /// # Errors
     ///
-    /// The request, with `rcNotConnected` if the server is gone, `rcBusy` if too many of its process's wait, `rcInvalidArgument` if
-    /// it does not fit into the server's ports, `rcFail` if too much of its client's waits.
+    /// The request, with `rcNotConnected` if the server is gone, `rcBusy` if too many of its process's wait,
+    /// `rcInvalidArgument` if it does not fit into the server's ports, `rcFail` if too much of its client's waits.
     pub(crate) fn deliver(&self, request: Request, parts: Parts<'_>) -> Result<(), (Request, Retcode)> {
         if !self.room.holds(parts) {
             return Err((request, Retcode::INVALID_ARGUMENT));

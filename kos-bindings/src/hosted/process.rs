@@ -45,7 +45,7 @@ use queue::{InService, Queue};
 pub(crate) const MAX_QUEUED: usize = 256;
 
 /// Tells whether a process of which `own` of the `all` requests wait in a queue gets `rcBusy` for one more. It may have
-/// no more there than places are left, so that one alone, however many threads it has, leaves half of them; who has none
+/// no more there than places are left, so that one alone, with any number of threads, leaves half of them; who has none
 /// finds a place up to twice as many.
 pub(crate) const fn is_queue_full(own: usize, all: usize) -> bool {
     match own {

@@ -80,7 +80,7 @@ pub fn suspend() -> Result<(), Errno> {
     }
 }
 
-/// Sleeps until something wakes the domain, then resumes all devices. Called once after each [`suspend`] that succeeded.
+/// Sleeps until something wakes the domain, then resumes all devices. Called once after each [`suspend`] that worked.
 pub fn stay_suspended() {
     // SAFETY: as above.
     unsafe { bindings::machine_stay_suspended() };

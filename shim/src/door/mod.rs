@@ -395,7 +395,7 @@ fn is_interruption(constant: &[u8], lens: Lens) -> bool {
         && errno.is_some_and(|errno| (ERESTARTSYS..=ERESTART_RESTARTBLOCK).contains(&i32::from_le_bytes(*errno)))
 }
 
-/// Writes the answer to `request`; if a signal ended the service, nothing, and it is begun again. `encode` must not sleep.
+/// Writes the answer to `request`; if a signal ended the service, nothing: it is begun again. `encode` must not sleep.
 pub fn answer<E>(request: &Request, encode: impl FnOnce(PartsMut<'_>) -> Result<Lens, E>) {
     send(DOORS.with(|d| d.answer.take()));
     let lens = with_listener(|l| encode(l.response()));

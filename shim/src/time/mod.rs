@@ -137,7 +137,7 @@ pub fn delay_ns(ns: u64) {
 }
 
 /// One turn of a loop that waits for something: interrupts are taken, virtual time moves a little. Now and then others
-/// run, too: who spins may wait for one of them, such as `free_irq` of Linux 6.1 for a handler that sleeps in a transfer.
+/// run, too: who spins may wait for one of them, as `free_irq` of Linux 6.1 for a handler that sleeps in a transfer.
 pub fn relax() {
     const TURNS_ALONE: u32 = 1024;
     static TURNS: Word<u32> = Word::new(0);

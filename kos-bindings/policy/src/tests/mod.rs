@@ -8,6 +8,7 @@ mod live;
 mod mistakes;
 mod models;
 mod texts;
+mod unknown_names;
 
 use crate::{Loaded, Program, World, compile};
 
