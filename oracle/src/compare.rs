@@ -95,6 +95,15 @@ const ALLOWED: &[Allowed] = &[
         },
     },
     Allowed {
+        what: "a function in the log of a device that does not suspend or resume",
+        reason: "a domain has no names of functions, and says an address; device and errno are compared",
+        shared: |line| {
+            let (head, rest) = line.split_once(" dpm_run_callback(): ")?;
+            let (_, returned) = rest.split_once(" returns ")?;
+            Some(format!("{head} dpm_run_callback(): FUNCTION returns {returned}"))
+        },
+    },
+    Allowed {
         what: "the full name of a device tree node",
         reason: "the same node, below a bus of another name",
         shared: |line| {
@@ -323,6 +332,15 @@ mod tests {
             pairs_of(&["f 0444 power/control = \"1\""], &["f 0444 power/control = \"2\""]),
             []
         );
+    }
+
+    #[test]
+    fn the_function_that_refuses_to_resume_may_be_an_address_and_what_it_returns_not() {
+        let line = |function: &str, errno: i32| {
+            shared(&format!("log <3> a 0-0020: PM: dpm_run_callback(): {function} returns {errno}"))
+        };
+        assert_eq!(line("0x000000000045d0bc", -5), line("fxas21002c_resume", -5));
+        assert_ne!(line("0x000000000045d0bc", -5), line("fxas21002c_resume", -6));
     }
 
     #[test]
