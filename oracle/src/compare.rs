@@ -337,7 +337,9 @@ mod tests {
     #[test]
     fn the_function_that_refuses_to_resume_may_be_an_address_and_what_it_returns_not() {
         let line = |function: &str, errno: i32| {
-            shared(&format!("log <3> a 0-0020: PM: dpm_run_callback(): {function} returns {errno}"))
+            shared(&format!(
+                "log <3> a 0-0020: PM: dpm_run_callback(): {function} returns {errno}"
+            ))
         };
         assert_eq!(line("0x000000000045d0bc", -5), line("fxas21002c_resume", -5));
         assert_ne!(line("0x000000000045d0bc", -5), line("fxas21002c_resume", -6));
