@@ -4,7 +4,8 @@
  * wait, then so do work queues, then devices are suspended in all phases, by
  * drivers/base/power. The clock and timers go on. The order, the errors and the
  * messages are those of kernel/power/suspend.c; what wakes the domain is its
- * owner, or a device that may.
+ * owner, or a device that may. That file itself is of no use here: it freezes
+ * processes, which it finds in the list of tasks, and idles in a loop of its own.
  */
 #define pr_fmt(fmt) "PM: " fmt
 
@@ -56,29 +57,34 @@ void s2idle_wake(void)
 	wake_up(&changed);
 }
 
+static bool clients_are_busy(void)
+{
+	return machine_interrupt_clients();
+}
+
+static int wait_for(bool (*are_busy)(void), unsigned long end)
+{
+	while (are_busy()) {
+		if (time_after(jiffies, end) || pm_wakeup_pending())
+			return -EBUSY;
+		usleep_range(500, 1000);
+	}
+	return 0;
+}
+
 static int freeze(void)
 {
 	/* As long as Linux tries it (freeze_timeout_msecs in kernel/power/process.c). */
 	unsigned long end = jiffies + msecs_to_jiffies(20 * MSEC_PER_SEC);
-	int ret = 0;
+	int ret;
 
 	pm_wakeup_clear(0);
 	machine_hold_clients();
-	while (!ret && machine_interrupt_clients()) {
-		if (time_after(jiffies, end) || pm_wakeup_pending())
-			ret = -EBUSY;
-		else
-			usleep_range(500, 1000);
-	}
+	ret = wait_for(clients_are_busy, end);
 	if (ret)
 		return ret;
 	freeze_workqueues_begin();
-	while (!ret && freeze_workqueues_busy()) {
-		if (time_after(jiffies, end) || pm_wakeup_pending())
-			ret = -EBUSY;
-		else
-			usleep_range(500, 1000);
-	}
+	ret = wait_for(freeze_workqueues_busy, end);
 	if (ret)
 		thaw_workqueues();
 	return ret;

@@ -21,7 +21,7 @@ macro_rules! errnos {
 }
 errnos! { EPERM ENOENT EINTR EIO ENXIO EBADF EAGAIN ENOMEM EFAULT EBUSY EEXIST ENODEV ENOTDIR EISDIR
 EINVAL ENFILE EMFILE ENOTTY EFBIG ENOSPC EPIPE ERANGE ENOSYS ETIMEDOUT EPROTO EOPNOTSUPP EMSGSIZE
-EREMOTEIO ECONNRESET ENOTCONN ENAMETOOLONG EACCES }
+EREMOTEIO ECONNRESET ENOTCONN ENAMETOOLONG EACCES ERESTARTSYS ERESTARTNOHAND ERESTART_RESTARTBLOCK }
 
 impl Errno {
     /// The error that a peer sent as a number; `EIO` when it is none.
@@ -31,6 +31,12 @@ impl Errno {
             Ok(n @ 1..=4095) => Errno(n),
             _ => Errno::EIO,
         }
+    }
+
+    /// Whether Linux gives it nobody, but begins the call again after the signal (`include/linux/errno.h`).
+    #[must_use]
+    pub fn is_restart(self) -> bool {
+        (Self::ERESTARTSYS.0..=Self::ERESTART_RESTARTBLOCK.0).contains(&self.0)
     }
 
     /// What a C function returned: a count, or a negative errno.

@@ -29,6 +29,7 @@ pub mod uaccess;
 
 use crate::{
     bindings::TASK_IDLE,
+    errno::Errno,
     fatal::fatal,
     irq,
     raw::{
@@ -47,6 +48,8 @@ use kos_bindings::{
 pub struct Request {
     caller: CallerId,
     client: context::Client,
+    /// The interface; 0 for a message that has no header.
+    riid: u16,
     constant: Vec<u8>,
     arena: Vec<u8>,
 }
@@ -66,6 +69,7 @@ impl Request {
         arena.extend_from_slice(parts.arena);
         Request {
             caller,
+            riid: Header::read(parts.constant).map_or(0, |header| header.riid),
             client: Header::self_handle(parts.constant).map_or(0, |me| me.badge),
             constant,
             arena,
@@ -82,13 +86,9 @@ impl Request {
         }
     }
 
-    fn riid(&self) -> u16 {
-        Header::read(self.parts().constant).map_or(0, |header| header.riid)
-    }
-
     /// Whether it is about the domain itself.
     fn is_control(&self) -> bool {
-        self.riid() == kos_bindings::idl::control::RIID
+        self.riid == kos_bindings::idl::control::RIID
     }
 
     /// The message.
@@ -329,7 +329,7 @@ fn serve() {
 
 fn handle(request: &Request) -> context::End {
     let end = context::serve(request.client, request.caller, request.is_control(), || {
-        match request.riid() {
+        match request.riid {
             kos_bindings::idl::sysfs::RIID => sysfs::serve(request),
             kos_bindings::idl::chardev::RIID => chardev::serve(request),
             kos_bindings::idl::socket::RIID => socket::serve(request),
@@ -387,12 +387,10 @@ fn send(answer: Option<(CallerId, Lens)>) {
 /// Whether an answer is one that Linux gives nobody, but begins the call again (`include/linux/errno.h`). All errors of
 /// clients' interfaces are an errno.
 fn is_interruption(constant: &[u8], lens: Lens) -> bool {
-    const ERESTARTSYS: i32 = 512;
-    const ERESTART_RESTARTBLOCK: i32 = 516;
     let constant = constant.get(..lens.constant).unwrap_or_default();
     let errno = constant.get(HEADER_BYTES..).and_then(|bytes| bytes.first_chunk());
     Header::read(constant).is_ok_and(|header| header.is_error)
-        && errno.is_some_and(|errno| (ERESTARTSYS..=ERESTART_RESTARTBLOCK).contains(&i32::from_le_bytes(*errno)))
+        && errno.is_some_and(|errno| Errno::from_wire(i32::from_le_bytes(*errno)).is_restart())
 }
 
 /// Writes the answer to `request`; if a signal ended the service, nothing: it is begun again. `encode` must not sleep.

@@ -271,8 +271,8 @@ fn poll(request: &Request) {
         let watch = watch(&node)?;
         watch.wait(req.event, super::timeout_ns(req.timeout_ms));
         if watch.count() == req.event && context::is_signalled() {
-            // ERESTARTNOHAND, as poll() has it.
-            return Err(Errno::from_wire(514));
+            // As poll() has it.
+            return Err(Errno::ERESTARTNOHAND);
         }
         if node.is_live() {
             Ok(watch.count())
