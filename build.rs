@@ -53,7 +53,10 @@ fn main() {
         match compile(name, series, profile) {
             Ok(archive) => println!("cargo::rustc-env={variable}={}", archive.display()),
             Err(cause) => {
-                println!("cargo::error=the shim for Linux {name} cannot be built: {cause}");
+                // Cargo takes one line at a time.
+                for line in format!("the shim for Linux {name} cannot be built: {cause}").lines() {
+                    println!("cargo::error={line}");
+                }
             }
         }
     }

@@ -2,10 +2,7 @@
 //! `include/linux/random.h`.
 #![expect(unsafe_code, reason = "C symbols")]
 
-use crate::{
-    bindings::{self, notifier_block},
-    random, same_as_header,
-};
+use crate::{bindings, random, same_as_header};
 use core::{
     ffi::{c_int, c_uint, c_void},
     slice,
@@ -165,7 +162,7 @@ same_as_header!(execute_with_initialized_rng);
 /// `nb` is a notifier with a function.
 #[cfg(has = "execute_with_initialized_rng")]
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn execute_with_initialized_rng(nb: *mut notifier_block) -> c_int {
+pub unsafe extern "C" fn execute_with_initialized_rng(nb: *mut bindings::notifier_block) -> c_int {
     // SAFETY: the caller's promise.
     let call = unsafe { (*nb).notifier_call };
     if let Some(call) = call {
