@@ -12,15 +12,13 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 
-/// A known error of upstream's: what the report says, and the innermost function, or one above it for an error that
-/// shows wherever its work goes on.
+/// A known error of upstream's: what the report says, and the innermost function.
 struct Known {
     cause: &'static str,
     innermost: &'static str,
+    /// The error may as well show in what that function calls.
+    or_below: bool,
 }
-
-/// Functions below which an error of [`KNOWN`] is passed over, however deep.
-const PASSED_ON: [&str; 2] = ["bmg160_trigger_handler", "regmap_exit"];
 
 /// See `docs/upstream-findings.md`. The first two are the poll function that was freed and is still called: its first
 /// half in interrupt context, its second half in the interrupt's thread. The third is a poll that outlives its adapter.
@@ -29,27 +27,27 @@ const KNOWN: &[Known] = &[
     Known {
         cause: "heap-use-after-free",
         innermost: "iio_pollfunc_store_time",
+        or_below: false,
     },
     Known {
         cause: "heap-use-after-free",
         innermost: "bmg160_trigger_handler",
-    },
-    // The handler sleeps in its transfer while the device goes, with the lock of its registers.
-    Known {
-        cause: "WARNING: at kernel/locking/mutex-debug.c",
-        innermost: "regmap_exit",
+        or_below: true,
     },
     Known {
         cause: "heap-use-after-free",
         innermost: "pn533_send_poll_frame",
+        or_below: false,
     },
     Known {
         cause: "buffer-overflow: write of",
         innermost: "st95hf_spi_recv_response",
+        or_below: false,
     },
     Known {
         cause: "WARNING: at drivers/nfc/st95hf/core.c",
         innermost: "st95hf_irq_thread_handler",
+        or_below: false,
     },
 ];
 
@@ -163,13 +161,10 @@ impl Finding {
 
     fn is_known(&self) -> bool {
         let functions: Vec<&str> = self.essence().map(|frame| frame.function.as_str()).collect();
-        let is_at = |known: &Known| {
-            functions.first() == Some(&known.innermost)
-                || (PASSED_ON.contains(&known.innermost) && functions.contains(&known.innermost))
-        };
-        KNOWN
-            .iter()
-            .any(|known| self.cause.contains(known.cause) && is_at(known))
+        KNOWN.iter().any(|known| {
+            let depth = functions.iter().position(|function| *function == known.innermost);
+            self.cause.contains(known.cause) && depth.is_some_and(|depth| depth == 0 || known.or_below)
+        })
     }
 
     /// Ends the process unless the finding is known; libFuzzer then keeps the input.
