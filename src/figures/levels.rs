@@ -62,12 +62,6 @@ pub struct Matrix {
     tables: Vec<Table>,
 }
 
-/// The runs of `linux-compat matrix` through the whole tree, one of each series, as [`Matrix::record`] writes them.
-const RECORDED: [(Series, &str); 2] = [
-    (Series::V6_12, include_str!("matrix-6.12.json")),
-    (Series::V6_1, include_str!("matrix-6.1.json")),
-];
-
 impl Matrix {
     /// Reads what a file has of the tree's own series.
     ///
@@ -75,11 +69,7 @@ impl Matrix {
     ///
     /// The file cannot be read, or is no matrix of that series.
     pub fn read(path: &Path, tree: &Tree) -> Result<Self, FiguresError> {
-        let text = std::fs::read_to_string(path).map_err(|error| FiguresError::Io {
-            path: path.to_owned(),
-            error,
-        })?;
-        let matrix = Self::parse(path.display().to_string(), &text, |kernel| {
+        let matrix = Self::parse(path.display().to_string(), &text(path)?, |kernel| {
             Series::of_version(kernel) == Some(tree.series)
         })?;
         matrix.ok_or_else(|| {
@@ -88,12 +78,12 @@ impl Matrix {
         })
     }
 
-    /// The recorded one, if it was made of this very Linux: another's files may be others.
-    pub(super) fn recorded(tree: &Tree) -> Result<Option<Self>, FiguresError> {
-        let text = RECORDED.iter().find(|(series, _)| *series == tree.series);
-        let Some((series, text)) = text else { return Ok(None) };
-        let name = format!("the recorded matrix of Linux {series}");
-        Self::parse(name, text, |kernel| kernel == tree.full_version)
+    /// The run through the whole tree that was recorded last, as [`Matrix::record`] writes it, if it was made of this
+    /// very Linux: another's files may be others.
+    pub(super) fn recorded(root: &Path, tree: &Tree) -> Result<Option<Self>, FiguresError> {
+        let path = root.join(format!("src/figures/matrix-{}.json", tree.series));
+        let name = format!("the recorded matrix of Linux {}", tree.series);
+        Self::parse(name, &text(&path)?, |kernel| kernel == tree.full_version)
     }
 
     fn parse(name: String, text: &str, is_wanted: impl Fn(&str) -> bool) -> Result<Option<Self>, FiguresError> {
@@ -111,7 +101,11 @@ impl Matrix {
     pub fn record(&self) -> serde_json::Result<String> {
         let mut tables = Vec::new();
         for table in &self.tables {
-            let files = serde_json::to_string(&table.clean_files)?.replace(',', ",\n");
+            let mut files = Vec::new();
+            for (path, images) in &table.clean_files {
+                files.push(format!("{}:{images}", serde_json::to_string(path)?));
+            }
+            let files = files.join(",\n");
             let rows = table.rows.iter().map(serde_json::to_string);
             let rows = rows.collect::<serde_json::Result<Vec<_>>>()?.join(",\n");
             let (kernel, total) = (
@@ -119,7 +113,7 @@ impl Matrix {
                 serde_json::to_string(&table.total)?,
             );
             tables.push(format!(
-                "{{\"kernel\":{kernel},\n\"total\":{total},\n\"clean_files\":{files},\n\"rows\":[\n{rows}]}}"
+                "{{\"kernel\":{kernel},\n\"total\":{total},\n\"clean_files\":{{{files}}},\n\"rows\":[\n{rows}]}}"
             ));
         }
         Ok(format!("[{}]\n", tables.join(",\n")))
@@ -144,6 +138,13 @@ impl Matrix {
         boards.sort_by(|a, b| a.module.cmp(&b.module));
         boards
     }
+}
+
+fn text(path: &Path) -> Result<String, FiguresError> {
+    std::fs::read_to_string(path).map_err(|error| FiguresError::Io {
+        path: path.to_owned(),
+        error,
+    })
 }
 
 fn no_matrix(name: String, error: serde_json::Error) -> FiguresError {

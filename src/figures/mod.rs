@@ -142,7 +142,7 @@ impl Figures {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let system = System::new(options)?;
         let matrix = match matrix {
-            MatrixFrom::Recorded => Matrix::recorded(system.tree())?,
+            MatrixFrom::Recorded => Matrix::recorded(root, system.tree())?,
             MatrixFrom::File(path) => Some(Matrix::read(path, system.tree())?),
             MatrixFrom::Nowhere => None,
         };
@@ -170,18 +170,15 @@ impl Figures {
             module_levels.extend(levels::run(&system, &driver, board, &built));
         }
         let mut levels_from = "the boards of this repository, run now".to_owned();
-        let module_lines = matrix.as_ref().map_or(0, Matrix::clean_lines);
         if let Some(matrix) = &matrix {
             upstream.add_matrix(matrix)?;
             module_levels = matrix.merged(module_levels);
             levels_from = format!("{}, and {levels_from}", matrix.name);
         }
         let rooms = rooms::count(root)?;
-        let figures = Self::add_up(&system, upstream.finish(), rooms, drivers, module_levels, levels_from);
-        Ok(Self {
-            module_lines,
-            ..figures
-        })
+        let mut figures = Self::add_up(&system, upstream.finish(), rooms, drivers, module_levels, levels_from);
+        figures.module_lines = matrix.as_ref().map_or(0, Matrix::clean_lines);
+        Ok(figures)
     }
 
     fn add_up(
