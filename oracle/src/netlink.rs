@@ -5,15 +5,9 @@
 use crate::linux::machine::unhex;
 use crate::run::{digits, errno};
 use anyhow::{Context, Result, anyhow};
-use netlink_packet_core::{NetlinkBuffer, NlaBuffer, NlasIterator};
+use netlink_packet_core::{NLMSG_DONE, NLMSG_ERROR, NetlinkBuffer, NlaBuffer, NlasIterator};
 use std::fmt::Write;
 
-pub(crate) const F_REQUEST: u16 = 1;
-pub(crate) const F_ACK: u16 = 4;
-pub(crate) const F_DUMP: u16 = 0x300;
-/// `NLMSG_ERROR`, which is an acknowledgement if its code is 0, and `NLMSG_DONE`.
-const ERROR: u16 = 2;
-const DONE: u16 = 3;
 /// `GENL_ID_CTRL`, `CTRL_CMD_GETFAMILY`.
 pub(crate) const CONTROLLER: u16 = 0x10;
 pub(crate) const GET_FAMILY: u8 = 3;
@@ -188,7 +182,8 @@ pub(crate) fn answers(mut bytes: &[u8]) -> Result<Vec<(u32, Answer)>> {
         let packet = NetlinkBuffer::new_checked(bytes).map_err(|error| anyhow!("{}: {error}", digits(bytes)))?;
         let payload = packet.payload();
         let answer = match packet.message_type() {
-            ERROR | DONE => {
+            // An error of 0 is an acknowledgement.
+            NLMSG_ERROR | NLMSG_DONE => {
                 let code = payload.first_chunk().ok_or_else(malformed)?;
                 Answer::End(i32::from_ne_bytes(*code).wrapping_neg())
             }
@@ -242,7 +237,9 @@ mod tests {
     #[test]
     fn what_is_written_can_be_read_again() {
         let text = "START_POLL DEVICE_INDEX=0 IM_PROTOCOLS=0x14 FIRMWARE_NAME=t:ab 77=x:0102ff";
-        let bytes = Request::parse(text).expect("a request").bytes(29, F_REQUEST, 7);
+        let bytes = Request::parse(text)
+            .expect("a request")
+            .bytes(29, netlink_packet_core::NLM_F_REQUEST, 7);
         assert_eq!(bytes.len() % 4, 0);
         let read = answers(&[bytes.clone(), bytes].concat()).expect("messages");
         assert_eq!(read.len(), 2);
@@ -267,7 +264,7 @@ mod tests {
 
     #[test]
     fn an_end_has_its_errno() {
-        let mut bytes = Request::parse("0").expect("a request").bytes(ERROR, 0, 3);
+        let mut bytes = Request::parse("0").expect("a request").bytes(NLMSG_ERROR, 0, 3);
         bytes[HEAD..].copy_from_slice(&(-16_i32).to_ne_bytes());
         let read = answers(&bytes).expect("a message");
         assert_eq!(read[0].1.line(), "! EBUSY");

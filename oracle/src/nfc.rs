@@ -14,22 +14,17 @@
 //! | `hangup` | closes it |
 
 use crate::linux::machine::{Failure, unhex};
-use crate::netlink::{self, Answer, CONTROLLER, F_ACK, F_DUMP, F_REQUEST, GET_FAMILY, Request};
+use crate::netlink::{self, Answer, CONTROLLER, GET_FAMILY, Request};
 use crate::run::{Outcome, digits, errno};
 use crate::side::Side;
 use anyhow::{Context, anyhow};
+use linux_compat::client::family::{
+    AF_NETLINK, AF_NFC, NETLINK_ADD_MEMBERSHIP, NETLINK_GENERIC, NFC_SOCKPROTO_RAW, SOCK_RAW, SOCK_SEQPACKET,
+    SOL_NETLINK,
+};
+use netlink_packet_core::{NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST};
 use std::time::Duration;
 
-/// `AF_NETLINK`, `SOCK_RAW`, `NETLINK_GENERIC`, `SOL_NETLINK`, `NETLINK_ADD_MEMBERSHIP`.
-const AF_NETLINK: u16 = 16;
-const SOCK_RAW: u16 = 3;
-const NETLINK_GENERIC: i32 = 16;
-const SOL_NETLINK: i32 = 270;
-const ADD_MEMBERSHIP: i32 = 1;
-/// `AF_NFC`, `SOCK_SEQPACKET`, `NFC_SOCKPROTO_RAW`.
-const AF_NFC: u16 = 39;
-const SOCK_SEQPACKET: u16 = 5;
-const RAW: i32 = 0;
 /// Most bytes of one message.
 const RECEIVE_BYTES: usize = 32 * 1024;
 /// `EAGAIN`.
@@ -112,7 +107,7 @@ impl Door {
             attributes: vec![(2, b"nfc\0".to_vec())],
         };
         let mut group = None;
-        for answer in door.ask(side, &ask, F_ACK)? {
+        for answer in door.ask(side, &ask, NLM_F_ACK)? {
             let Answer::Message(_, _, attributes) = answer else {
                 continue;
             };
@@ -128,7 +123,7 @@ impl Door {
         let (_, group) = group.context("the family nfc has no group of events")?;
         let id = netlink::attributes(&group)?.into_iter().find(|(kind, _)| *kind == 2);
         let (_, id) = id.context("the group has no number")?;
-        side.set_option(events, SOL_NETLINK, ADD_MEMBERSHIP, &id)?;
+        side.set_option(events, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &id)?;
         Ok(door)
     }
 
@@ -136,7 +131,7 @@ impl Door {
         self.sequence += 1;
         side.send(
             self.requests,
-            &request.bytes(self.family, F_REQUEST | flags, self.sequence),
+            &request.bytes(self.family, NLM_F_REQUEST | flags, self.sequence),
         )?;
         self.answers(side)
     }
@@ -219,7 +214,7 @@ impl User {
                 Ok(done(()))
             }
             "list" => {
-                let listed = self.door()?.ask(side, &Request::parse(rest)?, F_DUMP)?;
+                let listed = self.door()?.ask(side, &Request::parse(rest)?, NLM_F_DUMP)?;
                 if rest.starts_with("GET_TARGET") {
                     self.found = listed.iter().filter_map(Answer::target).next_back();
                 }
@@ -238,7 +233,7 @@ impl User {
                 self.receive(side, EXCHANGE)
             }
             "hangup" => self.hang_up(side).map(done),
-            _ => Ok(lines(self.door()?.ask(side, &Request::parse(word)?, F_ACK)?)),
+            _ => Ok(lines(self.door()?.ask(side, &Request::parse(word)?, NLM_F_ACK)?)),
         }
     }
 
@@ -261,7 +256,7 @@ impl User {
         };
         let addr = target_address(target, number(protocol)?);
         self.hang_up(side)?;
-        let socket = side.socket(AF_NFC, SOCK_SEQPACKET, RAW)?;
+        let socket = side.socket(AF_NFC, SOCK_SEQPACKET, NFC_SOCKPROTO_RAW)?;
         // Also if it is not connected: what it gives then is to be seen too.
         self.link = Some(socket);
         side.connect(socket, &addr)

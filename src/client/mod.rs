@@ -13,7 +13,7 @@ mod sysfs;
 pub use attribute::Attribute;
 pub use chardev::{DeviceFile, DeviceNode, poll};
 pub use errno::Errno;
-pub use socket::{Datagram, Socket};
+pub use socket::{Datagram, Socket, family};
 pub(crate) use sysfs::follow as sysfs_follow;
 pub use sysfs::{Entry, EntryKind};
 

@@ -6,6 +6,30 @@ use kos_bindings::idl::socket;
 use kos_bindings::nk::{CallError, Transport};
 use std::time::Duration;
 
+/// Families, types and protocols of [`Client::socket_open`], and an option, as Linux numbers them.
+pub mod family {
+    /// `AF_NETLINK`.
+    pub const AF_NETLINK: u16 = 16;
+    /// `AF_NFC`.
+    pub const AF_NFC: u16 = 39;
+    /// `SOCK_STREAM`.
+    pub const SOCK_STREAM: u16 = 1;
+    /// `SOCK_RAW`.
+    pub const SOCK_RAW: u16 = 3;
+    /// `SOCK_SEQPACKET`.
+    pub const SOCK_SEQPACKET: u16 = 5;
+    /// `NETLINK_GENERIC`.
+    pub const NETLINK_GENERIC: i32 = 16;
+    /// `NFC_SOCKPROTO_RAW`.
+    pub const NFC_SOCKPROTO_RAW: i32 = 0;
+    /// `NFC_SOCKPROTO_LLCP`.
+    pub const NFC_SOCKPROTO_LLCP: i32 = 1;
+    /// `SOL_NETLINK`.
+    pub const SOL_NETLINK: i32 = 270;
+    /// `NETLINK_ADD_MEMBERSHIP`.
+    pub const NETLINK_ADD_MEMBERSHIP: i32 = 1;
+}
+
 /// An open socket, by its number in the domain. It stays open until [`Client::socket_close`], or until the client goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Socket(u32);

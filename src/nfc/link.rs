@@ -2,13 +2,10 @@
 //! The exchange with a target: a raw socket of `AF_NFC` (`net/nfc/rawsock.c`).
 
 use super::{Nfc, NfcError, Protocols, Target};
+use crate::client::family::{AF_NFC, NFC_SOCKPROTO_RAW, SOCK_SEQPACKET};
 use crate::client::{Errno, Socket, poll};
 use std::time::Duration;
 
-/// `AF_NFC`, `SOCK_SEQPACKET`, `NFC_SOCKPROTO_RAW`.
-const AF_NFC: u16 = 39;
-const SOCK_SEQPACKET: u16 = 5;
-const RAW: i32 = 0;
 /// `NFC_HEADER_SIZE`: Linux puts a byte before each answer.
 const HEADER_BYTES: usize = 1;
 /// Longer than an extended APDU's answer and its status word.
@@ -56,7 +53,7 @@ impl<'a> Link<'a> {
 
     fn connect(&mut self) -> Result<(), NfcError> {
         let client = &mut self.nfc.client;
-        let socket = client.socket_open(AF_NFC, SOCK_SEQPACKET, RAW)?;
+        let socket = client.socket_open(AF_NFC, SOCK_SEQPACKET, NFC_SOCKPROTO_RAW)?;
         self.socket = Some(socket);
         let addr = address(self.adapter, self.target.index, self.protocol.number());
         Ok(client.socket_connect(socket, &addr)?)

@@ -2,6 +2,7 @@
 //! The conversation with a generic netlink family: requests, dumps, events.
 
 use super::NfcError;
+use crate::client::family::{AF_NETLINK, NETLINK_ADD_MEMBERSHIP, NETLINK_GENERIC, SOCK_RAW, SOL_NETLINK};
 use crate::client::{Client, Errno, Socket, poll};
 use netlink_packet_core::{
     DecodeError, Emitable, NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, NetlinkBuffer, NetlinkHeader, NetlinkMessage,
@@ -12,12 +13,6 @@ use netlink_packet_generic::ctrl::{GenlCtrl, GenlCtrlCmd};
 use netlink_packet_generic::{GenlFamily, GenlHeader, GenlMessage};
 use std::time::Duration;
 
-/// `AF_NETLINK`, `SOCK_RAW`, `NETLINK_GENERIC`, `SOL_NETLINK`, `NETLINK_ADD_MEMBERSHIP`.
-const AF_NETLINK: u16 = 16;
-const SOCK_RAW: u16 = 3;
-const NETLINK_GENERIC: i32 = 16;
-const SOL_NETLINK: i32 = 270;
-const ADD_MEMBERSHIP: i32 = 1;
 /// Most bytes of one datagram: what Linux fills for a dump, and more.
 const RECEIVE_BYTES: usize = 32 * 1024;
 /// Messages of one answer; a dump of more is a domain that does not end.
@@ -165,7 +160,7 @@ impl Netlink {
     }
 
     pub(super) fn join(&self, client: &mut Client, group: u32) -> Result<(), NfcError> {
-        Ok(client.socket_set_option(self.socket, SOL_NETLINK, ADD_MEMBERSHIP, &group.to_ne_bytes())?)
+        Ok(client.socket_set_option(self.socket, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group.to_ne_bytes())?)
     }
 
     fn send<F>(&mut self, client: &mut Client, message: GenlMessage<F>, flags: u16) -> Result<(), NfcError>

@@ -3,13 +3,10 @@
 
 use super::adapter::{Nfc, attr, command};
 use super::{NfcError, Protocols};
+use crate::client::family::{AF_NFC, NFC_SOCKPROTO_LLCP, SOCK_STREAM};
 use crate::client::{Client, ClientError, Errno, Socket, poll};
 use std::time::Duration;
 
-/// `AF_NFC`, `SOCK_STREAM`, `NFC_SOCKPROTO_LLCP`.
-const AF_NFC: u16 = 39;
-const SOCK_STREAM: u16 = 1;
-const LLCP: i32 = 1;
 /// `NFC_LLCP_MAX_SERVICE_NAME`.
 const NAME_BYTES: usize = 63;
 /// `NFC_COMM_ACTIVE`.
@@ -82,7 +79,7 @@ impl Nfc {
     /// `EADDRINUSE`, or what Linux says; the domain has ended or does not answer.
     pub fn serve(&mut self, adapter: u32, service: &str) -> Result<Llcp, NfcError> {
         let client = self.client();
-        let socket = client.socket_open(AF_NFC, SOCK_STREAM, LLCP)?;
+        let socket = client.socket_open(AF_NFC, SOCK_STREAM, NFC_SOCKPROTO_LLCP)?;
         client.socket_bind(socket, &address(adapter, 0, service)?)?;
         client.socket_listen(socket, 1)?;
         Ok(Llcp(socket))
@@ -95,7 +92,7 @@ impl Nfc {
     /// What Linux says; the domain has ended or does not answer.
     pub fn connect(&mut self, adapter: u32, target: u32, service: &str) -> Result<Llcp, NfcError> {
         let client = self.client();
-        let socket = client.socket_open(AF_NFC, SOCK_STREAM, LLCP)?;
+        let socket = client.socket_open(AF_NFC, SOCK_STREAM, NFC_SOCKPROTO_LLCP)?;
         match client.socket_connect(socket, &address(adapter, target, service)?) {
             Err(error) if error.errno() != Some(Errno::EINPROGRESS) => Err(error.into()),
             _ => Ok(Llcp(socket)),
