@@ -124,3 +124,57 @@ fn a_signal_during_a_build_ends_it_and_leaves_nothing_half_made() {
         assert_eq!(place.sockets(), [] as [PathBuf; 0]);
     }
 }
+
+/// Rows of a table that is being made, in a cache of this test's own.
+fn rows(cache: &Path) -> Vec<String> {
+    let files = std::fs::read_dir(cache.join("matrix")).into_iter().flatten().flatten();
+    let rows = files.filter(|file| file.path().extension().is_some_and(|end| end == "jsonl"));
+    rows.flat_map(|file| {
+        let text = std::fs::read_to_string(file.path()).unwrap_or_default();
+        text.lines().map(str::to_owned).collect::<Vec<_>>()
+    })
+    .collect()
+}
+
+#[test]
+fn a_table_of_many_drivers_goes_on_where_it_was_interrupted() {
+    const MODULES: [&str; 4] = ["adxl372_i2c", "bma400_i2c", "mxc4005", "bmg160_i2c"];
+    let place = Place::new();
+    let cache = place.path().join("cache");
+    std::fs::create_dir(&cache).expect("a directory");
+    for entry in std::fs::read_dir(linux_headers::cache::dir())
+        .expect("a cache")
+        .flatten()
+    {
+        if entry.file_name() != "matrix" {
+            std::os::unix::fs::symlink(entry.path(), cache.join(entry.file_name())).expect("a link");
+        }
+    }
+    let table = place.path().join("table.json");
+    let start = |more: &[&str]| {
+        let mut command = place.command(&["matrix", "--jobs", "1", "--limit", "60", "--json"]);
+        command.arg(&table).args(MODULES).args(more);
+        command.env("LINUX_COMPAT_CACHE", &cache);
+        Running::start(command)
+    };
+    let mut running = start(&[]);
+    running.wait_until("a row", |_| !rows(&cache).is_empty());
+    running.signal(Signal::INT);
+    running.end().fails(130, &["--resume"]);
+    assert!(!table.exists(), "no half of a table");
+    let kept = rows(&cache);
+    assert!((1..MODULES.len()).contains(&kept.len()), "{kept:?}");
+
+    start(&["--resume"]).end().succeeds();
+    let text = std::fs::read_to_string(&table).expect("the table");
+    let all: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    let all = all[0]["rows"].as_array().expect("rows");
+    assert_eq!(all.len(), MODULES.len());
+    for row in kept {
+        let row: serde_json::Value = serde_json::from_str(&row).expect("a row");
+        // With the time that it took: it was not tried again.
+        let is_it =
+            |other: &&serde_json::Value| ["module", "level", "time_ms"].iter().all(|key| other[key] == row[key]);
+        assert_eq!(all.iter().filter(is_it).count(), 1, "{row}");
+    }
+}

@@ -212,3 +212,22 @@ fn a_changed_source_and_a_changed_header_are_counted_in_the_figures() {
     let lines: u64 = files.iter().filter_map(|file| file["lines"].as_u64()).sum();
     assert_eq!(found["reused_lines"], lines - 2);
 }
+
+/// Its words are told, the driver has a board all the same, and the status says so.
+#[test]
+fn an_example_that_dtc_rejects_is_told() {
+    const DOCUMENT: &str = "Documentation/devicetree/bindings/iio/accel/adi,adxl372.yaml";
+    const REJECTED: i32 = 18;
+    let place = Place::new();
+    let tree = place.path().join("tree");
+    mirror(&upstream(), &tree, &[DOCUMENT]);
+    let text = fs::read_to_string(upstream().join(DOCUMENT)).expect("a document");
+    let wrong = text.replace("reg = <0x53>;", "reg = <0x53>");
+    assert_ne!(wrong, text);
+    fs::write(tree.join(DOCUMENT), wrong).expect("a document");
+    let said = with_tree(&place, &["port", "adxl372_i2c"], &tree);
+    assert_eq!(said.code, Some(REJECTED), "{said}");
+    for text in [DOCUMENT, "syntax error", "removed, nothing left"] {
+        assert!(said.out.contains(text), "no {text:?}: {said}");
+    }
+}
