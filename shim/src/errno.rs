@@ -5,16 +5,17 @@ use crate::bindings;
 use core::ffi::{c_int, c_void};
 
 /// A Linux error number (`include/uapi/asm-generic/errno*.h`), always positive.
+///
+/// As wide as a pointer, so that the two halves of a `Result` with a pointer in it are moved alike.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Errno(u16);
+pub struct Errno(isize);
 
 macro_rules! errnos {
     ($($name:ident)+) => {
         impl Errno {
             $(
                 #[doc = concat!("`", stringify!($name), "`.")]
-                #[expect(clippy::cast_possible_truncation, reason = "errno values are below 4096")]
-                pub const $name: Errno = Errno(bindings::$name as u16);
+                pub const $name: Errno = Errno(bindings::$name as isize);
             )+
         }
     };
@@ -27,7 +28,7 @@ impl Errno {
     /// The error that a peer sent as a number; `EIO` when it is none.
     #[must_use]
     pub fn from_wire(value: i32) -> Errno {
-        match u16::try_from(value) {
+        match isize::try_from(value) {
             Ok(n @ 1..=4095) => Errno(n),
             _ => Errno::EIO,
         }
@@ -45,25 +46,26 @@ impl Errno {
     ///
     /// The errno; `EIO` for a number that is neither.
     pub fn check(ret: isize) -> Result<usize, Errno> {
-        usize::try_from(ret).map_err(|_| i32::try_from(-ret).map_or(Errno::EIO, Errno::from_wire))
+        usize::try_from(ret).map_err(|_| if ret >= -4095 { Errno(-ret) } else { Errno::EIO })
     }
 
     /// The number that goes over the wire.
     #[must_use]
     pub fn to_wire(self) -> i32 {
-        i32::from(self.0)
+        -self.to_ret()
     }
 
     /// The negative number that C functions return.
     #[must_use]
+    #[expect(clippy::cast_possible_truncation, reason = "errno values are below 4096")]
     pub fn to_ret(self) -> c_int {
-        -c_int::from(self.0)
+        -self.0 as c_int
     }
 
     /// What `ERR_PTR` makes of it (`include/linux/err.h`).
     #[must_use]
     pub fn to_ptr(self) -> *mut c_void {
-        core::ptr::without_provenance_mut((-isize::from(self.0.cast_signed())).cast_unsigned())
+        core::ptr::without_provenance_mut((-self.0).cast_unsigned())
     }
 }
 

@@ -38,7 +38,7 @@ use crate::{
     },
     sched,
 };
-use alloc::{collections::VecDeque, vec::Vec};
+use alloc::{boxed::Box, collections::VecDeque, vec::Vec};
 use kos_bindings::{
     domain::{CallerId, Crash, Event, Listener, die},
     nk::{HEADER_BYTES, Header, Lens, NkErr, Parts, PartsMut},
@@ -56,33 +56,39 @@ pub struct Request {
 
 /// What a worker does.
 enum Job {
-    Serve(Request),
+    Serve(Box<Request>),
     /// Closes what this client left open.
     CleanUp(context::Client),
 }
 
 impl Request {
     /// Copies a request out of the port.
-    fn copy(caller: CallerId, parts: Parts<'_>) -> Request {
-        let (mut constant, mut arena) = DOORS.with(|d| core::mem::take(&mut d.spare));
-        constant.extend_from_slice(parts.constant);
-        arena.extend_from_slice(parts.arena);
-        Request {
-            caller,
-            riid: Header::read(parts.constant).map_or(0, |header| header.riid),
-            client: Header::self_handle(parts.constant).map_or(0, |me| me.badge),
-            constant,
-            arena,
-        }
+    fn copy(caller: CallerId, parts: Parts<'_>) -> Box<Request> {
+        let new = || {
+            Box::new(Request {
+                caller,
+                client: 0,
+                riid: 0,
+                constant: Vec::new(),
+                arena: Vec::new(),
+            })
+        };
+        let mut request = DOORS.with(|d| d.spare.take()).unwrap_or_else(new);
+        request.caller = caller;
+        request.riid = Header::read(parts.constant).map_or(0, |header| header.riid);
+        request.client = Header::self_handle(parts.constant).map_or(0, |me| me.badge);
+        request.constant.extend_from_slice(parts.constant);
+        request.arena.extend_from_slice(parts.arena);
+        request
     }
 
     /// Leaves the buffers to the next request, unless they are so large that they would be missed elsewhere.
-    fn done(mut self) {
+    fn done(mut self: Box<Self>) {
         const KEPT_BYTES: usize = 256;
         if self.constant.capacity().max(self.arena.capacity()) <= KEPT_BYTES {
             self.constant.clear();
             self.arena.clear();
-            DOORS.with(|d| d.spare = (self.constant, self.arena));
+            DOORS.with(|d| d.spare = Some(self));
         }
     }
 
@@ -119,8 +125,8 @@ struct Doors {
     is_held: bool,
     /// An answer that lies in the port.
     answer: Option<(CallerId, Lens)>,
-    /// The buffers of a request that was served, for the next one.
-    spare: (Vec<u8>, Vec<u8>),
+    /// A request that was served, its buffers empty, for the next one.
+    spare: Option<Box<Request>>,
 }
 
 static DOORS: Global<Doors> = Global::new(Doors {
@@ -131,7 +137,7 @@ static DOORS: Global<Doors> = Global::new(Doors {
     clean_ups: 0,
     is_held: false,
     answer: None,
-    spare: (Vec::new(), Vec::new()),
+    spare: None,
 });
 static LISTENER: Global<Option<Listener>> = Global::new(None);
 static IS_OPEN: Word<bool> = Word::new(false);
