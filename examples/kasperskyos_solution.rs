@@ -141,12 +141,12 @@ mod linked {
             let name = channel.name.as_str();
             match channel.kind {
                 ChannelKind::I2c => {
-                    let mut server = I2cServer::new(&sim, name).expect("the board's bus");
+                    let server = I2cServer::new(&sim, name).expect("the board's bus");
                     let server: Server = Box::new(move |riid, request, room| server.answer(riid, request, room));
                     connect(name, "bus.i2c", i2c::RIID, server);
                 }
                 ChannelKind::Gpio => {
-                    let mut server = GpioServer::new(&sim);
+                    let server = GpioServer::new(&sim);
                     let server: Server = Box::new(move |riid, request, room| server.answer(riid, request, room));
                     connect(name, "controller.gpio", gpio::RIID, server);
                 }

@@ -21,7 +21,7 @@ type Answer = Result<Lens, Retcode>;
 fn endpoint(
     name: &str,
     riid: u16,
-    server: impl FnMut(u16, Parts<'_>, PartsMut<'_>) -> Answer + Send + 'static,
+    server: impl Fn(u16, Parts<'_>, PartsMut<'_>) -> Answer + Send + Sync + 'static,
 ) -> ChannelSpec {
     ChannelSpec {
         name: name.to_owned(),
@@ -58,13 +58,13 @@ fn spec(stimulus: Stimulus, policies: &Policies) -> DomainSpec {
         let name = &wanted.name;
         spec.channels.push(match wanted.kind {
             ChannelKind::I2c => {
-                let mut server = I2cServer::new(&sim, name).expect("the board's bus");
+                let server = I2cServer::new(&sim, name).expect("the board's bus");
                 endpoint(name, i2c::RIID, move |riid, request, room| {
                     server.answer(riid, request, room)
                 })
             }
             ChannelKind::Gpio => {
-                let mut server = GpioServer::new(&sim);
+                let server = GpioServer::new(&sim);
                 endpoint(name, gpio::RIID, move |riid, request, room| {
                     server.answer(riid, request, room)
                 })
@@ -72,7 +72,7 @@ fn spec(stimulus: Stimulus, policies: &Policies) -> DomainSpec {
             ChannelKind::Spi => panic!("this board has no SPI"),
         });
     }
-    let mut time = ClockServer::new(&sim).expect("virtual time");
+    let time = ClockServer::new(&sim).expect("virtual time");
     spec.channels
         .push(endpoint("clock", clock::RIID, move |riid, request, room| {
             time.answer(riid, request, room)

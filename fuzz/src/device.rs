@@ -6,7 +6,7 @@
 //! unless the fuzzer wants it wrong: else nearly every input would end in probe.
 
 use crate::input::Input;
-use kos_bindings::hosted::Lines;
+use kos_bindings::hosted::{Lines, Server};
 use kos_bindings::idl::{clock, gpio, i2c, log, spi};
 use kos_bindings::nk::{Fault, Lens, Never, Parts, PartsMut, Retcode};
 use std::collections::VecDeque;
@@ -222,18 +222,15 @@ impl log::Server for Log {
     }
 }
 
-/// What a channel's server answers.
-pub type Answer = Result<Lens, Retcode>;
-
 macro_rules! serve {
     ($(#[$doc:meta])* $function:ident, $interface:ident) => {
         $(#[$doc])*
         pub fn $function<S: $interface::Server + Send + 'static>(
             mut server: S,
-        ) -> impl FnMut(u16, Parts<'_>, PartsMut<'_>) -> Answer + Send + 'static {
-            move |_, request, response| {
+        ) -> impl Server + 'static {
+            Mutex::new(move |_: u16, request: Parts<'_>, response: PartsMut<'_>| {
                 $interface::dispatch(&mut server, request, response).map_err(|_| Retcode::INVALID_ARGUMENT)
-            }
+            })
         }
     };
 }

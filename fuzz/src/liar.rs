@@ -142,6 +142,6 @@ impl spi::Server for Bounded {
         response: PartsMut<'_>,
     ) -> Result<Lens, Fault<spi::TransferErr>> {
         self.liar.see(&request);
-        self.bus.transfer(request, response)
+        spi::Server::transfer(&mut &self.bus, request, response)
     }
 }

@@ -75,11 +75,11 @@ impl World {
 }
 
 fn channels(shared: &SharedBoard, liar: &Liar) -> Vec<ChannelSpec> {
-    let mut i2c = I2cServer::new(shared, "i2c0").expect("a bus");
+    let i2c = I2cServer::new(shared, "i2c0").expect("a bus");
     let spi = SpiServer::new(shared, "spi0").expect("a bus");
     let spi = Bounded::new(spi, liar.clone());
-    let mut gpio = GpioServer::new(shared);
-    let mut time = ClockServer::new(shared).expect("virtual time");
+    let gpio = GpioServer::new(shared);
+    let time = ClockServer::new(shared).expect("virtual time");
     vec![
         channel("i2c0", i2c::RIID, move |riid, req: Parts<'_>, res: PartsMut<'_>| {
             i2c.answer(riid, req, res)

@@ -153,7 +153,7 @@ fn one_program_with_many_connections_gets_every_second_turn_at_the_most() {
     let order = Arc::new(Mutex::new(Vec::new()));
     let noted = Arc::clone(&order);
     // The domain asks it for each request, so it sees in what order they are served; the first is held.
-    let back = kernel.register("back", move |_, request: Parts<'_>, response: PartsMut<'_>| {
+    let back = Mutex::new(move |_: u16, request: Parts<'_>, response: PartsMut<'_>| {
         if request.arena == b"gate" {
             gate.recv().map_err(|_| Retcode::FAIL)?;
         } else {
@@ -165,6 +165,7 @@ fn one_program_with_many_connections_gets_every_second_turn_at_the_most() {
             arena: 0,
         })
     });
+    let back = kernel.register("back", back);
     let mut spec = spec("fair");
     spec.channels.push(ChannelSpec {
         name: "back".into(),

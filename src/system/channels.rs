@@ -11,6 +11,7 @@ use ::board::vhost::I2cFrontend;
 use kos_bindings::hosted::{ChannelSpec, Endpoint, Kernel, Rights};
 use kos_bindings::idl::{clock, firmware, gpio, i2c, spi};
 use kos_bindings::nk::{Lens, Parts, PartsMut, Retcode};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 type Answer = Result<Lens, Retcode>;
@@ -20,7 +21,7 @@ pub(super) fn channel(
     kernel: &Kernel,
     name: &str,
     riid: u16,
-    server: impl FnMut(u16, Parts<'_>, PartsMut<'_>) -> Answer + Send + 'static,
+    server: impl Fn(u16, Parts<'_>, PartsMut<'_>) -> Answer + Send + Sync + 'static,
 ) -> ChannelSpec {
     let endpoint: Endpoint = kernel.register(&class_of_channel(name), server);
     ChannelSpec {
@@ -43,25 +44,25 @@ pub(super) fn channels(
         let name = wanted.name.as_str();
         found.extend(match wanted.kind {
             ChannelKind::Gpio => {
-                let mut server = GpioServer::new(sim);
+                let server = GpioServer::new(sim);
                 Some(channel(kernel, name, gpio::RIID, move |riid, request, response| {
                     server.answer(riid, request, response)
                 }))
             }
             ChannelKind::I2c => i2c_channel(kernel, name, sim, &options.adapter)?,
-            ChannelKind::Spi => SpiServer::new(sim, name).map(|mut server| {
+            ChannelKind::Spi => SpiServer::new(sim, name).map(|server| {
                 channel(kernel, name, spi::RIID, move |riid, request, response| {
                     server.answer(riid, request, response)
                 })
             }),
         });
     }
-    found.extend(ClockServer::new(sim).map(|mut server| {
+    found.extend(ClockServer::new(sim).map(|server| {
         channel(kernel, "clock", clock::RIID, move |riid, request, response| {
             server.answer(riid, request, response)
         })
     }));
-    let mut server = Firmware::new(options.firmware.clone());
+    let server = Firmware::new(options.firmware.clone());
     found.push(channel(
         kernel,
         "firmware",
@@ -86,16 +87,19 @@ fn i2c_channel(
             socket: socket.clone(),
             error,
         })?;
-        let mut server = RemoteI2cServer::new(frontend);
+        let server = Mutex::new(RemoteI2cServer::new(frontend));
         return Ok(Some(channel(
             kernel,
             name,
             i2c::RIID,
-            move |riid, request, response| server.answer(riid, request, response),
+            move |riid, request, response| {
+                let mut server = server.lock().unwrap_or_else(PoisonError::into_inner);
+                server.answer(riid, request, response)
+            },
         )));
     }
     Ok(I2cServer::new(sim, name).map(|server| {
-        let mut server = if *adapter == Adapter::Virtio {
+        let server = if *adapter == Adapter::Virtio {
             server.as_virtio()
         } else {
             server

@@ -121,7 +121,7 @@ impl Domain {
         domain.dtb = spec.board.dtb().to_vec();
         domain.channels = channels(kernel, &spec.board, &board, options)?;
         domain.channels.push(channel(kernel, "log", log::RIID, {
-            let mut log = log.clone();
+            let log = log.clone();
             move |riid, request, response| log.answer(riid, request, response)
         }));
         if let Some(only) = only {

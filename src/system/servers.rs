@@ -75,15 +75,15 @@ impl Log {
     }
 
     /// Answers a message of a domain.
-    pub(super) fn answer(&mut self, riid: u16, request: Parts<'_>, response: PartsMut<'_>) -> Result<Lens, Retcode> {
+    pub(super) fn answer(&self, riid: u16, request: Parts<'_>, response: PartsMut<'_>) -> Result<Lens, Retcode> {
         if riid != log::RIID {
             return Err(Retcode::INVALID_ARGUMENT);
         }
-        log::dispatch(self, request, response).map_err(|_| Retcode::INVALID_ARGUMENT)
+        log::dispatch(&mut &*self, request, response).map_err(|_| Retcode::INVALID_ARGUMENT)
     }
 }
 
-impl log::Server for Log {
+impl log::Server for &Log {
     fn write(&mut self, request: log::WriteReq<'_>, response: PartsMut<'_>) -> Result<Lens, Fault<Never>> {
         let line = LogLine {
             level: request.level.min(7),
@@ -115,11 +115,11 @@ impl Firmware {
         Self { dir }
     }
 
-    pub(super) fn answer(&mut self, riid: u16, request: Parts<'_>, response: PartsMut<'_>) -> Result<Lens, Retcode> {
+    pub(super) fn answer(&self, riid: u16, request: Parts<'_>, response: PartsMut<'_>) -> Result<Lens, Retcode> {
         if riid != firmware::RIID {
             return Err(Retcode::INVALID_ARGUMENT);
         }
-        firmware::dispatch(self, request, response).map_err(|_| Retcode::INVALID_ARGUMENT)
+        firmware::dispatch(&mut &*self, request, response).map_err(|_| Retcode::INVALID_ARGUMENT)
     }
 
     /// Opens a file. The name is the driver's: it must not lead out of the directory, not by a link either.
@@ -139,7 +139,7 @@ impl Firmware {
     }
 }
 
-impl firmware::Server for Firmware {
+impl firmware::Server for &Firmware {
     fn size(
         &mut self,
         request: firmware::SizeReq<'_>,

@@ -114,7 +114,7 @@ fn client(path: &str) -> Result<()> {
 }
 
 type Answer = Result<Lens, Retcode>;
-type Server = Box<dyn FnMut(u16, Parts<'_>, PartsMut<'_>) -> Answer + Send>;
+type Server = Box<dyn Fn(u16, Parts<'_>, PartsMut<'_>) -> Answer + Send + Sync>;
 
 /// Within this process, on this thread, under virtual time: what the code alone takes.
 fn inside(system: &System, path: &str) -> Result<()> {
@@ -145,7 +145,7 @@ fn inside(system: &System, path: &str) -> Result<()> {
     for wanted in driver.board.channels() {
         match wanted.kind {
             ChannelKind::I2c => {
-                let mut server = I2cServer::new(&sim, &wanted.name).context("the board has no such bus")?;
+                let server = I2cServer::new(&sim, &wanted.name).context("the board has no such bus")?;
                 channel(
                     &wanted.name,
                     i2c::RIID,
@@ -153,7 +153,7 @@ fn inside(system: &System, path: &str) -> Result<()> {
                 );
             }
             ChannelKind::Gpio => {
-                let mut server = GpioServer::new(&sim);
+                let server = GpioServer::new(&sim);
                 channel(
                     &wanted.name,
                     gpio::RIID,
@@ -163,7 +163,7 @@ fn inside(system: &System, path: &str) -> Result<()> {
             ChannelKind::Spi => bail!("the measured board is one with I2C"),
         }
     }
-    let mut time = ClockServer::new(&sim).context("the board has no virtual clock")?;
+    let time = ClockServer::new(&sim).context("the board has no virtual clock")?;
     channel(
         "clock",
         clock::RIID,

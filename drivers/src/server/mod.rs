@@ -15,10 +15,10 @@
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let dtb = board::dts::compile(concat!(env!("CARGO_MANIFEST_DIR"), "/boards/adxl345-i2c.dts").as_ref())?;
 //! let shared = SharedBoard::new(SimBoard::new(&dtb, BoardOptions::default())?);
-//! let mut server = I2cServer::new(&shared, "i2c0").ok_or("no such bus")?;
+//! let server = I2cServer::new(&shared, "i2c0").ok_or("no such bus")?;
 //! // What the kernel's registry wants:
 //! let answer = move |riid: u16, request: Parts<'_>, response: PartsMut<'_>| server.answer(riid, request, response);
-//! # let _: Box<dyn FnMut(u16, Parts<'_>, PartsMut<'_>) -> _ + Send> = Box::new(answer);
+//! # let _: Box<dyn Fn(u16, Parts<'_>, PartsMut<'_>) -> _ + Send + Sync> = Box::new(answer);
 //! # Ok(())
 //! # }
 //! ```
@@ -64,11 +64,11 @@ macro_rules! answer {
             /// # Errors
             ///
             /// `rcInvalidArgument` if the message is of another interface or malformed, or has no room for its answer.
-            pub fn answer(&mut self, riid: u16, request: Parts<'_>, response: PartsMut<'_>) -> Result<Lens, Retcode> {
+            pub fn answer(&self, riid: u16, request: Parts<'_>, response: PartsMut<'_>) -> Result<Lens, Retcode> {
                 if riid != $interface::RIID {
                     return Err(Retcode::INVALID_ARGUMENT);
                 }
-                $interface::dispatch(self, request, response).map_err(|_: NkErr| Retcode::INVALID_ARGUMENT)
+                $interface::dispatch(&mut &*self, request, response).map_err(|_: NkErr| Retcode::INVALID_ARGUMENT)
             }
         }
     };
@@ -152,7 +152,7 @@ fn take_mut<'a>(bytes: &mut &'a mut [u8], len: usize) -> Result<&'a mut [u8], Er
     Ok(head)
 }
 
-impl i2c::Server for I2cServer {
+impl i2c::Server for &I2cServer {
     fn xfer(&mut self, request: i2c::XferReq<'_>, mut response: PartsMut<'_>) -> Result<Lens, Fault<i2c::XferErr>> {
         let (bus, is_virtio) = (self.bus, self.is_virtio);
         let room = i2c::XferRes::rdata_room(&mut response);
@@ -232,7 +232,7 @@ fn i2c_xfer(
     Ok((u32::try_from(done).map_err(|_| Errno::EMSGSIZE)?, read_len))
 }
 
-impl spi::Server for SpiServer {
+impl spi::Server for &SpiServer {
     fn transfer(
         &mut self,
         request: spi::TransferReq<'_>,
@@ -300,7 +300,7 @@ fn spi_transfer(
     Ok(rx_len)
 }
 
-impl gpio::Server for GpioServer {
+impl gpio::Server for &GpioServer {
     fn lines(&mut self, _: gpio::LinesReq, response: PartsMut<'_>) -> Result<Lens, Fault<Never>> {
         let (count, outputs) = self.board.with(|board| {
             let count = board.line_count();
@@ -369,7 +369,7 @@ impl gpio::Server for GpioServer {
     }
 }
 
-impl clock::Server for ClockServer {
+impl clock::Server for &ClockServer {
     fn advance(&mut self, request: clock::AdvanceReq, response: PartsMut<'_>) -> Result<Lens, Fault<Never>> {
         let now_ns = self.board.with(|board| board.advance(request.until_ns));
         Ok(clock::AdvanceRes { now_ns }.encode(response)?)

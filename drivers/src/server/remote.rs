@@ -19,9 +19,19 @@ impl RemoteI2cServer {
     pub fn new(frontend: I2cFrontend) -> Self {
         RemoteI2cServer { frontend }
     }
-}
 
-answer!(RemoteI2cServer, i2c);
+    /// Answers a message of this server's interface.
+    ///
+    /// # Errors
+    ///
+    /// `rcInvalidArgument` if the message is of another interface or malformed, or has no room for its answer.
+    pub fn answer(&mut self, riid: u16, request: Parts<'_>, response: PartsMut<'_>) -> Result<Lens, Retcode> {
+        if riid != i2c::RIID {
+            return Err(Retcode::INVALID_ARGUMENT);
+        }
+        i2c::dispatch(self, request, response).map_err(|_: NkErr| Retcode::INVALID_ARGUMENT)
+    }
+}
 
 impl i2c::Server for RemoteI2cServer {
     fn xfer(&mut self, request: i2c::XferReq<'_>, mut response: PartsMut<'_>) -> Result<Lens, Fault<i2c::XferErr>> {

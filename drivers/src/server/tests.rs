@@ -132,7 +132,7 @@ fn spi_reads_a_register_and_refuses_lengths_that_lie() {
 #[test]
 fn a_message_of_another_interface_is_refused() {
     let shared = shared(include_str!("../../boards/adxl345-i2c.dts"));
-    let mut server = GpioServer::new(&shared);
+    let server = GpioServer::new(&shared);
     let (mut request, mut response) = (Room::new(), Room::new());
     let sent = gpio::LinesReq {}.encode(request.parts_mut()).unwrap();
     let refused = server.answer(i2c::RIID, request.parts(sent), response.parts_mut());
@@ -156,8 +156,8 @@ fn the_clock_stops_at_the_hardware_event() {
     for data in [[adxl345::reg::INT_ENABLE, 0x80], [adxl345::reg::POWER_CTL, 0x08]] {
         i2c_call(&mut i2c, &[msg(0, 2)], &data).unwrap();
     }
-    let mut server = ClockServer::new(&shared).unwrap();
-    let mut advance = |until_ns| {
+    let server = ClockServer::new(&shared).unwrap();
+    let advance = |until_ns| {
         let (mut request, mut response) = (Room::new(), Room::new());
         let sent = clock::AdvanceReq { until_ns }.encode(request.parts_mut()).unwrap();
         let lens = server

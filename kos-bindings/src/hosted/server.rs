@@ -14,30 +14,39 @@ use crate::nk::{Lens, Parts, PartsMut, Retcode};
 /// An object that answers messages in the kernel's process.
 ///
 /// It is called on the kernel thread of the caller's port, after the request was validated and
-/// judged.
-pub trait Server: Send {
+/// judged; by several callers at once. A closure that must be alone goes into a [`Mutex`].
+pub trait Server: Send + Sync {
     /// Answers `request` of interface `riid`.
     ///
     /// # Errors
     ///
     /// The caller's `Call` fails with the code. Errors of the interface itself are a response in
     /// its error form.
-    fn dispatch(&mut self, riid: u16, request: Parts<'_>, response: PartsMut<'_>) -> Result<Lens, Retcode>;
+    fn dispatch(&self, riid: u16, request: Parts<'_>, response: PartsMut<'_>) -> Result<Lens, Retcode>;
 }
 
 impl<F> Server for F
 where
-    F: FnMut(u16, Parts<'_>, PartsMut<'_>) -> Result<Lens, Retcode> + Send,
+    F: Fn(u16, Parts<'_>, PartsMut<'_>) -> Result<Lens, Retcode> + Send + Sync,
 {
-    fn dispatch(&mut self, riid: u16, request: Parts<'_>, response: PartsMut<'_>) -> Result<Lens, Retcode> {
+    fn dispatch(&self, riid: u16, request: Parts<'_>, response: PartsMut<'_>) -> Result<Lens, Retcode> {
         self(riid, request, response)
     }
 }
 
-/// A server with its name and lock: what a handle points to.
+impl<F> Server for Mutex<F>
+where
+    F: FnMut(u16, Parts<'_>, PartsMut<'_>) -> Result<Lens, Retcode> + Send,
+{
+    fn dispatch(&self, riid: u16, request: Parts<'_>, response: PartsMut<'_>) -> Result<Lens, Retcode> {
+        lock(self)(riid, request, response)
+    }
+}
+
+/// A server with its name: what a handle points to.
 pub(crate) struct ServerObject {
     pub(crate) name: String,
-    object: Mutex<Box<dyn Server>>,
+    object: Box<dyn Server>,
 }
 
 impl fmt::Debug for ServerObject {
@@ -50,10 +59,7 @@ impl fmt::Debug for ServerObject {
 
 impl ServerObject {
     pub(crate) fn new(name: String, object: Box<dyn Server>) -> Self {
-        Self {
-            name,
-            object: Mutex::new(object),
-        }
+        Self { name, object }
     }
 
     /// Calls the server. A panic in it becomes `rcFail` and its text; the next call finds it as it
@@ -64,8 +70,7 @@ impl ServerObject {
         request: Parts<'_>,
         response: PartsMut<'_>,
     ) -> Result<Lens, (Retcode, Option<String>)> {
-        let mut object = lock(&self.object);
-        let outcome = catch_unwind(AssertUnwindSafe(|| object.dispatch(riid, request, response)));
+        let outcome = catch_unwind(AssertUnwindSafe(|| self.object.dispatch(riid, request, response)));
         match outcome {
             Ok(result) => result.map_err(|code| (code, None)),
             Err(panic) => Err((Retcode::FAIL, Some(panic_text(&*panic)))),
