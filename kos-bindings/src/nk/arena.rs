@@ -124,7 +124,7 @@ impl<'a, const K: usize> ArenaReader<'a, K> {
     /// [`NkErr::BadMsg`] if two descriptors share a byte, or a byte that none describes is not
     /// padding.
     #[inline]
-    pub fn finish(self) -> Result<(), NkErr> {
+    pub fn finish(&self) -> Result<(), NkErr> {
         let mut at = 0;
         for _ in 0..self.used {
             // `K` is small, so the search for the next segment beats sorting. A segment that begins
