@@ -274,7 +274,10 @@ impl Connection<'_> {
                     self.guest_address(used?)?,
                     self.guest_address(available?)?,
                 ];
-                self.ring(message.u32(0)?)?.set_addresses(descriptors, used, available)
+                let index = message.u32(0)?;
+                self.ring(index)?.set_addresses(descriptors, used, available)?;
+                self.device.forget(usize::try_from(index).unwrap_or(usize::MAX));
+                Ok(())
             }
             wire::SET_VRING_ENABLE => self.enable(message.u32(0)?, message.u32(1)? == 1),
             wire::SET_VRING_KICK => {
@@ -314,12 +317,12 @@ impl Connection<'_> {
         Ok(())
     }
 
+    /// A ring that is disabled stands still, as in a machine that is suspended: what was taken from it stays taken.
     fn enable(&mut self, index: u32, is_enabled: bool) -> io::Result<()> {
         self.ring(index)?.is_enabled = is_enabled;
         if is_enabled {
             return self.catch_up(index);
         }
-        self.device.forget(usize::try_from(index).unwrap_or(usize::MAX));
         Ok(())
     }
 

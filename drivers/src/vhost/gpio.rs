@@ -165,7 +165,9 @@ impl GpioDevice {
 
     /// Gives back the buffers of the lines that interrupt, and of those that are switched off.
     fn deliver(&mut self, rings: &mut [Ring]) {
-        let Some(ring) = rings.get_mut(EVENTS) else { return };
+        let Some(ring) = rings.get_mut(EVENTS).filter(|ring| ring.is_enabled) else {
+            return;
+        };
         let levels = self.wires.levels.load(Ordering::Acquire);
         for index in 0..self.lines.len() {
             let Some(line) = self.lines.get_mut(index).filter(|line| line.buffer.is_some()) else {

@@ -45,7 +45,7 @@ fn with_device(is_gpio: bool, act: impl FnOnce(&UnixStream)) {
 }
 
 /// Sends one message; the device may have gone already.
-fn send(stream: &UnixStream, code: u32, words: &[u64], fds: &[BorrowedFd<'_>]) {
+pub(super) fn send(stream: &UnixStream, code: u32, words: &[u64], fds: &[BorrowedFd<'_>]) {
     let body: Vec<u8> = words.iter().flat_map(|word| word.to_ne_bytes()).collect();
     let _ = wire::request(stream, code, false, &body, fds);
 }
@@ -80,15 +80,19 @@ pub(super) fn set_up_and_kick(stream: &UnixStream, queue: u64, content: &[u8]) {
 fn descriptor() -> impl Strategy<Value = [u8; 16]> {
     let good = (DATA..SIZE, 0_u32..64, 0_u16..8, 0_u16..8);
     let any = (any::<u64>(), any::<u32>(), any::<u16>(), any::<u16>());
-    prop_oneof![4 => good.boxed(), 1 => any.boxed()].prop_map(|(at, len, flags, next)| {
-        let parts: [&[u8]; 4] = [
-            &at.to_le_bytes(),
-            &len.to_le_bytes(),
-            &flags.to_le_bytes(),
-            &next.to_le_bytes(),
-        ];
-        parts.concat().try_into().unwrap()
-    })
+    prop_oneof![4 => good.boxed(), 1 => any.boxed()]
+        .prop_map(|(at, len, flags, next)| descriptor_of(at, len, flags, next))
+}
+
+/// A descriptor's bytes.
+pub(super) fn descriptor_of(at: u64, len: u32, flags: u16, next: u16) -> [u8; 16] {
+    let parts: [&[u8]; 4] = [
+        &at.to_le_bytes(),
+        &len.to_le_bytes(),
+        &flags.to_le_bytes(),
+        &next.to_le_bytes(),
+    ];
+    parts.concat().try_into().unwrap()
 }
 
 proptest! {

@@ -11,6 +11,8 @@ mod backend;
 mod frontend;
 mod gpio;
 #[cfg(test)]
+mod gpio_tests;
+#[cfg(test)]
 mod hostile;
 mod i2c;
 mod ring;

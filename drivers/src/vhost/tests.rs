@@ -145,20 +145,9 @@ fn a_device_that_goes_away_costs_its_transfer_and_no_more() {
     serving.join().unwrap();
 }
 
-/// A descriptor's bytes.
-fn descriptor(at: u64, len: u32, flags: u16, next: u16) -> Vec<u8> {
-    let parts: [&[u8]; 4] = [
-        &at.to_le_bytes(),
-        &len.to_le_bytes(),
-        &flags.to_le_bytes(),
-        &next.to_le_bytes(),
-    ];
-    parts.concat()
-}
-
 #[test]
 fn half_a_transfer_of_one_front_end_is_no_part_of_the_nexts() {
-    use super::hostile::{AVAILABLE, DATA, SIZE, set_up_and_kick};
+    use super::hostile::{AVAILABLE, DATA, SIZE, descriptor_of, set_up_and_kick};
     let board = board();
     let place = device(&board);
     let mut content = vec![0; usize::try_from(SIZE).unwrap()];
@@ -167,8 +156,8 @@ fn half_a_transfer_of_one_front_end_is_no_part_of_the_nexts() {
         content[at..at + bytes.len()].copy_from_slice(bytes);
     };
     // One message that says that another follows it: a head to read, then a byte to write.
-    put(0, &descriptor(DATA, 8, 1, 1));
-    put(16, &descriptor(DATA + 64, 1, 2, 0));
+    put(0, &descriptor_of(DATA, 8, 1, 1));
+    put(16, &descriptor_of(DATA + 64, 1, 2, 0));
     put(AVAILABLE + 2, &1_u16.to_le_bytes());
     put(DATA, &[0xa6, 0, 0, 0, 1, 0, 0, 0]);
     let stream = UnixStream::connect(&place.0).unwrap();
