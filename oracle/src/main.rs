@@ -7,7 +7,8 @@
 //! * [`scenario`]: what is done, as data. [`run`]: doing it. [`compare`]: what differs, and what may.
 //! * [`kunit`]: Linux's own tests on real Linux, for `linux-compat kunit` to compare with.
 //! * [`sites`]: the driver's source lines behind what differs on the bus.
-//! * [`pair`]: a scenario on both sides, with each transfer failing once. [`table`]: what came of it.
+//! * [`pair`]: a scenario on both sides, with each transfer failing once. [`series`]: all of them on one kernel, some
+//!   at once. [`table`]: what came of it.
 
 mod compare;
 mod ioctl;
@@ -18,6 +19,7 @@ mod nfc;
 mod pair;
 mod run;
 mod scenario;
+mod series;
 mod side;
 mod sites;
 mod sockets;
@@ -25,15 +27,11 @@ mod table;
 
 use anyhow::{Context, Result};
 use clap::Parser;
-use linux::machine::Machine;
-use linux_compat::policy::{PolicyChoice, class_of_channel, class_of_driver};
-use linux_compat::system::{Adapter, ClockKind, System, SystemOptions};
-use linux_headers::{Locate, Series, Tree};
-use pair::{Outcome, Pair};
+use linux_headers::Series;
 use scenario::Scenario;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
-use std::collections::BTreeSet;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use table::Table;
@@ -52,7 +50,7 @@ struct Options {
     /// Scenarios by name or file [default: all]
     scenarios: Vec<String>,
     /// Kernel series
-    #[arg(long, value_delimiter = ',', value_parser = series, default_value = "6.12,6.1")]
+    #[arg(long, value_delimiter = ',', value_parser = series_of, default_value = "6.12,6.1")]
     kernel: Vec<Series>,
     /// Run each scenario once only, without a failing transfer
     #[arg(long)]
@@ -81,12 +79,15 @@ struct Options {
     /// Note what came of each scenario in a file, and leave out what is identical there already
     #[arg(long, value_name = "FILE", conflicts_with_all = ["no_faults", "sabotage"])]
     resume: Option<PathBuf>,
+    /// Run so many scenarios at once [default: as many as there are processors]
+    #[arg(long, value_name = "N")]
+    jobs: Option<NonZeroUsize>,
     /// Print what each step did
     #[arg(long, short)]
     verbose: bool,
 }
 
-fn series(text: &str) -> Result<Series, String> {
+fn series_of(text: &str) -> Result<Series, String> {
     Series::of_version(text).ok_or_else(|| "expected 6.12 or 6.1".to_owned())
 }
 
@@ -107,10 +108,7 @@ fn main() -> ExitCode {
         eprintln!("oracle: signals: {error}");
         return ExitCode::FAILURE;
     }
-    let done = command(&Options::parse());
-    // There is none if no domain was started.
-    let _ = std::fs::remove_dir_all(side::firmware_dir());
-    match done {
+    match command(&Options::parse()) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
@@ -135,7 +133,7 @@ fn command(options: &Options) -> Result<bool> {
     let scenarios = Scenario::find(&options.scenarios)?;
     let mut table = Table::resume(options.resume.as_deref())?;
     for series in &options.kernel {
-        one_series(options, *series, &scenarios, &mut table)?;
+        series::run(options, *series, &scenarios, &mut table)?;
     }
     if options.build {
         return Ok(true);
@@ -150,73 +148,4 @@ fn command(options: &Options) -> Result<bool> {
     } else {
         table.is_all_identical(skips_fail)
     })
-}
-
-/// Lets everything pass: it is the kernel's own answers that are compared, and a policy would give others.
-fn open_policy(scenarios: &[Scenario]) -> PolicyChoice {
-    let drivers = scenarios.iter().map(|scenario| class_of_driver(&scenario.driver));
-    let ours = ["linuxcompat.Supervisor", "linuxcompat.Client"].map(str::to_owned);
-    let servers = ["i2c0", "gpio", "log", "firmware", "clock"].map(class_of_channel);
-    let classes: BTreeSet<String> = drivers.chain(ours).chain(servers).collect();
-    let grants = ["execute", "request", "response", "error"].map(|kind| format!("{kind} {{ grant () }}\n"));
-    let uses: String = classes.iter().map(|class| format!("use EDL {class}\n")).collect();
-    PolicyChoice::Text(format!("use nk.base._\n{}{uses}", grants.concat()))
-}
-
-/// How domains are here: as much like real Linux's machine as they can be.
-fn domains(series: Series, scenarios: &[Scenario]) -> SystemOptions {
-    SystemOptions {
-        series: Some(series),
-        clock: ClockKind::Virtual,
-        adapter: Adapter::Virtio,
-        records_buses: true,
-        policy: open_policy(scenarios),
-        firmware: Some(side::firmware_dir()),
-        ..SystemOptions::default()
-    }
-}
-
-fn one_series(options: &Options, series: Series, scenarios: &[Scenario], table: &mut Table) -> Result<()> {
-    let mut skip = |why: &str| {
-        for scenario in scenarios {
-            println!("SKIPPED {} on {series}: {why}", scenario.name);
-            table.skip(scenario, series);
-        }
-    };
-    if std::env::consts::ARCH != "x86_64" {
-        skip("User-Mode Linux of these kernels runs on x86_64 only");
-        return Ok(());
-    }
-    let tree = Tree::locate(&Locate {
-        series: Some(series),
-        ..Locate::default()
-    })?;
-    let kernel = linux::build::kernel(&tree.completed()?)?;
-    if options.build {
-        return Ok(());
-    }
-    if let Err(error) = Machine::probe(&kernel) {
-        skip(&format!("this machine does not run User-Mode Linux: {error:#}"));
-        return Ok(());
-    }
-    let system = System::new(domains(series, scenarios))?;
-    for scenario in scenarios {
-        if table.takes_over(scenario, series) {
-            continue;
-        }
-        let pair = Pair {
-            options,
-            series,
-            kernel: &kernel,
-            system: &system,
-            scenario,
-        };
-        let outcome = pair.all().unwrap_or_else(|error| {
-            // Real Linux that panics, or a domain that dies: the other scenarios are run all the same.
-            println!("  failed: {error:#}");
-            Outcome::FAILED
-        });
-        table.add(scenario, series, outcome)?;
-    }
-    Ok(())
 }

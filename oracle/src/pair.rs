@@ -6,12 +6,16 @@ use crate::compare;
 use crate::linux::build::Kernel;
 use crate::run::{self, Chip, Record, Run};
 use crate::scenario::Scenario;
+use crate::series;
 use crate::side::{DomainSide, LinuxSide, Start};
 use crate::sites::Sites;
 use anyhow::{Context, Result};
 use board::{Fault, Stimulus};
 use linux_compat::system::{LogLine, System, SystemOptions};
 use linux_headers::Series;
+use std::cell::RefCell;
+use std::fmt::Write;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -22,6 +26,18 @@ pub(crate) struct Pair<'a> {
     pub(crate) kernel: &'a Kernel,
     pub(crate) system: &'a System,
     pub(crate) scenario: &'a Scenario,
+    /// Where the domains' firmware server looks.
+    pub(crate) firmware: &'a Path,
+    /// What is to be printed when all has run: other scenarios run meanwhile.
+    pub(crate) text: RefCell<String>,
+}
+
+/// Adds a line to a pair's text.
+macro_rules! say {
+    ($pair:expr, $($line:tt)*) => {{
+        // Writing to a string cannot fail.
+        let _ = writeln!($pair.text.borrow_mut(), $($line)*);
+    }};
 }
 
 /// What came of a scenario.
@@ -49,14 +65,14 @@ impl Pair<'_> {
     /// The run without a failing transfer, then one for each transfer that can fail.
     pub(crate) fn all(&self) -> Result<Outcome> {
         let name = &self.scenario.name;
-        println!("{name} on {}: {}", self.series, self.scenario.about);
+        say!(self, "{name} on {}: {}", self.series, self.scenario.about);
         let mut outcome = Outcome::default();
         for nth in self.options.nth.unwrap_or(0).. {
             let (domain, linux) = self.steady(nth, &mut outcome)?;
             outcome.runs += 1;
             outcome.transfers += linux.transfers;
             if nth == 0 {
-                figures(&domain, &linux);
+                self.figures(&domain, &linux);
             }
             // Nothing failed in this run that did not fail in the first.
             let is_over = nth > domain.transfers.max(linux.transfers);
@@ -72,7 +88,7 @@ impl Pair<'_> {
             transfers,
         } = outcome;
         let same = runs - different;
-        println!("  {same} of {runs} runs identical, {unsteady} of them at a second try, {transfers} transfers");
+        say!(self, "  {same} of {runs} runs identical, {unsteady} of them at a second try, {transfers} transfers");
         Ok(outcome)
     }
 
@@ -85,7 +101,7 @@ impl Pair<'_> {
             tries += 1;
             let (domain, linux) = match self.both(nth).with_context(|| format!("transfer {nth} fails")) {
                 Err(error) if tries < TRIES => {
-                    println!("  failed, at try {tries}: {error:#}");
+                    say!(self, "  failed, at try {tries}: {error:#}");
                     continue;
                 }
                 ran => ran?,
@@ -101,15 +117,15 @@ impl Pair<'_> {
                 } else {
                     format!(" when transfer {nth} fails")
                 };
-                println!("  differs{fault}, at try {tries}:");
+                say!(self, "  differs{fault}, at try {tries}:");
                 if sites.is_none() {
                     sites = self.sites(nth).unwrap_or_else(|error| {
-                        println!("  where its transfers come from is not known: {error:#}");
+                        say!(self, "  where its transfers come from is not known: {error:#}");
                         None
                     });
                 }
                 for difference in &found {
-                    print!("{}", difference.table(sites.as_ref()));
+                    self.text.borrow_mut().push_str(&difference.table(sites.as_ref()));
                 }
             }
             if tries == TRIES || self.options.sabotage {
@@ -128,7 +144,7 @@ impl Pair<'_> {
         let system = System::new(SystemOptions {
             traces_transfers: true,
             on_log: Some(Arc::new(lines)),
-            ..crate::domains(self.series, std::slice::from_ref(self.scenario))
+            ..series::domains(self.series, std::slice::from_ref(self.scenario), self.firmware)
         })?;
         let built = system.build(&self.scenario.driver, &self.scenario.board()?)?;
         let mut side = DomainSide::start(&system, &built, &self.domain_start(nth)?)?;
@@ -160,6 +176,7 @@ impl Pair<'_> {
             scenario: self.scenario,
             stimulus: Stimulus::parse_all(self.scenario.stimulus.split_whitespace())?,
             faults,
+            firmware: self.firmware,
         })
     }
 
@@ -188,21 +205,21 @@ impl Pair<'_> {
         if self.options.verbose {
             for (ours, theirs) in domain.records.iter().zip(&linux.records) {
                 let us = |record: &Record| record.end_ns / 1000;
-                println!("    {} ({} us, on real Linux {} us)", theirs.step, us(ours), us(theirs));
-                println!("        {}", theirs.lines.join("\n        "));
+                say!(self, "    {} ({} us, on real Linux {} us)", theirs.step, us(ours), us(theirs));
+                say!(self, "        {}", theirs.lines.join("\n        "));
             }
         }
         Ok((domain, linux))
     }
-}
 
-/// How long it took, on this machine at this time.
-fn figures(domain: &Run, linux: &Run) {
-    let ms = |run: &Run| (run.start.as_secs_f64() * 1e3, run.whole.as_secs_f64() * 1e3);
-    let ((start, whole), (start_there, whole_there)) = (ms(domain), ms(linux));
-    println!("  start to bound driver {start:.1} ms, on real Linux {start_there:.1} ms");
-    println!("  whole {whole:.1} ms, on real Linux {whole_there:.1} ms");
-    if let (Some(here), Some(there)) = (domain.reads_per_s, linux.reads_per_s) {
-        println!("  {here:.0} readings/s, on real Linux {there:.0}");
+    /// How long it took, on this machine at this time.
+    fn figures(&self, domain: &Run, linux: &Run) {
+        let ms = |run: &Run| (run.start.as_secs_f64() * 1e3, run.whole.as_secs_f64() * 1e3);
+        let ((start, whole), (start_there, whole_there)) = (ms(domain), ms(linux));
+        say!(self, "  start to bound driver {start:.1} ms, on real Linux {start_there:.1} ms");
+        say!(self, "  whole {whole:.1} ms, on real Linux {whole_there:.1} ms");
+        if let (Some(here), Some(there)) = (domain.reads_per_s, linux.reads_per_s) {
+            say!(self, "  {here:.0} readings/s, on real Linux {there:.0}");
+        }
     }
 }

@@ -11,7 +11,7 @@ use board::{BoardOptions, Clock, Fault, SharedBoard, SimBoard, Stimulus, board::
 use linux_compat::build::Built;
 use linux_compat::client::{Client, ClientError, DeviceFile, EntryKind, Socket, poll};
 use linux_compat::system::{Domain, DriverSpec, System};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -61,6 +61,8 @@ pub(crate) struct Start<'a> {
     pub(crate) scenario: &'a Scenario,
     pub(crate) stimulus: Stimulus,
     pub(crate) faults: Vec<Fault>,
+    /// Where the domains' firmware server looks.
+    pub(crate) firmware: &'a Path,
 }
 
 /// How long a domain may take to suspend or resume, in real time.
@@ -75,6 +77,7 @@ pub(crate) struct DomainSide {
     files: Vec<DeviceFile>,
     pub(crate) sockets: Vec<Socket>,
     logged: usize,
+    firmware: PathBuf,
 }
 
 /// `IIO_GET_EVENT_FD_IOCTL` (`include/uapi/linux/iio/events.h`): the number of a new file.
@@ -101,23 +104,17 @@ pub(crate) fn failure(error: ClientError) -> Failure {
     }
 }
 
-/// Where the domains' firmware server looks.
-pub(crate) fn firmware_dir() -> PathBuf {
-    std::env::temp_dir().join(format!("oracle-{}-firmware", std::process::id()))
-}
-
 /// Begins with no firmware file, as real Linux's archive does.
-fn empty_firmware_dir() -> Result<()> {
-    let dir = firmware_dir();
+fn make_empty(dir: &Path) -> Result<()> {
     if dir.exists() {
-        std::fs::remove_dir_all(&dir).with_context(|| dir.display().to_string())?;
+        std::fs::remove_dir_all(dir).with_context(|| dir.display().to_string())?;
     }
-    std::fs::create_dir_all(&dir).with_context(|| dir.display().to_string())
+    std::fs::create_dir_all(dir).with_context(|| dir.display().to_string())
 }
 
 impl DomainSide {
     pub(crate) fn start(system: &System, built: &Built, start: &Start<'_>) -> Result<Self> {
-        empty_firmware_dir()?;
+        make_empty(start.firmware)?;
         let spec = DriverSpec {
             stand_in: None,
             name: start.scenario.driver.clone(),
@@ -140,6 +137,7 @@ impl DomainSide {
             files: Vec::new(),
             sockets: Vec::new(),
             logged: 0,
+            firmware: start.firmware.to_owned(),
         })
     }
 
@@ -250,7 +248,7 @@ impl Side for DomainSide {
     }
 
     fn has_firmware(&mut self, name: &str, content: &[u8]) -> Result<(), Failure> {
-        let written = std::fs::write(firmware_dir().join(name), content);
+        let written = std::fs::write(self.firmware.join(name), content);
         written.map_err(|error| Failure::Machine(error.into()))
     }
 

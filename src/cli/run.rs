@@ -117,8 +117,9 @@ fn wanted(args: &RunArgs, system: &System) -> Result<Vec<(String, Board, Option<
         return with_board.collect();
     };
     let name = path.display().to_string();
-    let text = std::fs::read_to_string(path).with_context(|| name.clone())?;
-    let planned = solution::plan(&name, &text)?.into_iter();
+    let bytes = std::fs::read(path).with_context(|| name.clone())?;
+    let text = kos_init::text_of(&name, &bytes)?;
+    let planned = solution::plan(&name, text)?.into_iter();
     Ok(planned
         .map(|planned| (planned.driver, planned.board, Some(planned.channels)))
         .collect())

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Include directories, and texts in memory, which are looked at first.
 #[derive(Clone, Debug, Default)]
@@ -43,8 +43,8 @@ impl Files {
         }
         for dir in &self.dirs {
             let file = dir.join(path);
-            match std::fs::read_to_string(&file) {
-                Ok(text) => return Ok((file.to_string_lossy().into_owned(), text)),
+            match std::fs::read(&file) {
+                Ok(bytes) => return text_of(&file, bytes),
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
                 Err(error) => return Err(format!("`{}` cannot be read: {error}", file.display())),
             }
@@ -56,5 +56,18 @@ impl Files {
             format!(" below {}", dirs.join(" or "))
         };
         Err(format!("there is no file `{path}`{place}"))
+    }
+}
+
+/// A file's name and text, or where it is no text.
+fn text_of(file: &Path, bytes: Vec<u8>) -> Result<(String, String), String> {
+    let name = file.to_string_lossy().into_owned();
+    match String::from_utf8(bytes) {
+        Ok(text) => Ok((name, text)),
+        Err(error) => {
+            let (bytes, at) = (error.as_bytes(), error.utf8_error().valid_up_to());
+            let line = 1 + bytes.iter().take(at).filter(|byte| **byte == b'\n').count();
+            Err(format!("`{name}` is not UTF-8 at line {line}"))
+        }
     }
 }

@@ -46,6 +46,24 @@ impl Error {
     }
 }
 
+/// The text of a file's bytes. `file` is its name for messages.
+///
+/// # Errors
+///
+/// The place of the first byte that is not UTF-8.
+pub fn text_of<'a>(file: &str, bytes: &'a [u8]) -> Result<&'a str, Error> {
+    std::str::from_utf8(bytes).map_err(|error| {
+        let before = String::from_utf8_lossy(bytes.get(..error.valid_up_to()).unwrap_or_default());
+        let line = before.rsplit('\n').next().unwrap_or_default();
+        let place = Place {
+            line: 1 + before.matches('\n').count(),
+            column: 1 + line.chars().count(),
+        };
+        let message = "the text is not UTF-8".to_owned();
+        Error::new(file, Mistake { place, message })
+    })
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Place { line, column } = self.place;

@@ -53,5 +53,5 @@ mod tests;
 mod yaml;
 
 pub use check::{Channel, Process, Rules, Served, System};
-pub use error::{Error, Place};
+pub use error::{Error, Place, text_of};
 pub use read::{Connection, Entity, Init, Text};
