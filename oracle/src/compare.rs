@@ -196,12 +196,42 @@ fn differ(number: usize, ours: &Record, theirs: &Record) -> Option<Difference> {
             .filter(|line| !line.is_empty())
             .collect::<Vec<_>>()
     });
-    let pairs = pairs(&ours_shared, &theirs_shared);
+    let mut pairs = pairs(&ours_shared, &theirs_shared);
+    if pairs.is_empty() && ours.is_timed {
+        pairs = waits(ours, theirs);
+    }
     (!pairs.is_empty()).then(|| Difference {
         step: ours.step.clone(),
         number,
         pairs,
     })
+}
+
+/// What may lie between two transfers without anybody having waited.
+const WAIT_NS: u64 = 1_000_000;
+
+/// How much longer one of two waits may be that are the same, the longer of which is `ns`: two ticks, since it begins
+/// somewhere within one, or as much as a timer of so far ahead is late (`kernel/time/timer.c`: an eighth).
+fn tolerance(ns: u64) -> u64 {
+    (2 * WAIT_NS).max(ns / 8)
+}
+
+/// The waits between the transfers of a step that had the same ones on both sides, where they are not the same.
+fn waits(ours: &Record, theirs: &Record) -> Vec<(Option<String>, Option<String>)> {
+    let gaps = |record: &Record| -> Vec<u64> {
+        let pairs = record.times_ns.windows(2);
+        pairs.map(|pair| pair[1].saturating_sub(pair[0])).collect()
+    };
+    let next = ours.lines.iter().filter(|line| line.starts_with("bus ")).skip(1);
+    let told = |gap: u64, line: &str| Some(format!("{:.1} ms to {line}", gap as f64 / 1e6));
+    let gaps = gaps(ours).into_iter().zip(gaps(theirs));
+    gaps.zip(next)
+        .filter(|((a, b), _)| {
+            let longer = (*a).max(*b);
+            longer >= WAIT_NS && a.abs_diff(*b) > tolerance(longer)
+        })
+        .map(|((a, b), line)| (told(a, line), told(b, line)))
+        .collect()
 }
 
 /// The lines that are not in a longest common subsequence, paired in their order.
@@ -277,6 +307,8 @@ mod tests {
         let record = Record {
             step: "step".to_owned(),
             lines: lines.iter().map(|line| (*line).to_owned()).collect(),
+            times_ns: Vec::new(),
+            is_timed: true,
             transfers: 0..0,
             end_ns: 0,
         };
@@ -297,6 +329,35 @@ mod tests {
     fn pair(ours: &str, theirs: &str) -> (Option<String>, Option<String>) {
         let side = |text: &str| (!text.is_empty()).then(|| text.to_owned());
         (side(ours), side(theirs))
+    }
+
+    #[test]
+    fn a_wait_that_is_longer_or_not_there_is_told() {
+        let run = |ms: &[u64], is_timed| {
+            let mut run = run(&["= written", "bus a", "bus b", "bus c"]);
+            run.records[0].times_ns = ms.iter().map(|ms| ms * 1_000_000).collect();
+            run.records[0].is_timed = is_timed;
+            run
+        };
+        let waits = |ours: &[u64], theirs: &[u64], is_timed| {
+            let found = compare(&run(ours, is_timed), &run(theirs, is_timed));
+            found
+                .into_iter()
+                .flat_map(|difference| difference.pairs)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(waits(&[0, 20, 20], &[5, 25, 25], true), []);
+        assert_eq!(waits(&[0, 20, 20], &[0, 22, 22], true), []);
+        assert_eq!(waits(&[0, 2000, 2000], &[0, 2200, 2200], true), []);
+        assert_eq!(
+            waits(&[0, 20, 20], &[0, 25, 25], true),
+            [pair("20.0 ms to bus b", "25.0 ms to bus b")]
+        );
+        assert_eq!(
+            waits(&[0, 0, 0], &[0, 0, 5], true),
+            [pair("0.0 ms to bus c", "5.0 ms to bus c")]
+        );
+        assert_eq!(waits(&[0, 0, 0], &[0, 0, 5], false), []);
     }
 
     #[test]

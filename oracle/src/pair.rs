@@ -88,7 +88,10 @@ impl Pair<'_> {
             transfers,
         } = outcome;
         let same = runs - different;
-        say!(self, "  {same} of {runs} runs identical, {unsteady} of them at a second try, {transfers} transfers");
+        say!(
+            self,
+            "  {same} of {runs} runs identical, {unsteady} of them at a second try, {transfers} transfers"
+        );
         Ok(outcome)
     }
 
@@ -149,7 +152,7 @@ impl Pair<'_> {
         let built = system.build(&self.scenario.driver, &self.scenario.board()?)?;
         let mut side = DomainSide::start(&system, &built, &self.domain_start(nth)?)?;
         let run = run::run(&mut side, &self.chip()?, self.scenario, Instant::now())?;
-        let transcript = run::transcript(&side, 0);
+        let transcript = run::transcript(&side, 0).into_iter().map(|(_, line)| line).collect();
         let log = log.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(Sites::of_run(&run, side.domain(), &log, transcript))
     }
@@ -205,7 +208,13 @@ impl Pair<'_> {
         if self.options.verbose {
             for (ours, theirs) in domain.records.iter().zip(&linux.records) {
                 let us = |record: &Record| record.end_ns / 1000;
-                say!(self, "    {} ({} us, on real Linux {} us)", theirs.step, us(ours), us(theirs));
+                say!(
+                    self,
+                    "    {} ({} us, on real Linux {} us)",
+                    theirs.step,
+                    us(ours),
+                    us(theirs)
+                );
                 say!(self, "        {}", theirs.lines.join("\n        "));
             }
         }
@@ -216,7 +225,10 @@ impl Pair<'_> {
     fn figures(&self, domain: &Run, linux: &Run) {
         let ms = |run: &Run| (run.start.as_secs_f64() * 1e3, run.whole.as_secs_f64() * 1e3);
         let ((start, whole), (start_there, whole_there)) = (ms(domain), ms(linux));
-        say!(self, "  start to bound driver {start:.1} ms, on real Linux {start_there:.1} ms");
+        say!(
+            self,
+            "  start to bound driver {start:.1} ms, on real Linux {start_there:.1} ms"
+        );
         say!(self, "  whole {whole:.1} ms, on real Linux {whole_there:.1} ms");
         if let (Some(here), Some(there)) = (domain.reads_per_s, linux.reads_per_s) {
             say!(self, "  {here:.0} readings/s, on real Linux {there:.0}");

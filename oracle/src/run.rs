@@ -20,6 +20,11 @@ pub(crate) struct Record {
     pub(crate) step: String,
     /// What was seen, one fact a line; lines of the bus begin with `bus`, those of the log with `log`.
     pub(crate) lines: Vec<String>,
+    /// When each of its transfers began that is in `lines`, in their order.
+    pub(crate) times_ns: Vec<u64>,
+    /// Whether the time between them is the driver's: not where real Linux's clock also goes on between one question and
+    /// the next, or the scenario waits itself.
+    pub(crate) is_timed: bool,
     /// Its transfers' places among all of the run.
     pub(crate) transfers: Range<usize>,
     /// The board's time when it was over.
@@ -58,6 +63,8 @@ pub(crate) struct Runner<'a> {
     nfc: nfc::User,
     /// Whether the start is over.
     is_up: bool,
+    /// Whether the running step's time is the driver's ([`Record::is_timed`]).
+    is_timed: bool,
 }
 
 pub(crate) type Outcome = Result<Vec<String>, Failure>;
@@ -94,6 +101,7 @@ pub(crate) fn run(side: &mut dyn Side, chip: &Chip, scenario: &Scenario, begun: 
         reads_per_s: None,
         nfc: nfc::User::default(),
         is_up: false,
+        is_timed: true,
     };
     let mut records = vec![runner.record("start", false, |_| Ok(Vec::new()))?];
     let start = begun.elapsed();
@@ -113,12 +121,13 @@ pub(crate) fn run(side: &mut dyn Side, chip: &Chip, scenario: &Scenario, begun: 
     })
 }
 
-/// The transfers from number `from` on.
-pub(crate) fn transcript(side: &dyn Side, from: usize) -> Vec<String> {
+/// The transfers from number `from` on: when each began, and its line.
+pub(crate) fn transcript(side: &dyn Side, from: usize) -> Vec<(u64, String)> {
     side.board().with(|sim| {
         let transfers = sim.transcript().map(|record| record.transfers()).unwrap_or_default();
-        let new = transfers.get(from..).unwrap_or_default();
-        new.iter().map(|transfer| format!("bus {}", transfer.line())).collect()
+        let new = transfers.get(from..).unwrap_or_default().iter();
+        new.map(|transfer| (transfer.time_ns, format!("bus {}", transfer.line())))
+            .collect()
     })
 }
 
@@ -134,24 +143,27 @@ impl Runner<'_> {
         };
         // Asked first: real Linux answers when no transfer is under way, as a domain does, and the bus is read then.
         let log = self.log()?;
-        let is_stream = |line: &String| self.streams.iter().any(|part| line.contains(part.as_str()));
+        let is_stream = |(_, line): &(u64, String)| self.streams.iter().any(|part| line.contains(part.as_str()));
         let (stream, bus): (Vec<_>, Vec<_>) = self.bus()?.into_iter().partition(is_stream);
+        let (times_ns, bus): (Vec<_>, Vec<_>) = bus.into_iter().unzip();
         lines.extend(bus);
         if is_capture {
-            let kinds: BTreeSet<String> = stream.into_iter().collect();
+            let kinds: BTreeSet<String> = stream.into_iter().map(|(_, line)| line).collect();
             lines.extend(kinds.into_iter().map(|line| format!("streams {line}")));
         }
         lines.extend(log);
         Ok(Record {
             step: step.to_owned(),
             lines,
+            times_ns,
+            is_timed: std::mem::replace(&mut self.is_timed, true),
             transfers: before..self.transfers,
             end_ns: self.side.board().with(|sim| sim.now_ns()),
         })
     }
 
     /// The transfers since the last time.
-    fn bus(&mut self) -> Result<Vec<String>> {
+    fn bus(&mut self) -> Result<Vec<(u64, String)>> {
         let lines = transcript(self.side, self.transfers);
         self.transfers += lines.len();
         Ok(lines)
@@ -190,6 +202,7 @@ impl Runner<'_> {
             }
             Step::Time(path, count) => {
                 let path = self.path(path)?;
+                self.is_timed = false;
                 let time = self.side.time_reads(&path, *count)?;
                 self.reads_per_s = Some(f64::from(*count) / time.as_secs_f64());
                 Ok(Vec::new())
@@ -366,6 +379,7 @@ impl Runner<'_> {
     fn let_sample(&mut self, path: &str) -> Result<(), Failure> {
         let is_channel = path.ends_with("_raw") || path.ends_with("_input");
         if is_channel && !self.pace.is_zero() {
+            self.is_timed = false;
             self.side.wait(self.pace)?;
         }
         Ok(())
@@ -422,6 +436,7 @@ impl Runner<'_> {
     }
 
     fn tree(&mut self, top: &str, below: &str, lines: &mut Vec<String>) -> Result<(), Failure> {
+        self.is_timed = false;
         let path = if below.is_empty() {
             top.to_owned()
         } else {

@@ -264,6 +264,8 @@ impl Calendar {
             return Ok(());
         }
         if linux_ns == next_ns {
+            // It may have heard of a later time meanwhile, by an interrupt, and takes none that is earlier.
+            let linux_ns = linux_ns.max(state.now_ns);
             drop(state);
             self.set(linux_ns);
             (linux.next_ns, linux.is_waiting) = (None, false);

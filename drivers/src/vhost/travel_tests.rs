@@ -97,6 +97,17 @@ fn time_goes_where_linux_asks_and_the_board_with_it() {
 }
 
 #[test]
+fn a_time_that_is_over_comes_now() {
+    let board = super::tests::board();
+    let calendar = Calendar::new(&board).unwrap();
+    let mut linux = Linux::new(&calendar);
+    linux.ask(REQUEST, 1000);
+    linux.ask(UPDATE, 5000);
+    linux.ask(WAIT, u64::MAX);
+    assert_eq!(linux.run(), 5000);
+}
+
+#[test]
 fn a_device_that_works_stops_the_clock() {
     let board = super::tests::board();
     let calendar = Calendar::new(&board).unwrap();

@@ -154,7 +154,7 @@ fn text_that_is_not_yaml_says_where() {
 
 #[test]
 fn bytes_that_are_no_text_have_a_place() {
-    let error = crate::text_of("init.yaml", b"entities:\n- name: \xc3\xa9\xff").unwrap_err();
+    let error = crate::text_of("init.yaml", b"entities:\n- name: \xc3\xa9\xff").expect_err("no text");
     assert_eq!(error.to_string(), "init.yaml:2:10: the text is not UTF-8");
     assert_eq!(crate::text_of("init.yaml", "é".as_bytes()), Ok("é"));
 }
