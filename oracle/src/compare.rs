@@ -211,26 +211,29 @@ fn differ(number: usize, ours: &Record, theirs: &Record) -> Option<Difference> {
 const WAIT_NS: u64 = 1_000_000;
 
 /// How much longer one of two waits may be that are the same, the longer of which is `ns`: two ticks, since it begins
-/// somewhere within one, or as much as a timer of so far ahead is late (`kernel/time/timer.c`: an eighth).
-fn tolerance(ns: u64) -> u64 {
-    (2 * WAIT_NS).max(ns / 8)
+/// somewhere within one, or as much as a timer of so far ahead is late (`kernel/time/timer.c`: an eighth). Drivers give
+/// `usleep_range` a range from a time to its double.
+fn tolerance(ns: u64, is_ranged: bool) -> u64 {
+    let part = if is_ranged { 2 } else { 8 };
+    (2 * WAIT_NS).max(ns / part)
 }
 
 /// The waits between the transfers of a step that had the same ones on both sides, where they are not the same.
 fn waits(ours: &Record, theirs: &Record) -> Vec<(Option<String>, Option<String>)> {
     let gaps = |record: &Record| -> Vec<u64> {
-        let pairs = record.times_ns.windows(2);
-        pairs.map(|pair| pair[1].saturating_sub(pair[0])).collect()
+        let pairs = record.begun.windows(2);
+        pairs.map(|pair| pair[1].ns.saturating_sub(pair[0].ns)).collect()
     };
-    let next = ours.lines.iter().filter(|line| line.starts_with("bus ")).skip(1);
+    let bus = ours.lines.iter().filter(|line| line.starts_with("bus "));
+    let next = bus.zip(&ours.begun).skip(1);
     let told = |gap: u64, line: &str| Some(format!("{:.1} ms to {line}", gap as f64 / 1e6));
     let gaps = gaps(ours).into_iter().zip(gaps(theirs));
     gaps.zip(next)
-        .filter(|((a, b), _)| {
+        .filter(|((a, b), (_, begun))| {
             let longer = (*a).max(*b);
-            longer >= WAIT_NS && a.abs_diff(*b) > tolerance(longer)
+            longer >= WAIT_NS && a.abs_diff(*b) > tolerance(longer, begun.is_ranged)
         })
-        .map(|((a, b), line)| (told(a, line), told(b, line)))
+        .map(|((a, b), (line, _))| (told(a, line), told(b, line)))
         .collect()
 }
 
@@ -301,13 +304,14 @@ impl Difference {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::run::Begun;
     use std::time::Duration;
 
     fn run(lines: &[&str]) -> Run {
         let record = Record {
             step: "step".to_owned(),
             lines: lines.iter().map(|line| (*line).to_owned()).collect(),
-            times_ns: Vec::new(),
+            begun: Vec::new(),
             is_timed: true,
             transfers: 0..0,
             end_ns: 0,
@@ -335,7 +339,11 @@ mod tests {
     fn a_wait_that_is_longer_or_not_there_is_told() {
         let run = |ms: &[u64], is_timed| {
             let mut run = run(&["= written", "bus a", "bus b", "bus c"]);
-            run.records[0].times_ns = ms.iter().map(|ms| ms * 1_000_000).collect();
+            let begun = ms.iter().zip([false, false, true]).map(|(ms, is_ranged)| Begun {
+                ns: ms * 1_000_000,
+                is_ranged,
+            });
+            run.records[0].begun = begun.collect();
             run.records[0].is_timed = is_timed;
             run
         };
@@ -358,6 +366,8 @@ mod tests {
             [pair("0.0 ms to bus c", "5.0 ms to bus c")]
         );
         assert_eq!(waits(&[0, 0, 0], &[0, 0, 5], false), []);
+        assert_eq!(waits(&[0, 0, 320], &[0, 0, 161], true), []);
+        assert_eq!(waits(&[0, 0, 320], &[0, 0, 159], true).len(), 1);
     }
 
     #[test]

@@ -13,6 +13,15 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
+/// The beginning of a transfer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Begun {
+    /// The board's time.
+    pub(crate) ns: u64,
+    /// Whether the driver slept for a range before it.
+    pub(crate) is_ranged: bool,
+}
+
 /// What one step did.
 #[derive(Clone, Debug)]
 pub(crate) struct Record {
@@ -20,8 +29,8 @@ pub(crate) struct Record {
     pub(crate) step: String,
     /// What was seen, one fact a line; lines of the bus begin with `bus`, those of the log with `log`.
     pub(crate) lines: Vec<String>,
-    /// When each of its transfers began that is in `lines`, in their order.
-    pub(crate) times_ns: Vec<u64>,
+    /// The beginning of each of its transfers that is in `lines`, in their order.
+    pub(crate) begun: Vec<Begun>,
     /// Whether the time between them is the driver's: not where real Linux's clock also goes on between one question and
     /// the next, or the scenario waits itself.
     pub(crate) is_timed: bool,
@@ -55,6 +64,7 @@ pub(crate) struct Runner<'a> {
     side: &'a mut dyn Side,
     chip: &'a Chip,
     streams: &'a [String],
+    ranges: &'a [String],
     pace: Duration,
     transfers: usize,
     /// Of the IIO device, as long as it was seen.
@@ -63,6 +73,7 @@ pub(crate) struct Runner<'a> {
     nfc: nfc::User,
     /// Whether the start is over.
     is_up: bool,
+    is_real_time: bool,
     /// Whether the running step's time is the driver's ([`Record::is_timed`]).
     is_timed: bool,
 }
@@ -95,12 +106,14 @@ pub(crate) fn run(side: &mut dyn Side, chip: &Chip, scenario: &Scenario, begun: 
         side,
         chip,
         streams: &scenario.streams,
+        ranges: &scenario.ranges,
         pace: Duration::from_millis(scenario.pace),
         transfers: 0,
         iio: "iio:device0".to_owned(),
         reads_per_s: None,
         nfc: nfc::User::default(),
         is_up: false,
+        is_real_time: scenario.is_real_time,
         is_timed: true,
     };
     let mut records = vec![runner.record("start", false, |_| Ok(Vec::new()))?];
@@ -145,8 +158,13 @@ impl Runner<'_> {
         let log = self.log()?;
         let is_stream = |(_, line): &(u64, String)| self.streams.iter().any(|part| line.contains(part.as_str()));
         let (stream, bus): (Vec<_>, Vec<_>) = self.bus()?.into_iter().partition(is_stream);
-        let (times_ns, bus): (Vec<_>, Vec<_>) = bus.into_iter().unzip();
-        lines.extend(bus);
+        let is_ranged = |line: &str| self.ranges.iter().any(|part| line.contains(part.as_str()));
+        let begun = bus.iter().map(|(ns, line)| Begun {
+            ns: *ns,
+            is_ranged: is_ranged(line),
+        });
+        let begun = begun.collect();
+        lines.extend(bus.into_iter().map(|(_, line)| line));
         if is_capture {
             let kinds: BTreeSet<String> = stream.into_iter().map(|(_, line)| line).collect();
             lines.extend(kinds.into_iter().map(|line| format!("streams {line}")));
@@ -155,8 +173,8 @@ impl Runner<'_> {
         Ok(Record {
             step: step.to_owned(),
             lines,
-            times_ns,
-            is_timed: std::mem::replace(&mut self.is_timed, true),
+            begun,
+            is_timed: std::mem::replace(&mut self.is_timed, true) && !self.is_real_time,
             transfers: before..self.transfers,
             end_ns: self.side.board().with(|sim| sim.now_ns()),
         })
@@ -250,7 +268,10 @@ impl Runner<'_> {
                 Ok(Vec::new())
             }
             Step::Events(events) => self.events(events),
-            Step::Capture(capture) => self.capture(capture),
+            Step::Capture(capture) => {
+                self.is_timed = false;
+                self.capture(capture)
+            }
             Step::Device(words) => {
                 self.path("iio")?;
                 let node = self.iio.clone();

@@ -12,6 +12,7 @@
 use crate::board::SharedBoard;
 use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags};
+use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, IoSlice, Read, Write};
 use std::mem::MaybeUninit;
@@ -54,6 +55,18 @@ struct State {
     alarms: Vec<Alarm>,
     /// Alarms since the clock was held.
     unquiet: usize,
+    /// What happened last, and at what time, for who wonders why Linux is not there any more.
+    recent: VecDeque<(&'static str, u64)>,
+}
+
+impl State {
+    fn note(&mut self, what: &'static str, time_ns: u64) {
+        const MOST: usize = 48;
+        if self.recent.len() == MOST {
+            self.recent.pop_front();
+        }
+        self.recent.push_back((what, time_ns));
+    }
 }
 
 /// So many ends of transfers in a row are waited for before a visitor comes all the same: as many as a domain's bus
@@ -101,12 +114,17 @@ impl Calendar {
 
     /// A device begins to work: time stands still until it is [done](Self::done).
     pub(crate) fn begin(&self) {
-        self.lock().at_work += 1;
+        let mut state = self.lock();
+        state.at_work += 1;
+        let now_ns = state.now_ns;
+        state.note("device begins", now_ns);
     }
 
     pub(crate) fn done(&self) {
         let mut state = self.lock();
         state.at_work = state.at_work.saturating_sub(1);
+        let now_ns = state.now_ns;
+        state.note("device done", now_ns);
         drop(state);
         write_counter(&self.0.changed);
     }
@@ -151,6 +169,17 @@ impl Calendar {
         self.lock().now_ns
     }
 
+    /// What happened last, oldest first, each with its time in ns: what Linux asked for, and what it or a device was told.
+    #[must_use]
+    pub fn recent(&self) -> String {
+        let recent = &self.lock().recent;
+        let lines: Vec<String> = recent
+            .iter()
+            .map(|(what, time_ns)| format!("{time_ns} {what}"))
+            .collect();
+        lines.join("\n")
+    }
+
     /// Tells a User-Mode Linux its time until it is gone. `tod_ns` is its wall clock at time zero.
     ///
     /// # Errors
@@ -189,6 +218,14 @@ impl Calendar {
             Err(error) => return Err(error),
         }
         let (op, sequence, time_ns) = parse(&bytes);
+        let now_ns = self.now_ns();
+        match op {
+            REQUEST => self.lock().note("Linux asks for", time_ns),
+            UPDATE => self.lock().note("Linux says it is", time_ns),
+            WAIT => self.lock().note("Linux waits", now_ns),
+            GET => self.lock().note("Linux asks the time", now_ns),
+            _ => {}
+        }
         let answer = match op {
             ACK => return Ok(true),
             START => {
@@ -264,8 +301,7 @@ impl Calendar {
             return Ok(());
         }
         if linux_ns == next_ns {
-            // It may have heard of a later time meanwhile, by an interrupt, and takes none that is earlier.
-            let linux_ns = linux_ns.max(state.now_ns);
+            state.note("Linux runs", linux_ns);
             drop(state);
             self.set(linux_ns);
             (linux.next_ns, linux.is_waiting) = (None, false);
@@ -276,12 +312,14 @@ impl Calendar {
             let alarm = first.map(|index| state.alarms.remove(index));
             state.at_work += usize::from(alarm.is_some());
             state.unquiet += 1;
+            state.note("device is woken", alarm_ns);
             drop(state);
             self.set(alarm_ns);
             if let Some(alarm) = alarm {
                 write_counter(&*alarm.wake);
             }
         } else {
+            state.note("event of a chip", event_ns);
             drop(state);
             self.set(event_ns);
         }

@@ -89,22 +89,13 @@ fn time_goes_where_linux_asks_and_the_board_with_it() {
     let mut linux = Linux::new(&calendar);
     assert_eq!(linux.sleep_until(5_000_000), 5_000_000);
     assert_eq!(board.with(|sim| sim.now_ns()), 5_000_000);
+    let happened = "5000000 Linux asks for\n0 Linux waits\n5000000 Linux runs";
+    assert_eq!(calendar.recent(), happened);
     linux.ask(UPDATE, 6_000_000);
     assert_eq!(
         (linux.ask(GET, u64::MAX), linux.ask(GET_TOD, 0)),
         (6_000_000, 7_000_000)
     );
-}
-
-#[test]
-fn a_time_that_is_over_comes_now() {
-    let board = super::tests::board();
-    let calendar = Calendar::new(&board).unwrap();
-    let mut linux = Linux::new(&calendar);
-    linux.ask(REQUEST, 1000);
-    linux.ask(UPDATE, 5000);
-    linux.ask(WAIT, u64::MAX);
-    assert_eq!(linux.run(), 5000);
 }
 
 #[test]

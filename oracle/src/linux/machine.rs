@@ -29,6 +29,7 @@ const MEMORY: &str = "mem=32M";
 pub(crate) struct Machine {
     child: Child,
     board: SharedBoard,
+    calendar: Option<Calendar>,
     questions: Questions,
     lines: Receiver<String>,
     /// What the kernel said that is no answer: told when it dies.
@@ -116,7 +117,7 @@ impl Machine {
         let (answers, lines) = channel();
         let offer = Offer {
             board,
-            calendar,
+            calendar: calendar.clone(),
             answers,
             dir,
         };
@@ -128,7 +129,7 @@ impl Machine {
         // The process finds it in its environment. (Whatever begins with "con" is for the console.)
         args.push(format!("wire=/dev/i2c-{buses}"));
         let questions = questions.context("no wire to the machine")?;
-        Self::boot(kernel, &args, dir, board, questions, lines)
+        Self::boot(kernel, &args, dir, (board, calendar), questions, lines)
     }
 
     /// Finds out whether a kernel starts on this machine at all: with an empty board.
@@ -143,7 +144,7 @@ impl Machine {
         kernel: &Kernel,
         args: &[String],
         dir: &Path,
-        board: &SharedBoard,
+        (board, calendar): (&SharedBoard, Option<Calendar>),
         questions: Questions,
         lines: Receiver<String>,
     ) -> Result<Self> {
@@ -176,6 +177,7 @@ impl Machine {
         let mut machine = Self {
             child,
             board: board.clone(),
+            calendar,
             questions,
             lines,
             noise,
@@ -202,7 +204,8 @@ impl Machine {
     fn silent(&self, what: &str) -> anyhow::Error {
         let noise = self.noise.lock().unwrap_or_else(PoisonError::into_inner);
         let last: Vec<&str> = noise.iter().rev().take(60).rev().map(String::as_str).collect();
-        anyhow!("{what}; it said last:\n{}", last.join("\n"))
+        let clock = self.calendar.as_ref().map(Calendar::recent).unwrap_or_default();
+        anyhow!("{what}; it said last:\n{}\nits clock:\n{clock}", last.join("\n"))
     }
 
     pub(super) fn ask(&mut self, question: &str) -> Result<Vec<u8>, Failure> {
