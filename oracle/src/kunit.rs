@@ -9,7 +9,7 @@ use crate::linux::build::{self, OPTIONAL, Recipe};
 use crate::linux::machine::run_alone;
 use anyhow::{Context, Result, bail};
 use linux_compat::kunit::linux::Linux;
-use linux_compat::kunit::{Plan, Suites, count, ktap};
+use linux_compat::kunit::{Group, Plan, Suites, count, ktap};
 use linux_headers::{Locate, Series, Tree};
 use std::fmt::Write;
 use std::path::Path;
@@ -37,10 +37,12 @@ fn recipe(series: Series, suites: &Suites) -> Result<Recipe> {
     if series == Series::V6_12 {
         config.push_str("CONFIG_BASE_SMALL=y\nCONFIG_REGMAP_BUILD=y\n");
     }
+    // A sample is a loadable module or nothing (`depends on m`): real Linux here has no modules.
+    let is_sample = |group: &Group| group.sources.iter().all(|source| source.starts_with("samples/"));
     let (others, ours): (Vec<_>, Vec<_>) = suites
         .groups
         .iter()
-        .partition(|group| matches!(group.plan, Plan::Cannot(_)));
+        .partition(|group| matches!(group.plan, Plan::Cannot(_)) || is_sample(group));
     for group in ours {
         writeln!(config, "CONFIG_{}=y", group.symbol)?;
     }
