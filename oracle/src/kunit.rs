@@ -31,14 +31,17 @@ const ARGS: [&str; 6] = [
     "panic=-1",
 ];
 
+/// A sample is a loadable module or nothing (`depends on m`), and real Linux here has no modules.
+fn is_sample(group: &Group) -> bool {
+    group.sources.iter().all(|source| source.starts_with("samples/"))
+}
+
 /// What is added to `allnoconfig`: our file, the tests that run in a domain with their wishes, then all others.
 fn recipe(series: Series, suites: &Suites) -> Result<Recipe> {
     let mut config = std::fs::read_to_string(CONFIG).context(CONFIG)?;
     if series == Series::V6_12 {
         config.push_str("CONFIG_BASE_SMALL=y\nCONFIG_REGMAP_BUILD=y\n");
     }
-    // A sample is a loadable module or nothing (`depends on m`): real Linux here has no modules.
-    let is_sample = |group: &Group| group.sources.iter().all(|source| source.starts_with("samples/"));
     let (others, ours): (Vec<_>, Vec<_>) = suites
         .groups
         .iter()
@@ -90,11 +93,11 @@ pub(crate) fn record(series: Series, dir: &Path, builds_only: bool, is_verbose: 
         );
     }
     let counts = suites.groups.iter().filter_map(|group| match &group.plan {
-        Plan::Count(patterns) => {
+        Plan::Count(patterns) if !is_sample(group) => {
             let name = group.suites.first().unwrap_or(&group.symbol);
             Some((name.as_str(), count::judge(patterns, &group.sources, &log)))
         }
-        Plan::Run | Plan::Cannot(_) => None,
+        Plan::Count(_) | Plan::Run | Plan::Cannot(_) => None,
     });
     let text = Linux::text(&tree.full_version, &found, counts);
     let path = dir.join(format!("uml-{series}.tsv"));

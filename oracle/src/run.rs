@@ -5,7 +5,7 @@ use crate::ioctl::{self, Command};
 use crate::linux::machine::{Failure, unhex};
 use crate::nfc;
 use crate::scenario::{self, Capture, Events, Scenario, Step};
-use crate::side::{Entry, Side};
+use crate::side::Side;
 use anyhow::{Result, anyhow};
 use board::{Fault, Stimulus};
 use linux_compat::client::Errno;
@@ -31,8 +31,8 @@ pub(crate) struct Record {
     pub(crate) lines: Vec<String>,
     /// The beginning of each of its transfers that is in `lines`, in their order.
     pub(crate) begun: Vec<Begun>,
-    /// Whether the time between them is the driver's: not where real Linux's clock also goes on between one question and
-    /// the next, or the scenario waits itself.
+    /// Whether the time between them is the driver's: not where real Linux's clock also goes on between one question
+    /// and the next, or the scenario waits itself.
     pub(crate) is_timed: bool,
     /// Its transfers' places among all of the run.
     pub(crate) transfers: Range<usize>,
@@ -61,21 +61,21 @@ pub(crate) struct Chip {
 }
 
 pub(crate) struct Runner<'a> {
-    side: &'a mut dyn Side,
-    chip: &'a Chip,
+    pub(crate) side: &'a mut dyn Side,
+    pub(crate) chip: &'a Chip,
     streams: &'a [String],
     ranges: &'a [String],
     pace: Duration,
     transfers: usize,
     /// Of the IIO device, as long as it was seen.
-    iio: String,
+    pub(crate) iio: String,
     reads_per_s: Option<f64>,
     nfc: nfc::User,
     /// Whether the start is over.
     is_up: bool,
     is_real_time: bool,
     /// Whether the running step's time is the driver's ([`Record::is_timed`]).
-    is_timed: bool,
+    pub(crate) is_timed: bool,
 }
 
 pub(crate) type Outcome = Result<Vec<String>, Failure>;
@@ -406,90 +406,13 @@ impl Runner<'_> {
         Ok(())
     }
 
-    fn read_or_errno(&mut self, path: &str) -> Result<String, Failure> {
+    pub(crate) fn read_or_errno(&mut self, path: &str) -> Result<String, Failure> {
         self.let_sample(path)?;
         match self.side.read(path) {
             Ok(bytes) => Ok(text(&bytes)),
             Err(Failure::Errno(number)) => Ok(format!("! {}", errno(number))),
             Err(error) => Err(error),
         }
-    }
-
-    /// Translates a path of the scenario.
-    fn path(&mut self, path: &str) -> Result<String, Failure> {
-        let (first, rest) = path.split_once('/').unwrap_or((path, ""));
-        let chip = format!("bus/i2c/devices/{}", self.chip.device);
-        let base = match first {
-            "chip" => chip,
-            "iio" => {
-                let entries = self.side.list(&chip).unwrap_or_default();
-                if let Some(entry) = entries.iter().find(|entry| entry.name.starts_with("iio:device")) {
-                    self.iio.clone_from(&entry.name);
-                }
-                format!("{chip}/{}", self.iio)
-            }
-            "trigger" => {
-                let (name, rest) = rest.split_once('/').unwrap_or((rest, ""));
-                let base = self.trigger(name)?;
-                return Ok(format!("{base}/{rest}"));
-            }
-            _ => return Ok(path.to_owned()),
-        };
-        Ok(if rest.is_empty() {
-            base
-        } else {
-            format!("{base}/{rest}")
-        })
-    }
-
-    fn trigger(&mut self, name: &str) -> Result<String, Failure> {
-        let dir = "bus/iio/devices";
-        for entry in self.side.list(dir)? {
-            let path = format!("{dir}/{}", entry.name);
-            if entry.name.starts_with("trigger")
-                && self.side.read(&format!("{path}/name"))?.trim_ascii() == name.as_bytes()
-            {
-                return Ok(path);
-            }
-        }
-        const ENOENT: i32 = 2;
-        Err(Failure::Errno(ENOENT))
-    }
-
-    fn tree(&mut self, top: &str, below: &str, lines: &mut Vec<String>) -> Result<(), Failure> {
-        self.is_timed = false;
-        let path = if below.is_empty() {
-            top.to_owned()
-        } else {
-            format!("{top}/{below}")
-        };
-        let mut entries = self.side.list(&path)?;
-        entries.sort_by(|a, b| a.name.cmp(&b.name));
-        for Entry {
-            kind,
-            mode,
-            name,
-            target,
-        } in entries
-        {
-            let name = if below.is_empty() {
-                name
-            } else {
-                format!("{below}/{name}")
-            };
-            match kind {
-                'd' => {
-                    lines.push(format!("d {mode:04o} {name}"));
-                    self.tree(top, &name, lines)?;
-                }
-                'l' => lines.push(format!("l {mode:04o} {name} -> {target}")),
-                _ => {
-                    let read = self.read_or_errno(&format!("{top}/{name}"))?;
-                    lines.push(format!("f {mode:04o} {name} = {read}"));
-                }
-            }
-        }
-        Ok(())
     }
 
     fn capture(&mut self, capture: &Capture) -> Outcome {

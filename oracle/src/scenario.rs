@@ -45,7 +45,7 @@ pub(crate) struct Scenario {
     /// Parts of the transfers that fetch samples as time passes: their number is not compared.
     #[serde(default)]
     pub(crate) streams: Vec<String>,
-    /// Parts of transfers before which the driver sleeps for a range (`usleep_range`): where in it, is the kernel's choice.
+    /// Parts of transfers before which the driver sleeps for a range (`usleep_range`), within which the kernel chooses.
     #[serde(default)]
     pub(crate) ranges: Vec<String>,
     /// Time that passes before a channel is read, in ms: if it is longer than a sample's period, a new one is there on

@@ -169,7 +169,8 @@ impl Calendar {
         self.lock().now_ns
     }
 
-    /// What happened last, oldest first, each with its time in ns: what Linux asked for, and what it or a device was told.
+    /// What happened last, oldest first, each with its time in ns: what Linux asked for, and what it or a device was
+    /// told.
     #[must_use]
     pub fn recent(&self) -> String {
         let recent = &self.lock().recent;
