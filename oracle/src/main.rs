@@ -4,7 +4,8 @@
 //!
 //! * [`linux`]: User-Mode Linux with our chips. [`side`]: both kernels behind one set of questions. [`sockets`]: those
 //!   about sockets. [`nfc`]: a user of an NFC controller, over [`netlink`] and raw sockets.
-//! * [`scenario`]: what is done, as data. [`run`]: doing it, [`tree`] where in sysfs. [`compare`]: what differs, and what may.
+//! * [`scenario`]: what is done, as data. [`run`]: doing it, [`tree`] where in sysfs. [`compare`]: what differs, and
+//!   what may.
 //! * [`kunit`]: Linux's own tests on real Linux, for `linux-compat kunit` to compare with.
 //! * [`sites`]: the driver's source lines behind what differs on the bus.
 //! * [`pair`]: a scenario on both sides, with each transfer failing once. [`series`]: all of them on one kernel, some
