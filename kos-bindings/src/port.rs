@@ -235,6 +235,12 @@ pub mod isolation {
     pub const NONE: u32 = 1;
 }
 
+/// Bits of [`BootInfo::flags`].
+pub mod boot_flag {
+    /// The processor has AVX2. For a domain to ask would be a trap on a virtual machine.
+    pub const AVX2: u32 = 1;
+}
+
 /// Values of [`BootInfo::clock`].
 pub mod clock {
     /// `CLOCK_MONOTONIC`.
@@ -303,7 +309,7 @@ pub struct BootInfo {
     pub args: Span,
     /// How many of `channels` are used.
     pub channel_count: u32,
-    /// For the shim and its supervisor; this layer does not look at it.
+    /// See [`boot_flag`].
     pub flags: u32,
     /// The handle on which the kernel's own services are called ([`crate::kn`]); 0: there are none.
     pub kernel: u32,

@@ -38,6 +38,8 @@ pub fn main(domain: Domain) -> ! {
     let started_ns = kos_bindings::domain::clock_ns();
     fatal::init();
     let boot = domain.boot;
+    #[cfg(feature = "domain")]
+    crate::mm::ffi::bytes::init(boot.flags);
     // What the domain may write is its heap, and beside it the image's data and the tasks' stacks: a quarter is theirs.
     let memory_bytes = usize::try_from(boot.heap_bytes).unwrap_or(0);
     let heap_bytes = (memory_bytes - memory_bytes / 4) & !(HEAP_UNIT_BYTES - 1);

@@ -215,6 +215,17 @@ static void memory_functions_are_c_s(void)
 			expect(b[at + size] == 0xee && (!at || b[at - 1] == 0xee));
 		}
 	}
+	/* What is long is filled in other ways. */
+	for (size = 2040; size < 20000; size += size < 2300 ? 1 : 997) {
+		u8 *room = kmalloc(size + 2, GFP_KERNEL);
+
+		expect(room);
+		room[0] = room[size + 1] = 0x11;
+		expect(set(room + 1, 0xee, size) == room + 1);
+		expect(!memchr_inv(room + 1, 0xee, size));
+		expect(room[0] == 0x11 && room[size + 1] == 0x11);
+		kfree(room);
+	}
 	for (at = 0; at < 40; at++) {
 		/* Overlapping both ways. */
 		copy(b, a, 300);

@@ -84,7 +84,7 @@ fn best(rounds: u32, mut work: impl FnMut() -> Result<()>) -> Result<f64> {
 }
 
 /// Opens the attribute and reads it again and again.
-fn read(transport: &mut dyn Transport, handle: Handle, path: &str) -> Result<f64> {
+fn read(transport: &mut impl Transport, handle: Handle, path: &str) -> Result<f64> {
     let mut client = sysfs::Client::new(transport, handle);
     let opened = client.open(&sysfs::OpenReq { path });
     let id = opened.map_err(|error| anyhow::anyhow!("open {path}: {error:?}"))?.id;
@@ -114,7 +114,20 @@ fn client(path: &str) -> Result<()> {
 }
 
 type Answer = Result<Lens, Retcode>;
-type Server = Box<dyn Fn(u16, Parts<'_>, PartsMut<'_>) -> Answer + Send + Sync>;
+/// A channel to `server`, which is called as directly as those of a system.
+fn channel(
+    kernel: &Kernel,
+    name: &str,
+    riid: u16,
+    server: impl Fn(u16, Parts<'_>, PartsMut<'_>) -> Answer + Send + Sync + 'static,
+) -> ChannelSpec {
+    ChannelSpec {
+        name: name.to_owned(),
+        riid,
+        endpoint: kernel.register(name, server),
+        rights: Rights::CALL,
+    }
+}
 
 /// Within this process, on this thread, under virtual time: what the code alone takes.
 fn inside(system: &System, path: &str) -> Result<()> {
@@ -133,43 +146,29 @@ fn inside(system: &System, path: &str) -> Result<()> {
     sim.with(|sim| sim.set_line_sink(Box::new(move |line, is_high| wires.set(line, is_high))));
     spec.is_virtual_time = true;
     spec.args = vec!["wall_ns=0".to_owned()];
-    let mut channel = |name: &str, riid, server: Server| {
-        let endpoint = kernel.register(name, server);
-        spec.channels.push(ChannelSpec {
-            name: name.to_owned(),
-            riid,
-            endpoint,
-            rights: Rights::CALL,
-        });
-    };
     for wanted in driver.board.channels() {
-        match wanted.kind {
+        let name = &wanted.name;
+        spec.channels.push(match wanted.kind {
             ChannelKind::I2c => {
-                let server = I2cServer::new(&sim, &wanted.name).context("the board has no such bus")?;
-                channel(
-                    &wanted.name,
-                    i2c::RIID,
-                    Box::new(move |riid, req, res| server.answer(riid, req, res)),
-                );
+                let server = I2cServer::new(&sim, name).context("the board has no such bus")?;
+                channel(&kernel, name, i2c::RIID, move |riid, req, res| {
+                    server.answer(riid, req, res)
+                })
             }
             ChannelKind::Gpio => {
                 let server = GpioServer::new(&sim);
-                channel(
-                    &wanted.name,
-                    gpio::RIID,
-                    Box::new(move |riid, req, res| server.answer(riid, req, res)),
-                );
+                channel(&kernel, name, gpio::RIID, move |riid, req, res| {
+                    server.answer(riid, req, res)
+                })
             }
             ChannelKind::Spi => bail!("the measured board is one with I2C"),
-        }
+        });
     }
     let time = ClockServer::new(&sim).context("the board has no virtual clock")?;
-    channel(
-        "clock",
-        clock::RIID,
-        Box::new(move |riid, req, res| time.answer(riid, req, res)),
-    );
-    channel("log", log::RIID, Box::new(|_, _, response| no_log(response)));
+    let time = move |riid: u16, req: Parts<'_>, res: PartsMut<'_>| time.answer(riid, req, res);
+    spec.channels.push(channel(&kernel, "clock", clock::RIID, time));
+    let log = |_: u16, _: Parts<'_>, response: PartsMut<'_>| no_log(response);
+    spec.channels.push(channel(&kernel, "log", log::RIID, log));
     let mut domain = InProc::start(&spec, Options::default())?;
     let handle = domain.handle();
     println!("figure read_inside {:.0} ns", read(&mut domain, handle, path)?);

@@ -13,7 +13,7 @@ use super::lines::Lines;
 use super::quota::Limits;
 use super::server::{Server, ServerObject};
 use crate::nk::Interface;
-use crate::port::{BootInfo, Channel, MAX_CHANNELS, NAME_BYTES, Span, clock};
+use crate::port::{BootInfo, Channel, MAX_CHANNELS, NAME_BYTES, Span, boot_flag, clock};
 
 /// Something that can be called: a server object or a domain's listener.
 #[derive(Clone, Debug)]
@@ -78,8 +78,15 @@ pub struct DomainSpec {
     pub start_ns: u64,
     /// Linux console log level.
     pub log_level: u32,
-    /// For the shim.
-    pub flags: u32,
+}
+
+/// What this machine's processor can do, as [`boot_flag`] has it.
+fn processor_flags() -> u32 {
+    #[cfg(target_arch = "x86_64")]
+    if std::arch::is_x86_feature_detected!("avx2") {
+        return boot_flag::AVX2;
+    }
+    0
 }
 
 impl DomainSpec {
@@ -103,7 +110,6 @@ impl DomainSpec {
             is_virtual_time: false,
             start_ns: super::clock_ns(),
             log_level: 7,
-            flags: 0,
         }
     }
 
@@ -137,7 +143,7 @@ impl DomainSpec {
             seccomp: put(filter)?,
             args: put(&args)?,
             channel_count: u32::try_from(self.channels.len()).unwrap_or(u32::MAX),
-            flags: self.flags,
+            flags: processor_flags(),
             shares: u32::from(self.shares_memory && isolation == crate::port::isolation::PROCESS),
             ..BootInfo::EMPTY
         };

@@ -6,6 +6,8 @@
 //! an empty assembly statement or a volatile access, which the compiler cannot see through.
 #![expect(unsafe_code, reason = "C symbols that are all about raw memory")]
 
+#[cfg(target_arch = "x86_64")]
+use crate::raw::cell::Word;
 use core::arch::asm;
 use core::ffi::{c_char, c_int, c_void};
 use core::ptr;
@@ -17,6 +19,23 @@ const CHUNK: usize = size_of::<Chunk>();
 /// From here on x86's string instructions are faster than a loop; below, starting them costs more.
 #[cfg(target_arch = "x86_64")]
 const STRING_FROM: usize = 2048;
+
+/// Up to here a loop of AVX2 fills faster than they do, if there is AVX2: a page in half of the time, and sysfs clears
+/// one for each reading.
+#[cfg(target_arch = "x86_64")]
+const WIDE_UP_TO: usize = 16384;
+
+/// Whether the processor has AVX2.
+#[cfg(target_arch = "x86_64")]
+static HAS_AVX2: Word<bool> = Word::new(false);
+
+/// Takes what the kernel says of the processor.
+pub fn init(boot_flags: u32) {
+    #[cfg(target_arch = "x86_64")]
+    HAS_AVX2.set(boot_flags & kos_bindings::port::boot_flag::AVX2 != 0);
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = boot_flags;
+}
 
 /// Keeps the compiler from seeing a copying or filling loop.
 #[inline(always)]
@@ -231,6 +250,12 @@ pub unsafe extern "C" fn memset(s: *mut c_void, c: c_int, count: usize) -> *mut 
 #[inline(always)]
 unsafe fn fill_long(dest: *mut u8, byte: u8, wide: u128, len: usize) {
     #[cfg(target_arch = "x86_64")]
+    if (STRING_FROM..=WIDE_UP_TO).contains(&len) && HAS_AVX2.get() {
+        // SAFETY: the processor has AVX2; the caller guarantees the range, which is longer than four vectors.
+        unsafe { fill_wide(dest, byte, len) };
+        return;
+    }
+    #[cfg(target_arch = "x86_64")]
     if len >= STRING_FROM {
         // SAFETY: the caller guarantees the range; the ABI demands that the direction flag is clear.
         unsafe {
@@ -249,6 +274,28 @@ unsafe fn fill_long(dest: *mut u8, byte: u8, wide: u128, len: usize) {
     }
     // SAFETY: the range is longer than a chunk.
     unsafe { put(dest, len - CHUNK, [wide; 4]) };
+}
+
+/// Fills at least four vectors.
+///
+/// # Safety
+///
+/// The processor has AVX2. `len` bytes are writable at `dest`; `len` is 128 or more.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+unsafe fn fill_wide(dest: *mut u8, byte: u8, len: usize) {
+    let vector = core::arch::x86_64::_mm256_set1_epi8(byte.cast_signed());
+    let vectors = [vector; 4];
+    let last = len - size_of_val(&vectors);
+    let mut at = 0;
+    while at < last {
+        // SAFETY: `at` is below `last`, so four vectors are left.
+        unsafe { put(dest, at, vectors) };
+        opaque();
+        at += size_of_val(&vectors);
+    }
+    // SAFETY: `last` and four vectors are `len`.
+    unsafe { put(dest, last, vectors) };
 }
 
 /// Implements `memcmp`: negative, 0 or positive as the first bytes that differ compare.
