@@ -257,7 +257,7 @@ mod tests {
         let count = |outcome| all.iter().filter(|case| case.outcome == outcome).count();
         assert_eq!(
             (count(Outcome::Ok), count(Outcome::Skip), count(Outcome::NotOk)),
-            (554, 9, 9)
+            (953, 9, 9)
         );
     }
 }
