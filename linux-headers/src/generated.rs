@@ -13,7 +13,7 @@ use std::fmt::Write;
 use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -36,7 +36,7 @@ pub(crate) fn make(
     let root = place(&short_hash(&[
         dir_name,
         autoconf.as_bytes(),
-        format!("{arch:?} 2").as_bytes(),
+        format!("{arch:?} 3").as_bytes(),
     ]));
     let hz = config.get("HZ");
     let shared = place(&short_hash(&[
@@ -111,14 +111,24 @@ fn link_all(from: &Path, to: &Path) -> Result<(), TreeError> {
     Ok(())
 }
 
+/// Links by the way from the one to the other: the cache may be reached by another name, which goes before the cache does.
 fn link(from: &Path, to: &Path) -> Result<(), TreeError> {
-    match symlink(from, to) {
+    match symlink(way(from, to), to) {
         Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(TreeError::Io {
             path: to.to_owned(),
             error,
         }),
         _ => Ok(()),
     }
+}
+
+/// The way to `target` from the directory that `link` is in.
+fn way(target: &Path, link: &Path) -> PathBuf {
+    let both = target.components().zip(link.components());
+    let common = both.take_while(|(a, b)| a == b).count();
+    let up = link.components().count().saturating_sub(common + 1);
+    let down = target.components().skip(common);
+    std::iter::repeat_n(Component::ParentDir, up).chain(down).collect()
 }
 
 fn write(path: &Path, text: &str) -> Result<(), TreeError> {
@@ -330,4 +340,30 @@ fn scale(name: &str, to: u64, from: u64) -> String {
 
 fn gcd(a: u64, b: u64) -> u64 {
     if b == 0 { a } else { gcd(b, a % b) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_holds_under_every_name_of_the_cache() {
+        let place = std::env::temp_dir().join(format!("generated-{}", std::process::id()));
+        let (cache, alias) = (place.join("cache"), place.join("alias"));
+        fs::create_dir_all(cache.join("shared/include/asm")).expect("a directory");
+        fs::create_dir_all(cache.join("root/include")).expect("a directory");
+        fs::write(cache.join("shared/include/asm/types.h"), "").expect("a file");
+        symlink("cache", &alias).expect("a link");
+        link_all(&alias.join("shared/include"), &alias.join("root/include")).expect("links");
+        fs::remove_file(&alias).expect("the link");
+        assert!(cache.join("root/include/asm/types.h").exists());
+        fs::remove_dir_all(&place).expect("the directory");
+    }
+
+    #[test]
+    fn the_way_goes_up_and_down() {
+        let way = |target: &str, link: &str| way(Path::new(target), Path::new(link));
+        assert_eq!(way("/c/s/include/a", "/c/r/include/a"), Path::new("../../s/include/a"));
+        assert_eq!(way("/c/a", "/c/b"), Path::new("a"));
+    }
 }
