@@ -111,7 +111,7 @@ fn link_all(from: &Path, to: &Path) -> Result<(), TreeError> {
     Ok(())
 }
 
-/// Links by the way from the one to the other: the cache may be reached by another name, which goes before the cache does.
+/// Links by the way from the one to the other: the cache may be reached by another name, which goes before it does.
 fn link(from: &Path, to: &Path) -> Result<(), TreeError> {
     match symlink(way(from, to), to) {
         Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(TreeError::Io {
