@@ -11,7 +11,6 @@ use ::board::vhost::I2cFrontend;
 use kos_bindings::hosted::{ChannelSpec, Endpoint, Kernel, Rights};
 use kos_bindings::idl::{clock, firmware, gpio, i2c, spi};
 use kos_bindings::nk::{Lens, Parts, PartsMut, Retcode};
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 type Answer = Result<Lens, Retcode>;
@@ -87,15 +86,12 @@ fn i2c_channel(
             socket: socket.clone(),
             error,
         })?;
-        let server = Mutex::new(RemoteI2cServer::new(frontend));
+        let server = RemoteI2cServer::new(frontend);
         return Ok(Some(channel(
             kernel,
             name,
             i2c::RIID,
-            move |riid, request, response| {
-                let mut server = server.lock().unwrap_or_else(PoisonError::into_inner);
-                server.answer(riid, request, response)
-            },
+            move |riid, request, response| server.answer(riid, request, response),
         )));
     }
     Ok(I2cServer::new(sim, name).map(|server| {

@@ -7,36 +7,31 @@ use crate::errno::Errno;
 use crate::vhost::{I2cFrontend, Message};
 use kos_bindings::idl::i2c;
 use kos_bindings::nk::{Fault, Lens, Never, NkErr, Parts, PartsMut, Retcode};
+use std::sync::{Mutex, PoisonError};
 
 /// A bus behind a socket.
 pub struct RemoteI2cServer {
-    frontend: I2cFrontend,
+    frontend: Mutex<I2cFrontend>,
 }
 
 impl RemoteI2cServer {
     /// A bus that is connected.
     #[must_use]
     pub fn new(frontend: I2cFrontend) -> Self {
-        RemoteI2cServer { frontend }
-    }
-
-    /// Answers a message of this server's interface.
-    ///
-    /// # Errors
-    ///
-    /// `rcInvalidArgument` if the message is of another interface or malformed, or has no room for its answer.
-    pub fn answer(&mut self, riid: u16, request: Parts<'_>, response: PartsMut<'_>) -> Result<Lens, Retcode> {
-        if riid != i2c::RIID {
-            return Err(Retcode::INVALID_ARGUMENT);
+        RemoteI2cServer {
+            frontend: Mutex::new(frontend),
         }
-        i2c::dispatch(self, request, response).map_err(|_: NkErr| Retcode::INVALID_ARGUMENT)
     }
 }
 
-impl i2c::Server for RemoteI2cServer {
+answer!(RemoteI2cServer, i2c);
+
+impl i2c::Server for &RemoteI2cServer {
     fn xfer(&mut self, request: i2c::XferReq<'_>, mut response: PartsMut<'_>) -> Result<Lens, Fault<i2c::XferErr>> {
         let room = i2c::XferRes::rdata_room(&mut response);
-        match xfer(&mut self.frontend, &request, room) {
+        // Whoever panicked left the connection as it was between two transfers, or broken, which a transfer then says.
+        let mut frontend = self.frontend.lock().unwrap_or_else(PoisonError::into_inner);
+        match xfer(&mut frontend, &request, room) {
             Ok((done, len)) => Ok(i2c::XferRes::encode_in_place(response, done, len)?),
             Err(Errno(errno)) => Err(i2c::XferErr { errno }.into()),
         }
